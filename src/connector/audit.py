@@ -1,0 +1,43 @@
+"""What happened: one event for each decision, appended in the transaction that made it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What can happen; the values are API."""
+
+    TENANT_CREATED = "tenant.created"
+    KEY_CREATED = "key.created"
+    ENTITY_REGISTERED = "entity.registered"
+    ENTITY_UNREGISTERED = "entity.unregistered"
+    SYSTEM_AUTH_DELETED = "system_auth.deleted"
+    TOKEN_MINTED = "token.minted"
+    TOKEN_SPENT = "token.spent"
+    TOKEN_REFUSED = "token.refused"
+    TOKEN_WITHDRAWN = "token.withdrawn"
+    CERTIFICATE_ISSUED = "certificate.issued"
+    CERTIFICATE_RENEWED = "certificate.renewed"
+    CERTIFICATE_REFUSED = "certificate.refused"
+    CERTIFICATE_REVOKED = "certificate.revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened.
+
+    ``actor`` says who did it: ``admin:<name>``, ``token:<id>``, ``certificate:<serial>`` or ``system``. The other
+    fields point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation reason,
+    or a name. None of them is ever a secret.
+    """
+
+    at: datetime
+    action: Action
+    actor: str
+    tenant_id: str | None = None
+    owner_id: str | None = None
+    system_auth_id: str | None = None
+    token_id: str | None = None
+    serial: str | None = None
+    reason: str | None = None

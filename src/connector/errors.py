@@ -1,0 +1,284 @@
+"""Every refusal: one class, one stable code.
+
+    Refusal
+    ├── Unauthenticated           nobody we know is calling
+    │   ├── CredentialMissing     no token, key or certificate where one is needed
+    │   ├── TokenUnknown · TokenExpired · TokenSpent · TokenWithdrawn
+    │   ├── KeyUnknown            the administrator's key
+    │   └── CertificateUnknown · CertificateRevoked · CertificateExpired
+    ├── InsufficientScopes        somebody we know may not do this
+    ├── BadCSR                    the request for a certificate cannot be granted
+    │   ├── CSRTooLarge · CSRNotBase64 · CSRNotPEM · CSRMalformed
+    │   └── CSRSignatureInvalid · CSRSubjectMismatch · CSRKeyRefused · CSRExtensionRefused
+    ├── InvalidData               an argument breaks a rule
+    ├── ObjectNotFound · NotUniqueName
+    ├── TenantRequired · TenantNotFound
+    ├── BadRequest                the HTTP request or the GraphQL document cannot be read
+    │   ├── PathNotFound · BodyTooLarge · UnsupportedMediaType · MethodNotAllowed · RequestTimeout
+    │   └── DocumentInvalid · DocumentTooComplex
+    └── StorageUnavailable        nothing was recorded, so nothing was done
+        └── StorageFull · StorageReadOnly
+
+A class's docstring is its default message; ``code`` is API and never changes; the text is safe to show.
+"""
+
+from inspect import cleandoc
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """The request was refused."""
+
+    code: ClassVar[str]
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or cleandoc(type(self).__doc__ or self.code))
+
+
+class Unauthenticated(Refusal):
+    """Failed to authenticate the request."""
+
+    code = "unauthenticated"
+
+
+class CredentialMissing(Unauthenticated):
+    """No credential was presented. Send the one-time token in the Connector-Token header, or the administrator's
+    key as Authorization: Bearer.
+    """
+
+    code = "credential_missing"
+
+
+class TokenUnknown(Unauthenticated):
+    """The one-time token is not known here. Check that it was copied whole, or ask the administrator for a new one."""
+
+    code = "token_unknown"
+
+
+class TokenExpired(Unauthenticated):
+    """The one-time token has expired. Ask the administrator for a new one."""
+
+    code = "token_expired"
+
+
+class TokenSpent(Unauthenticated):
+    """The one-time token has already been redeemed. Ask the administrator for a new one."""
+
+    code = "token_spent"
+
+
+class TokenWithdrawn(Unauthenticated):
+    """The one-time token has been withdrawn. Ask the administrator for a new one."""
+
+    code = "token_withdrawn"
+
+
+class KeyUnknown(Unauthenticated):
+    """The administrator's key is not known here. Send the content of admin.key as Authorization: Bearer."""
+
+    code = "key_unknown"
+
+
+class CertificateUnknown(Unauthenticated):
+    """The client certificate was not issued here, or its record is gone. Enroll again with a new one-time token."""
+
+    code = "certificate_unknown"
+
+
+class CertificateRevoked(Unauthenticated):
+    """The client certificate has been revoked. Enroll again with a new one-time token."""
+
+    code = "certificate_revoked"
+
+
+class CertificateExpired(Unauthenticated):
+    """The client certificate has expired. Enroll again with a new one-time token."""
+
+    code = "certificate_expired"
+
+
+class InsufficientScopes(Refusal):
+    """Insufficient scopes provided: this operation is for administrators."""
+
+    code = "insufficient_scopes"
+
+
+class BadCSR(Refusal):
+    """The certificate signing request cannot be granted.
+
+    Its message is the advice, then the original Connector's text word for word: clients look for that text.
+    """
+
+    code = "csr_refused"
+
+    def __init__(self, advice: str, text: str) -> None:
+        super().__init__(f"{advice} Error while signing Certificate Signing Request: {text}")
+
+
+class CSRTooLarge(BadCSR):
+    """The CSR is larger than any honest one."""
+
+    code = "csr_too_large"
+
+
+class CSRNotBase64(BadCSR):
+    """The CSR argument is not standard base64."""
+
+    code = "csr_not_base64"
+
+    def __init__(self) -> None:
+        Refusal.__init__(
+            self,
+            "Send the CSR's PEM as one standard base64 string (openssl base64 -A). Error while decoding Certificate "
+            "Signing Request: Error while parsing base64 content. Incorrect value provided.",
+        )
+
+
+class CSRNotPEM(BadCSR):
+    """The decoded argument is not exactly one PEM block of a CSR (RFC 7468 section 7)."""
+
+    code = "csr_not_pem"
+
+    def __init__(self, advice: str) -> None:
+        super().__init__(advice, "Error while decoding pem block.")
+
+
+class CSRMalformed(BadCSR):
+    """The PEM block does not hold a well-formed PKCS #10 request (RFC 2986)."""
+
+    code = "csr_malformed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Make the CSR anew (openssl req -new).", f"Error while parsing CSR: {reason}")
+
+
+class CSRSignatureInvalid(BadCSR):
+    """The CSR gives no proof of possession: it is not signed by its own key with an accepted algorithm."""
+
+    code = "csr_signature_invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Sign the CSR with the key that is in it.", f"CSR signature invalid: {reason}")
+
+
+class CSRSubjectMismatch(BadCSR):
+    """The CSR's subject is not the expected one."""
+
+    code = "csr_subject_mismatch"
+
+
+class CSRKeyRefused(BadCSR):
+    """The CSR's key is not one that we certify."""
+
+    code = "csr_key_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "Make a new key: RSA of 2048 to 8192 bits with exponent 65537, P-256, P-384, P-521 or Ed25519.",
+            f"CSR: key refused: {reason}",
+        )
+
+
+class CSRExtensionRefused(BadCSR):
+    """The CSR asks for something that no client certificate may hold, and the settings say to refuse that."""
+
+    code = "csr_extension_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Make the CSR without requested extensions.", f"CSR: extension refused: {reason}")
+
+
+class InvalidData(Refusal):
+    """Invalid data."""
+
+    code = "invalid_data"
+
+
+class ObjectNotFound(Refusal):
+    """Object not found."""
+
+    code = "not_found"
+
+
+class NotUniqueName(Refusal):
+    """Object name is not unique. Choose another name."""
+
+    code = "not_unique_name"
+
+
+class TenantRequired(Refusal):
+    """Tenant is required. Name the tenant's external id in the Tenant header."""
+
+    code = "tenant_required"
+
+
+class TenantNotFound(Refusal):
+    """Tenant not found. Create it with connector tenant create, or correct the Tenant header."""
+
+    code = "tenant_not_found"
+
+
+class BadRequest(Refusal):
+    """The request cannot be read."""
+
+    code = "bad_request"
+
+
+class PathNotFound(BadRequest):
+    """Nothing is served at this path."""
+
+    code = "path_not_found"
+
+
+class BodyTooLarge(BadRequest):
+    """The request is too large."""
+
+    code = "body_too_large"
+
+
+class UnsupportedMediaType(BadRequest):
+    """The request body must be JSON. Send Content-Type: application/json."""
+
+    code = "unsupported_media_type"
+
+
+class MethodNotAllowed(BadRequest):
+    """This method is not allowed here. Send queries by GET or POST, mutations by POST."""
+
+    code = "method_not_allowed"
+
+
+class RequestTimeout(BadRequest):
+    """The request took too long to arrive. Send it again, whole."""
+
+    code = "request_timeout"
+
+
+class DocumentInvalid(BadRequest):
+    """The GraphQL document does not fit the schema."""
+
+    code = "document_invalid"
+
+
+class DocumentTooComplex(BadRequest):
+    """The GraphQL document is larger than any standard client's."""
+
+    code = "document_too_complex"
+
+
+class StorageUnavailable(Refusal):
+    """The database does not answer, so nothing was changed. Try again in a moment; if it lasts, look at /readyz."""
+
+    code = "storage_unavailable"
+
+
+class StorageFull(StorageUnavailable):
+    """The disk under the database is full, so nothing was changed. Free some space; no restart is needed."""
+
+    code = "storage_full"
+
+
+class StorageReadOnly(StorageUnavailable):
+    """The database cannot be written, so nothing was changed. Make it writable; no restart is needed."""
+
+    code = "storage_read_only"
