@@ -1,0 +1,256 @@
+"""Configure, enroll, renew: from a token or a certificate to the next certificate.
+
+The order is the same each time: find out who calls (one read), check the CSR, build and sign in memory, and then one
+transaction that spends the token, records the certificate and appends the audit. The loser of a race is refused there,
+and its signed bytes are dropped: what was never stored was never issued.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector import inventory, tokens
+from connector.audit import Action, Event
+from connector.errors import BadCSR, Refusal, TokenUnknown, Unauthenticated
+from connector.inventory import Certificate
+from connector.pki.csr import CSRPolicy, verify
+from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, serial_number
+from connector.pki.profile import ClientProfile
+from connector.ports import Clock, MakeID, Random, Store, TokenFilter, Transaction
+from connector.revocation import token_event, withdraw
+from connector.tokens import Minted, OneTimeToken, TokenPolicy, TokenType
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentPolicy:
+    """Which CSRs are accepted, what is issued for them, and how long tokens live."""
+
+    csr: CSRPolicy
+    profile: ClientProfile
+    tokens: TokenPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What a system needs to make its CSR, the subject as text, and the next token."""
+
+    subject: str
+    minted: Minted
+
+
+@dataclass(frozen=True, slots=True)
+class Enrollment:
+    """What an external system does on its own, by token or by certificate."""
+
+    store: Store
+    issuer: Issuer
+    policy: EnrollmentPolicy
+    clock: Clock
+    random: Random
+    make_id: MakeID
+
+    async def configure(self, text: str) -> Configuration:
+        """Spend the token, and mint the next one under the same system auth.
+
+        Raises:
+            TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn: the token is not good.
+            StorageUnavailable: nothing was done.
+        """
+        now = self.clock()
+        token = await self._admit(text, now=now)
+        minted = self._mint(token, lifetime=self.policy.tokens.lifetimes[token.type], now=now)
+
+        def exchange(tx: Transaction) -> None:
+            _spend(tx, token, now=now)
+            _record_minted(tx, minted)
+
+        try:
+            await self.store.transaction(exchange)
+        except Unauthenticated as refusal:
+            await self._record_refusal(token, refusal, now=now)
+            raise
+        return Configuration(self.subject_text(token.system_auth_id), minted)
+
+    async def mint_beside(self, fingerprint: bytes) -> Minted:
+        """A short-lived token for the holder of a certificate.
+
+        It leaves the tokens that an administrator handed out alone, and ends when the certificate is revoked.
+
+        Raises:
+            CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
+            StorageUnavailable: nothing was done.
+        """
+        now = self.clock()
+
+        def mint(tx: Transaction) -> Minted:
+            certificate = inventory.check(tx.inventory.find(fingerprint), now=now)
+            minted = self._mint(certificate, lifetime=self.policy.tokens.renewal_lifetime, now=now)
+            _record_minted(tx, minted)
+            return minted
+
+        return await self.store.transaction(mint)
+
+    async def enroll(self, text: str, csr: str) -> Issued:
+        """Redeem the token for a certificate. A refused CSR does not spend the token, but is counted against it.
+
+        Raises:
+            TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn: the token is not good.
+            BadCSR: the CSR cannot be granted; the token can be used again, until it has been refused too often.
+            StorageUnavailable: nothing was done.
+        """
+        now = self.clock()
+        token = await self._admit(text, now=now)
+        try:
+            issued = self._sign(csr, token.system_auth_id, now=now)
+
+            def redeem(tx: Transaction) -> None:
+                _spend(tx, token, now=now)
+                _record_issued(tx, Action.CERTIFICATE_ISSUED, _record(issued, token, self.issuer, now=now), token)
+
+            await self.store.transaction(redeem)
+        except (BadCSR, Unauthenticated) as refusal:
+            await self._record_refusal(token, refusal, now=now)
+            raise
+        return issued
+
+    async def renew(self, fingerprint: bytes, csr: str) -> Issued:
+        """Issue the next certificate to the holder of one. The former stays good until it expires or is revoked.
+
+        Raises:
+            CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
+            BadCSR: the CSR cannot be granted.
+            StorageUnavailable: nothing was done.
+        """
+        now = self.clock()
+        former = await self.identify(fingerprint)
+        try:
+            issued = self._sign(csr, former.system_auth_id, now=now)
+        except BadCSR as refusal:
+            event = _certificate_event(Action.CERTIFICATE_REFUSED, former, actor=former, reason=refusal.code, at=now)
+            await self.store.transaction(lambda tx: tx.audit.append(event))
+            raise
+
+        def replace(tx: Transaction) -> None:
+            # The exact certificate that was presented, as it is now: revoked in between means refused.
+            current = inventory.check(tx.inventory.find(fingerprint), now=now)
+            tx.inventory.supersede(current, now=now)
+            _record_issued(tx, Action.CERTIFICATE_RENEWED, _record(issued, former, self.issuer, now=now), former)
+
+        await self.store.transaction(replace)
+        return issued
+
+    def subject_text(self, system_auth_id: str) -> str:
+        """The subject that a CSR under this system auth must have, in the form that clients split."""
+        return self.policy.csr.subject.text(system_auth_id)
+
+    async def identify(self, fingerprint: bytes) -> Certificate:
+        """The certificate with which somebody calls, found by its fingerprint, never by its subject.
+
+        Raises:
+            CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
+        """
+        found = await self.store.read(lambda tx: tx.inventory.find(fingerprint))
+        return inventory.check(found, now=self.clock())
+
+    async def _admit(self, text: str, *, now: datetime) -> OneTimeToken:
+        presented = tokens.digest(text)
+        token = await self.store.read(lambda tx: tx.tokens.find(presented))
+        if token is None:
+            raise TokenUnknown
+        try:
+            return tokens.check(token, presented, now=now)
+        except Unauthenticated as refusal:
+            await self._record_refusal(token, refusal, now=now)
+            raise
+
+    def _sign(self, csr: str, common_name: str, *, now: datetime) -> Issued:
+        request = verify(csr, policy=self.policy.csr, common_name=common_name)
+        serial = serial_number(self.random(SERIAL_OCTETS))
+        return self.issuer.issue(request, profile=self.policy.profile, serial=serial, now=now)
+
+    def _mint(self, owner: OneTimeToken | Certificate, *, lifetime: timedelta, now: datetime) -> Minted:
+        if isinstance(owner, OneTimeToken):
+            token_type, certificate = owner.type, owner.certificate
+        else:
+            token_type, certificate = TokenType(owner.owner_kind), owner.fingerprint
+        return tokens.mint(
+            self.random(tokens.SECRET_OCTETS),
+            id=self.make_id(),
+            type=token_type,
+            system_auth_id=owner.system_auth_id,
+            owner_id=owner.owner_id,
+            tenant_id=owner.tenant_id,
+            minted_by=_name(owner),
+            now=now,
+            lifetime=lifetime,
+            certificate=certificate,
+        )
+
+    async def _record_refusal(self, token: OneTimeToken, refusal: Refusal, *, now: datetime) -> None:
+        """Write down who was refused and why; a token under which too many CSRs were refused is withdrawn."""
+
+        def record(tx: Transaction) -> None:
+            tx.audit.append(token_event(Action.TOKEN_REFUSED, token, actor=_name(token), now=now, reason=refusal.code))
+            if isinstance(refusal, BadCSR) and tx.tokens.count_refusal(token).refusals >= self.policy.tokens.refusals:
+                withdraw(tx, TokenFilter(id=token.id), actor="system", now=now)
+
+        await self.store.transaction(record)
+
+
+def _name(caller: OneTimeToken | Certificate) -> str:
+    return f"token:{caller.id}" if isinstance(caller, OneTimeToken) else f"certificate:{caller.serial}"
+
+
+def _spend(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:
+    tx.tokens.redeem(token, now=now)
+    tx.audit.append(token_event(Action.TOKEN_SPENT, token, actor=_name(token), now=now))
+
+
+def _record_minted(tx: Transaction, minted: Minted) -> None:
+    token = minted.token
+    tx.tokens.add(token)
+    tx.audit.append(token_event(Action.TOKEN_MINTED, token, actor=token.minted_by, now=token.minted_at))
+
+
+def _record(issued: Issued, owner: OneTimeToken | Certificate, issuer: Issuer, *, now: datetime) -> Certificate:
+    return Certificate(
+        serial=f"{issued.serial:x}",
+        fingerprint=issued.fingerprint,
+        issuer=issuer.fingerprint,
+        key=issued.key,
+        system_auth_id=owner.system_auth_id,
+        owner_id=owner.owner_id,
+        owner_kind=owner.type.value if isinstance(owner, OneTimeToken) else owner.owner_kind,
+        tenant_id=owner.tenant_id,
+        not_before=issued.not_before,
+        not_after=issued.not_after,
+        issued_at=now,
+        der=issued.der,
+    )
+
+
+def _record_issued(
+    tx: Transaction, action: Action, certificate: Certificate, caller: OneTimeToken | Certificate
+) -> None:
+    tx.inventory.add(certificate)
+    tx.audit.append(_certificate_event(action, certificate, actor=caller, at=certificate.issued_at))
+
+
+def _certificate_event(
+    action: Action,
+    certificate: Certificate,
+    *,
+    actor: OneTimeToken | Certificate,
+    at: datetime,
+    reason: str | None = None,
+) -> Event:
+    return Event(
+        at=at,
+        action=action,
+        actor=_name(actor),
+        tenant_id=certificate.tenant_id,
+        owner_id=certificate.owner_id,
+        system_auth_id=certificate.system_auth_id,
+        token_id=actor.id if isinstance(actor, OneTimeToken) else None,
+        serial=certificate.serial,
+        reason=reason,
+    )
