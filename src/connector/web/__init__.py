@@ -1,0 +1,1 @@
+"""The ASGI applications: one for each listener."""

@@ -1,0 +1,28 @@
+"""Answers as they go out: JSON that no cache keeps, errors always in the one shape."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from connector.errors import StorageUnavailable
+from connector.web.problems import body, problem
+
+RETRY_AFTER_SECONDS = "2"
+
+
+def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """The content as compact JSON."""
+    return Response(
+        json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace"),
+        status_code=status,
+        headers={"cache-control": "no-store", "x-content-type-options": "nosniff", **(headers or {})},
+        media_type="application/json",
+    )
+
+
+def error_answer(error: BaseException, headers: Mapping[str, str] | None = None) -> Response:
+    """The error as a whole answer, with its HTTP status."""
+    retry = {"retry-after": RETRY_AFTER_SECONDS} if isinstance(error, StorageUnavailable) else {}
+    return json_answer(body(error), status=problem(error).status, headers={**retry, **(headers or {})})

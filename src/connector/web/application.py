@@ -1,0 +1,137 @@
+"""The applications: what each listener serves."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.serialization import Encoding
+from graphql import GraphQLSchema
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Scope
+
+from connector.enrollment import Enrollment
+from connector.errors import BadRequest, MethodNotAllowed, PathNotFound
+from connector.pairing import Links
+from connector.principals import Anonymous, Holder, KeyBearer, Principal, TokenBearer
+from connector.web.answers import error_answer
+from connector.web.graphql.connector_api import ConnectorAPI
+from connector.web.graphql.director_api import DirectorAPI
+from connector.web.graphql.documents import DocumentLimits, Documents
+from connector.web.graphql.endpoint import Authenticate, Call, GraphQLEndpoint
+from connector.web.health import Readiness, healthz
+from connector.web.requests import BodyLimits, header, without_identity_headers
+
+CERTIFICATE_SECONDS = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """What of the settings concerns the web."""
+
+    body: BodyLimits
+    documents: DocumentLimits
+    introspection: bool
+    key_algorithm: str
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Builds the applications."""
+
+    enrollment: Enrollment
+    links: Links
+    settings: WebSettings
+
+    def public(self) -> ASGIApp:
+        """Bearers of tokens, administrators, health, the CA's certificates."""
+        return self._application(
+            [
+                Route("/connector/graphql", self._connector(_token_bearer)),
+                Route("/director/graphql", self._director(_key_bearer)),
+                *self._health(),
+                Mount("/pki", routes=self._certificates()),
+            ]
+        )
+
+    def mtls(self) -> ASGIApp:
+        """Holders of certificates."""
+        return self._application(
+            [
+                Route("/connector/graphql", self._connector(_holder)),
+                Route("/director/graphql", self._director(_holder)),
+            ]
+        )
+
+    def pki(self) -> ASGIApp:
+        """What is signed, and needs no TLS (RFC 5280 4.2.2.1)."""
+        return self._application(self._certificates())
+
+    def internal(self) -> ASGIApp:
+        """What the platform itself asks."""
+        return self._application(self._health())
+
+    def _connector(self, authenticate: Authenticate) -> GraphQLEndpoint:
+        api = ConnectorAPI(self.enrollment, self.links, self.settings.key_algorithm)
+        return self._endpoint(api.schema(), authenticate)
+
+    def _director(self, authenticate: Authenticate) -> GraphQLEndpoint:
+        return self._endpoint(DirectorAPI(self.enrollment, self.links).schema(), authenticate)
+
+    def _endpoint(self, schema: GraphQLSchema, authenticate: Authenticate) -> GraphQLEndpoint:
+        documents = Documents(schema, self.settings.documents, introspection=self.settings.introspection)
+        return GraphQLEndpoint(schema, documents, authenticate, self.settings.body)
+
+    def _health(self) -> list[BaseRoute]:
+        readiness = Readiness(self.enrollment.store, self.enrollment.issuer)
+        return [Route("/healthz", healthz), Route("/readyz", readiness.readyz)]
+
+    def _certificates(self) -> list[BaseRoute]:
+        issuer = self.enrollment.issuer
+        return [
+            Route(f"/{name}.{ending}", _file(certificate.public_bytes(encoding), media_type))
+            for name, certificate in (("root", issuer.root), ("issuing", issuer.certificate))
+            for ending, encoding, media_type in (
+                ("pem", Encoding.PEM, "application/x-pem-file"),
+                ("crt", Encoding.DER, "application/pkix-cert"),  # RFC 2585 4.1
+            )
+        ]
+
+    def _application(self, routes: Sequence[BaseRoute]) -> ASGIApp:
+        application = Starlette(routes=routes, exception_handlers={HTTPException: _problem, Exception: _problem})
+        return without_identity_headers(application)
+
+
+def _token_bearer(scope: Scope) -> Call:
+    text = header(scope, b"connector-token")
+    return Call(TokenBearer(text) if text is not None else Anonymous(), None)
+
+
+def _key_bearer(scope: Scope) -> Call:
+    # RFC 9110 11.1: the scheme's name in any case; RFC 6750 2.1: one token after it.
+    scheme, _, text = (header(scope, b"authorization") or "").partition(" ")
+    principal: Principal = KeyBearer(text.strip()) if scheme.lower() == "bearer" and text else Anonymous()
+    return Call(principal, header(scope, b"tenant"))
+
+
+def _holder(scope: Scope) -> Call:
+    certificate = scope.get("extensions", {}).get("tls", {}).get("client_cert")
+    return Call(Holder(sha256(certificate).digest()) if certificate else Anonymous(), header(scope, b"tenant"))
+
+
+def _file(octets: bytes, media_type: str) -> Callable[[Request], Response]:
+    def serve(_: Request) -> Response:
+        return Response(octets, media_type=media_type, headers={"cache-control": f"max-age={CERTIFICATE_SECONDS}"})
+
+    return serve
+
+
+def _problem(_: Request, error: Exception) -> Response:
+    """What Starlette itself refuses, in the shape of every other refusal."""
+    if not isinstance(error, HTTPException):
+        return error_answer(error)  # what it was is logged by the server
+    kinds = {404: PathNotFound, 405: MethodNotAllowed}
+    return error_answer(kinds.get(error.status_code, BadRequest)(), error.headers)

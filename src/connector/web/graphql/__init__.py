@@ -1,0 +1,1 @@
+"""The two GraphQL APIs. The SDL files are the contract."""

@@ -1,0 +1,90 @@
+"""The resolvers of the Connector API (connector.graphql)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ariadne import MutationType, QueryType, make_executable_schema
+from graphql import GraphQLSchema
+
+from connector.enrollment import Enrollment
+from connector.errors import CredentialMissing
+from connector.pairing import Links
+from connector.pki import chain
+from connector.principals import Holder, TokenBearer
+from connector.revocation import revoke_presented
+from connector.web.graphql.endpoint import Info
+from connector.web.graphql.sdl import sdl
+from connector.web.notes import log
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorAPI:
+    """What the resolvers need."""
+
+    enrollment: Enrollment
+    links: Links
+    key_algorithm: str
+
+    def schema(self) -> GraphQLSchema:
+        """The executable schema. A root field without a resolver does not start."""
+        query = QueryType()
+        query.set_field("configuration", self._configuration)
+        mutation = MutationType()
+        mutation.set_field("signCertificateSigningRequest", self._sign)
+        mutation.set_field("revokeCertificate", self._revoke)
+        return make_executable_schema(sdl("connector"), query, mutation)
+
+    async def _configuration(self, _: None, info: Info) -> dict[str, Any]:
+        match info.context.principal:
+            case TokenBearer(text):
+                found = await self.enrollment.configure(text)
+                return self._answer(found.subject, {"token": found.minted.secret.text})
+            case Holder(fingerprint):
+                certificate = await self.enrollment.identify(fingerprint)
+
+                # Called only where the field is asked for, so that a system that polls its URLs mints nothing.
+                async def token(_: Info) -> dict[str, str]:
+                    return {"token": (await self.enrollment.mint_beside(fingerprint)).secret.text}
+
+                return self._answer(self.enrollment.subject_text(certificate.system_auth_id), token)
+        raise CredentialMissing
+
+    def _answer(self, subject: str, token: object) -> dict[str, Any]:
+        return {
+            "token": token,
+            "certificateSigningRequestInfo": {"subject": subject, "keyAlgorithm": self.key_algorithm},
+            "managementPlaneInfo": {
+                "directorURL": self.links.director,
+                "certificateSecuredConnectorURL": self.links.certificate_secured_connector,
+            },
+        }
+
+    async def _sign(self, _: None, info: Info, csr: str) -> dict[str, str]:
+        match info.context.principal:
+            case TokenBearer(text):
+                issued = await self.enrollment.enroll(text, csr)
+                event = "certificate.issued"
+            case Holder(fingerprint):
+                issued = await self.enrollment.renew(fingerprint, csr)
+                event = "certificate.renewed"
+            case _:
+                raise CredentialMissing
+        log.info(event, serial=f"{issued.serial:x}")
+        encoded = chain.encode(issued.der, self.enrollment.issuer.der)
+        return {
+            "certificateChain": encoded.certificate_chain,
+            "caCertificate": encoded.ca_certificate,
+            "clientCertificate": encoded.client_certificate,
+        }
+
+    async def _revoke(self, _: None, info: Info) -> bool:
+        match info.context.principal:
+            case Holder(fingerprint):
+                now = self.enrollment.clock()
+                revoked = await self.enrollment.store.transaction(lambda tx: revoke_presented(tx, fingerprint, now=now))
+                log.info("certificate.revoked", serial=revoked.serial)
+                return True
+        raise CredentialMissing(
+            "Failed to authenticate with certificate. Call this on the mutual-TLS address, with the certificate that "
+            "is to be revoked."
+        )

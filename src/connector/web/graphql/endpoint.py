@@ -1,0 +1,164 @@
+"""GraphQL over HTTP: GET and POST, one operation a request."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+from urllib.parse import parse_qs
+
+from graphql import (
+    ExecutionResult,
+    GraphQLError,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+)
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from connector.errors import (
+    BadRequest,
+    DocumentInvalid,
+    MethodNotAllowed,
+    StorageUnavailable,
+    UnsupportedMediaType,
+)
+from connector.principals import Principal
+from connector.web.answers import error_answer, json_answer
+from connector.web.graphql.documents import Documents, Prepared
+from connector.web.notes import note
+from connector.web.problems import graphql_error
+from connector.web.requests import BodyLimits, header, read_body
+
+MAX_QUERY_PARAMETERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who calls, and for which tenant: what resolvers are given."""
+
+    principal: Principal
+    tenant: str | None
+
+
+Info = GraphQLResolveInfo[Call]
+
+Authenticate = Callable[[Scope], Call]
+"""Reads who calls from a request's headers and connection. Whether it is true is for the operation to find out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A GraphQL request (the "GraphQL over HTTP" members that we know)."""
+
+    query: str
+    variables: Mapping[str, Any]
+    operation_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLEndpoint:
+    """One schema at one path, as an ASGI application."""
+
+    schema: GraphQLSchema
+    documents: Documents
+    authenticate: Authenticate
+    limits: BodyLimits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; nothing is raised but cancellation."""
+        try:
+            answer = await self._answer(scope, receive)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
+            note(error)
+            answer = error_answer(error)
+        await answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        request = await self._read(scope, receive)
+        prepared = self.documents.prepare(request.query)
+        if scope["method"] == "GET":
+            _refuse_mutation(prepared, request.operation_name)
+        result = await self._execute(prepared, request, self.authenticate(scope))
+        if not result.errors:
+            return json_answer({"data": result.data})
+        for error in result.errors:
+            if isinstance(error.original_error, StorageUnavailable):
+                raise error.original_error  # nothing was done: the request as a whole may be sent again
+        return json_answer({"errors": [_entry(error) for error in result.errors], "data": result.data})
+
+    async def _read(self, scope: Scope, receive: Receive) -> Request:
+        if scope["method"] == "GET":
+            return _from_parameters(scope["query_string"])
+        if scope["method"] != "POST":
+            raise MethodNotAllowed
+        # RFC 9110 8.3.1: the media type is what stands before the parameters, in any case.
+        media_type = (header(scope, b"content-type") or "application/json").partition(";")[0].strip().lower()
+        if media_type not in ("application/json", "application/graphql+json"):
+            raise UnsupportedMediaType
+        return _from_json(await read_body(scope, receive, self.limits))
+
+    async def _execute(self, prepared: Prepared, request: Request, call: Call) -> ExecutionResult:
+        result = execute(
+            self.schema,
+            prepared.document,
+            context_value=call,
+            variable_values={**request.variables, **prepared.lifted},
+            operation_name=request.operation_name,
+        )
+        return await result if isawaitable(result) else result
+
+
+def _entry(error: GraphQLError) -> dict[str, Any]:
+    cause = error.original_error
+    if cause is None:  # graphql-core's own: a variable that does not fit, an operation that is not there
+        cause = DocumentInvalid(error.message[:500])
+    note(cause)
+    entry = graphql_error(cause)
+    if error.path:
+        entry["path"] = error.path
+    return entry
+
+
+def _from_json(body: bytes) -> Request:
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The request body is not JSON. Send an object with query and variables.") from error
+    if not isinstance(content, dict):
+        raise BadRequest("The request body must be one JSON object. Batches are not served; send one request each.")
+    return _request(content.get("query"), content.get("variables"), content.get("operationName"))
+
+
+def _from_parameters(query_string: bytes) -> Request:
+    try:
+        found = parse_qs(query_string.decode("ascii"), max_num_fields=MAX_QUERY_PARAMETERS, keep_blank_values=True)
+        parameters = {name: values[0] for name, values in found.items()}
+        variables = json.loads(parameters.get("variables") or "null")
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("The query parameters cannot be read. Send query, and variables as JSON.") from error
+    return _request(parameters.get("query"), variables, parameters.get("operationName") or None)
+
+
+def _request(query: object, variables: object, operation_name: object) -> Request:
+    if not isinstance(query, str) or not query:
+        raise BadRequest("There is no GraphQL document. Send it as the string query.")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequest("The variables must be a JSON object, or null.")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise BadRequest("The operationName must be a string, or null.")
+    return Request(query, variables or {}, operation_name or None)
+
+
+def _refuse_mutation(prepared: Prepared, operation_name: str | None) -> None:
+    """A GET changes nothing on purpose; links and caches send them by themselves."""
+    for node in prepared.document.definitions:
+        if (
+            isinstance(node, OperationDefinitionNode)
+            and node.operation is not OperationType.QUERY
+            and (operation_name is None or (node.name is not None and node.name.value == operation_name))
+        ):
+            raise MethodNotAllowed

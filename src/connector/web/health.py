@@ -1,0 +1,59 @@
+"""Alive, and ready."""
+
+import time
+from asyncio import Lock, timeout
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from connector.errors import StorageUnavailable
+from connector.pki.issuer import Issuer
+from connector.ports import Store
+from connector.web.answers import json_answer
+from connector.web.notes import note
+from connector.web.problems import graphql_error
+
+PROBE_SECONDS = 5.0
+KEPT_SECONDS = 1.0
+
+
+async def healthz(_: Request) -> Response:
+    """Answer "ok": the process runs and its event loop turns."""
+    return PlainTextResponse("ok")
+
+
+@dataclass(slots=True)
+class Readiness:
+    """Whether a certificate could be issued now: a transaction is written and committed, and the issuer's key signs.
+
+    Anybody may ask, so that an answer is kept for a second, and one asks at a time.
+    """
+
+    store: Store
+    issuer: Issuer
+    _failure: BaseException | None = None
+    _asked: float = float("-inf")
+    _lock: Lock = field(default_factory=Lock)
+
+    async def readyz(self, _: Request) -> Response:
+        """Answer 200, or 503 with the reason."""
+        async with self._lock:
+            if time.monotonic() - self._asked >= KEPT_SECONDS:
+                self._failure = await self._ask()
+                self._asked = time.monotonic()
+        if self._failure is None:
+            return json_answer({"status": "ready"})
+        return json_answer({"status": "not ready", "errors": [graphql_error(self._failure)]}, status=503)
+
+    async def _ask(self) -> BaseException | None:
+        try:
+            async with timeout(PROBE_SECONDS):
+                await self.store.probe()
+            self.issuer.prove()
+        except TimeoutError:
+            return StorageUnavailable()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a reason not to be ready
+            note(error)
+            return error
+        return None

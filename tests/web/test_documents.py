@@ -1,0 +1,218 @@
+"""GraphQL documents as real clients send them, and as nobody honest does."""
+
+import json
+import time
+
+import pytest
+from graphql import GraphQLSchema, build_schema, execute
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.errors import DocumentInvalid, DocumentTooComplex, Refusal
+from connector.web.graphql.documents import DocumentLimits, Documents
+from connector.web.graphql.sdl import sdl
+
+CONNECTOR = build_schema(sdl("connector"))
+ECHO = build_schema("""
+    enum Colour { RED }
+    type Query { echo(text: String, id: ID, number: Int, colour: Colour, list: [String]): String again: Query }
+    type Mutation { one: Int }
+""")
+CSR = "QUJD" * 300
+
+
+def echo_root(_: None, **arguments: object) -> str:
+    return json.dumps(arguments)
+
+
+def documents(schema: GraphQLSchema = ECHO, *, introspection: bool = False, **limits: int) -> Documents:
+    return Documents(schema, DocumentLimits(**limits), introspection=introspection)
+
+
+def run(text: str) -> object:
+    prepared = documents().prepare(text)
+    result = execute(ECHO, prepared.document, {"echo": echo_root}, variable_values=dict(prepared.lifted))  # type: ignore[arg-type]
+    assert not result.errors
+    return json.loads(result.data["echo"])  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query { result: configuration() { token { token } } }",
+        "query { result: configuration( ,\n ) { token { token } } }",
+        "{ configuration { token { token __typename } __typename } }",
+        "query Q { result: configuration { managementPlaneInfo { directorURL } } }",
+        '# a comment with () and "\nquery { configuration { token { token } } }',
+    ],
+)
+def test_what_real_clients_send_is_read(text: str) -> None:
+    """Empty argument lists, the shorthand, aliases and __typename are all fine."""
+    assert documents(CONNECTOR).prepare(text).document
+
+
+def test_empty_arguments_are_dropped_only_where_they_are_arguments() -> None:
+    """What looks like an empty argument list within a string or a block string is text."""
+    assert run('{ echo(text: "a() b( )") }') == {"text": "a() b( )"}
+    assert run('{ echo(text: """a() "( )" b""") }') == {"text": 'a() "( )" b'}
+
+
+@pytest.mark.parametrize("literal", [CSR, r"a\nb\r\n\t\"\\\/" + CSR, "é" * 80])
+def test_long_literals_mean_what_they_say(literal: str) -> None:
+    """A long literal that is lifted out has the value that it would have had in its place."""
+    assert run(f'{{ echo(text: "{literal}") }}') == {"text": json.loads(f'"{literal}"')}
+
+
+def test_two_literals_one_document() -> None:
+    """Documents that differ only in long literals are one document, validated once."""
+    kept = documents(CONNECTOR)
+    sign = 'mutation {{ result: signCertificateSigningRequest(csr: "{}") {{ certificateChain }} }}'
+
+    first, second = kept.prepare(sign.format(CSR)), kept.prepare(sign.format(CSR + "QUJD"))
+
+    assert first.document is second.document
+    assert [*first.lifted.values()] == [CSR]
+    assert [*second.lifted.values()] == [CSR + "QUJD"]
+
+
+def test_a_kept_document_is_not_validated_again() -> None:
+    """The second preparation of a text returns the very document of the first."""
+    kept = documents(CONNECTOR)
+    text = "query { configuration { token { token } } }"
+
+    assert kept.prepare(text).document is kept.prepare(text).document
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{ echo(number: "{CSR}") }}',
+        f'{{ echo(colour: "{CSR}") }}',
+        f'query ($a: String = "{CSR}") {{ echo(number: $a) }}',
+        f'{{ unknown(text: "{CSR}") }}',
+        f'{{ echo(unknown: "{CSR}") }}',
+    ],
+)
+def test_a_long_literal_in_the_wrong_place_is_refused(text: str) -> None:
+    """Lifting never makes a document good that was not."""
+    with pytest.raises(DocumentInvalid):
+        documents().prepare(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{ echo(list: ["{CSR}"]) }}',
+        f'query A {{ echo(text: "{CSR}") }} query B {{ echo(text: "{CSR}") }}',
+        f'query ($a: String = "{CSR}") {{ echo(text: $a) }}',
+        f'{{ ...F }} fragment F on Query {{ echo(text: "{CSR}") }}',
+        f'{{ echo(text: "{CSR}", id: "{CSR}") }}',
+    ],
+)
+def test_a_long_literal_elsewhere_is_read(text: str) -> None:
+    """Lists, several operations, defaults and fragments with long literals are as good as any."""
+    prepared = documents().prepare(text)
+
+    name = "A" if "query A" in text else None
+    result = execute(
+        ECHO, prepared.document, {"echo": echo_root}, variable_values=dict(prepared.lifted), operation_name=name
+    )  # type: ignore[arg-type]
+    assert not result.errors
+    assert CSR in result.data["echo"]  # type: ignore[index]
+
+
+def test_a_document_cannot_name_a_lifted_variable_itself() -> None:
+    """A document that uses our own names for variables is judged as it stands."""
+    with pytest.raises(DocumentInvalid):
+        documents().prepare(f'{{ a: echo(text: "{CSR}") b: echo(text: $__lifted0) }}')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{" + "again{" * 30 + "echo" + "}" * 31,
+        "{" + "again{" * 5000 + "echo" + "}" * 5001,
+        "{" + " ".join(f"a{n}:echo" for n in range(10_000)) + "}",
+        "{" + " ".join(f"a{n}:echo" for n in range(31)) + "}",
+        "{" + "echo " * 4000 + "}",
+        "{ echo " + "@include(if: true) " * 5000 + "}",
+        "{ again { " + "echo " * 300 + "} }",
+        "mutation { a: one b: one }",
+        "mutation { one ...F } fragment F on Mutation { b: one }",
+        "{ " + "...F " * 20 + "} fragment F on Query { again { " + "echo " * 50 + "} }",
+        "{ echo(list: " + "[" * 3000 + "]" * 3000 + ") }",
+        '{ echo(text: """' + "x" * 1_000_000 + '""") }',
+        "#" + "x" * 1_000_000 + "\n{ echo }",
+        " " * 1_000_000 + "{ echo }",
+    ],
+)
+def test_bombs_are_refused_quickly(text: str) -> None:
+    """A document beyond the limits is refused as too complex, for little work."""
+    started = time.process_time()
+    with pytest.raises(DocumentTooComplex):
+        documents().prepare(text)
+
+    assert time.process_time() - started < 0.2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ ...F } fragment F on Query { again { ...F } }",
+        "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A }",
+        "{ ...Missing }",
+        "{ echo",
+        "",
+        "{ __schema { types { name } } }",
+        'query { __type(name: "Query") { name } }',
+        "subscription { echo }",
+        '{ echo(text: "unterminated) }',
+        '{ echo(text: """unterminated) }',
+    ],
+)
+def test_what_does_not_fit_is_refused(text: str) -> None:
+    """Circles, unknown names, cut texts, and introspection where it is off are refused with a sentence."""
+    with pytest.raises(DocumentInvalid) as caught:
+        documents().prepare(text)
+
+    assert str(caught.value)
+
+
+def test_introspection_where_it_is_on() -> None:
+    """Where settings allow it, the schema can be asked for."""
+    assert documents(introspection=True).prepare("{ __schema { types { name fields { name } } } }")
+
+
+def test_no_document_is_kept_beyond_the_bound() -> None:
+    """Many different documents do not fill the memory; the newest are kept."""
+    kept = documents()
+    for number in range(600):
+        kept.prepare(f"query Q{number} {{ echo }}")
+
+    assert len(kept._kept) == 256  # noqa: SLF001 - the bound itself is what is proven
+
+
+def test_names_that_exist_are_not_suggested() -> None:
+    """With introspection off, a wrong name is not answered with the right one."""
+    with pytest.raises(DocumentInvalid) as caught:
+        documents().prepare("{ ecko }")
+
+    assert "echo" not in str(caught.value)
+
+
+@given(st.text(alphabet='{}()[]"\\#$:@!.,abc \n\ufeff', max_size=200))
+def test_any_text_is_refused_or_read(text: str) -> None:
+    """No text raises anything but a refusal."""
+    try:
+        documents().prepare(text)
+    except Refusal:
+        return
+
+
+@given(st.text(min_size=64, max_size=200))
+def test_any_string_survives(value: str) -> None:
+    """Whatever is in a string literal reaches the resolver unchanged."""
+    literal = json.dumps(value)
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
+        return
+    assert run(f"{{ echo(text: {literal}) }}") == {"text": value}
