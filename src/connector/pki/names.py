@@ -1,0 +1,159 @@
+"""Subjects: what a CSR must ask for, and the name that the server builds itself."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from connector.errors import CSRSubjectMismatch
+from connector.pki import der
+
+# RFC 5280 appendix A.1, upper bounds in characters.
+_BOUNDS = {"organization": 64, "organizational_unit": 64, "locality": 128, "province": 128}
+_COMMON_NAME_BOUND = 64
+# Clients split the subject's text at "," and then at "="; the others are special in RFC 4514 or in OpenSSL's text form.
+_RESERVED = re.compile(r'[,=+<>#;\\"/]')
+_COUNTRY = re.compile(r"[A-Z]{2}")
+# X.680 41.4, the alphabet of PrintableString.
+_PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]+")
+
+_TYPE_AND_VALUE = 2
+_COMMON_NAME = der.object_identifier("2.5.4.3")
+_COUNTRY_NAME = der.object_identifier("2.5.4.6")
+_ORGANIZATION = der.object_identifier("2.5.4.10")
+_ORGANIZATIONAL_UNIT = der.object_identifier("2.5.4.11")
+_LOCALITY = der.object_identifier("2.5.4.7")
+_PROVINCE = der.object_identifier("2.5.4.8")
+
+
+# No slots: the constant parts of every name are computed once for each policy.
+@dataclass(frozen=True)
+class SubjectPolicy:
+    """The five attributes that every subject shares. The sixth, the common name, is the system auth's id.
+
+    Raises:
+        ValueError: a value is empty, too long, or holds a character that would split or escape the subject's text.
+    """
+
+    organization: str
+    organizational_unit: str
+    locality: str
+    province: str
+    country: str
+
+    def __post_init__(self) -> None:
+        for field, bound in _BOUNDS.items():
+            _check_value(field, getattr(self, field), bound)
+        if not _COUNTRY.fullmatch(self.country):
+            raise ValueError("country: two capital letters are needed (ISO 3166)")
+
+    def name(self, common_name: str) -> x509.Name:
+        """The subject as this server issues it: O, OU, L, ST, C, CN.
+
+        Raises:
+            ValueError: ``common_name`` breaks the rules of a value.
+        """
+        _check_value("common_name", common_name, _COMMON_NAME_BOUND)
+        own = x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+        return x509.Name([*self._shared, own])
+
+    def text(self, common_name: str) -> str:
+        """The subject as clients are told it, in the form that they split at "," and "="."""
+        return f"{self._shared_text},CN={common_name}"
+
+    def check(self, name: bytes, common_name: str) -> x509.Name:
+        """The server's own name, if the CSR's ``name`` (its DER) holds the same six attributes, in any order.
+
+        The octets are compared, so that no two readers can see two values in them. A value is a UTF8String or a
+        PrintableString: others are decoded differently by different readers.
+
+        Raises:
+            CSRSubjectMismatch: the first thing that differs, in the contract's order: CN, C, O, OU, L, ST, others.
+            DERError: ``name`` is not a Name.
+        """
+        attributes, multi_valued = _attributes(name)
+        if attributes.pop(_COMMON_NAME, None) not in _encodings(common_name):
+            raise self._mismatch(common_name, "Invalid common name")
+        for oid, label, expected in self._expected:
+            if oid not in attributes:
+                raise self._mismatch(common_name, f"No {label}")
+            if attributes.pop(oid) not in expected:
+                raise self._mismatch(common_name, f"Invalid {label}")
+        if attributes or multi_valued:
+            raise self._mismatch(common_name, "Unexpected attribute")
+        return self.name(common_name)
+
+    def _mismatch(self, common_name: str, fault: str) -> CSRSubjectMismatch:
+        return CSRSubjectMismatch(
+            f"The subject must be {self.text(common_name)}, each attribute once.", f"CSR: {fault} provided."
+        )
+
+    @cached_property
+    def _shared(self) -> list[x509.RelativeDistinguishedName]:
+        return [
+            x509.RelativeDistinguishedName([x509.NameAttribute(oid, value)])
+            for oid, value in (
+                (NameOID.ORGANIZATION_NAME, self.organization),
+                (NameOID.ORGANIZATIONAL_UNIT_NAME, self.organizational_unit),
+                (NameOID.LOCALITY_NAME, self.locality),
+                (NameOID.STATE_OR_PROVINCE_NAME, self.province),
+                (NameOID.COUNTRY_NAME, self.country),
+            )
+        ]
+
+    @cached_property
+    def _shared_text(self) -> str:
+        return (
+            f"O={self.organization},OU={self.organizational_unit},L={self.locality},ST={self.province},C={self.country}"
+        )
+
+    @cached_property
+    def _expected(self) -> tuple[tuple[bytes, str, frozenset[bytes]], ...]:
+        """Object identifier, the contract's word, and the value's accepted encodings, in the contract's order."""
+        return (
+            (_COUNTRY_NAME, "country", _encodings(self.country)),
+            (_ORGANIZATION, "organization", _encodings(self.organization)),
+            (_ORGANIZATIONAL_UNIT, "organizational unit", _encodings(self.organizational_unit)),
+            (_LOCALITY, "locality", _encodings(self.locality)),
+            (_PROVINCE, "province", _encodings(self.province)),
+        )
+
+
+def _check_value(field: str, value: str, bound: int) -> None:
+    if not 1 <= len(value) <= bound:
+        raise ValueError(f"{field}: 1 to {bound} characters are needed (RFC 5280 appendix A.1)")
+    if _RESERVED.search(value):
+        raise ValueError(f'{field}: none of , = + < > # ; \\ " / may stand in it')
+    if not value.isprintable() or value != value.strip():
+        raise ValueError(f"{field}: control characters and white space at its ends may not stand in it")
+
+
+def _encodings(value: str) -> frozenset[bytes]:
+    octets = value.encode()
+    utf8 = der.encode(der.UTF8_STRING, octets)
+    if _PRINTABLE.fullmatch(value):
+        return frozenset((utf8, der.encode(der.PRINTABLE_STRING, octets)))
+    return frozenset((utf8,))
+
+
+def _attributes(name: bytes) -> tuple[dict[bytes, bytes], bool]:
+    """Each attribute's encoded value by its object identifier, and whether any RDN holds more than one attribute.
+
+    An attribute that is there twice has both values, joined, which is no encoding of any one value.
+    """
+    found: dict[bytes, bytes] = {}
+    multi_valued = False
+    for rdn in der.elements(der.unwrap(name, der.SEQUENCE)):
+        members = der.elements(rdn.content)
+        if rdn.tag != der.SET or not members:
+            raise der.DERError("a subject that is not a sequence of sets of attributes")
+        multi_valued |= len(members) > 1
+        for member in members:
+            parts = der.elements(member.content)
+            if member.tag != der.SEQUENCE or len(parts) != _TYPE_AND_VALUE:
+                raise der.DERError("a subject attribute that is not an identifier and a value")
+            oid = der.identifier(parts[0])
+            found[oid] = found.get(oid, b"") + parts[1].encoded
+    return found, multi_valued
