@@ -1,0 +1,91 @@
+# Everything runs in .venv, which is made from requirements.lock when it is missing or older than that.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The first that is new enough. Another is chosen with make PYTHON=...
+IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11, 5))
+PYTHON ?= $(firstword $(foreach python,python3.11 python3 python3.12 python3.13 python3.14,\
+	$(shell $(python) -c '$(IS_NEW_ENOUGH)' >/dev/null 2>&1 && echo $(python))))
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PATHS := src tests $(wildcard bench)
+
+.PHONY: help
+help: ## Say what there is.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: $(INSTALLED) ## Show the main job step by step; KEEP=1 leaves the server running.
+	@$(BIN)/connector demo $(if $(KEEP),--keep)
+
+.PHONY: test
+test: $(INSTALLED) tools ## Run all tests.
+	@echo 'Running the tests'
+	@$(BIN)/pytest
+
+.PHONY: check
+check: $(INSTALLED) ## Check style, types and the directions of imports.
+	@echo 'Checking with ruff, mypy and import-linter'
+	@$(BIN)/ruff check --quiet $(PATHS)
+	@$(BIN)/ruff format --quiet --check $(PATHS)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: bench
+bench: $(INSTALLED) ## Measure.
+	@$(BIN)/python bench
+
+.PHONY: docs
+docs: $(INSTALLED) ## Make the pages that are made from the code.
+	@echo 'Making docs/settings.md'
+	@$(BIN)/python -c 'from connector.settings import document; print(document(), end="")' >docs/settings.md.new
+	@mv docs/settings.md.new docs/settings.md
+
+.PHONY: format
+format: $(INSTALLED) ## Format the code.
+	@$(BIN)/ruff check --quiet --fix-only $(PATHS)
+	@$(BIN)/ruff format $(PATHS)
+
+# With UPGRADE=1 the newest versions, else those of the lock as far as pyproject.toml allows.
+.PHONY: lock
+lock: $(INSTALLED) ## Make requirements.lock anew from pyproject.toml; UPGRADE=1 takes newer versions.
+	@echo 'Making requirements.lock'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url $(if $(UPGRADE),--upgrade) --extra server --group dev pyproject.toml -o requirements.lock
+
+.PHONY: clean
+clean: ## Remove what was made here.
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	@find $(PATHS) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# $(call packages,NAMES): install Debian packages where that is possible, else say that they are needed.
+define packages
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "Installing $(1) with apt-get"; \
+	{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends $(1); } \
+		>/dev/null || echo "apt-get could not install $(1)" >&2; \
+else \
+	echo "Missing here, and only root can install it: $(1)" >&2; \
+fi
+endef
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'Python 3.11.5 or newer is needed: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { $(call packages,python3-venv); }
+	@echo 'Installing into $(VENV)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
+TOOLS := certtool:gnutls-bin curl:curl openssl:openssl strace:strace
+
+.PHONY: tools
+tools:
+	@missing=; \
+	for tool in $(TOOLS); do command -v "$${tool%%:*}" >/dev/null || missing="$${missing:+$$missing }$${tool#*:}"; done; \
+	test -z "$$missing" || { $(call packages,$$missing); }
