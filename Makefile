@@ -16,6 +16,9 @@ PATHS := src tests $(wildcard bench)
 help: ## Say what there is.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST))
 
+.PHONY: install
+install: $(INSTALLED) ## Install into .venv.
+
 .PHONY: demo
 demo: $(INSTALLED) ## Show the main job step by step; KEEP=1 leaves the server running.
 	@$(BIN)/connector demo $(if $(KEEP),--keep)
@@ -35,13 +38,14 @@ check: $(INSTALLED) ## Check style, types and the directions of imports.
 
 .PHONY: bench
 bench: $(INSTALLED) ## Measure.
-	@$(BIN)/python bench
+	@$(BIN)/python -m bench
 
 .PHONY: docs
 docs: $(INSTALLED) ## Make the pages that are made from the code.
-	@echo 'Making docs/settings.md'
-	@$(BIN)/python -c 'from connector.settings import document; print(document(), end="")' >docs/settings.md.new
-	@mv docs/settings.md.new docs/settings.md
+	@for page in settings errors; do \
+		echo "Making docs/$$page.md"; \
+		$(BIN)/connector $$page >docs/$$page.md.new && mv docs/$$page.md.new docs/$$page.md || exit 1; \
+	done
 
 .PHONY: format
 format: $(INSTALLED) ## Format the code.

@@ -2,16 +2,15 @@
 
 import base64
 import json
-import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
+from tests.support.server import Identity, Server, obtain, post
 
 from connector.client import Client, Refused, make_csr, make_key
-from tests.support.server import Identity, Server, encoded, obtain, post
 
 CONFIGURATION = "{ configuration { token { token } certificateSigningRequestInfo { subject } } }"
 VIEWER = "{ result: viewer { id type } }"
@@ -76,9 +75,7 @@ class TestTokens:
             ({"Connector-Token": "\u00e9" * 88}, "token_unknown"),
         ],
     )
-    def test_missing_or_unknown(
-        self, server: Server, http: httpx2.Client, headers: dict[str, str], code: str
-    ) -> None:
+    def test_missing_or_unknown(self, server: Server, http: httpx2.Client, headers: dict[str, str], code: str) -> None:
         """Without a token that we know there is a refusal, by HTTP 200 with errors (wire contract g)."""
         raw = {name: value.encode("latin-1") for name, value in headers.items()}
         answer = http.post(server.public_connector, json={"query": CONFIGURATION}, headers=raw)
@@ -97,7 +94,10 @@ class TestTokens:
         """A token that was redeemed is refused as spent, for configuration and for signing."""
         with server.bearer(token) as client:
             told = client.configuration(server.public_connector)
-            assert refusal(client, server.public_connector, "{ result: configuration { token { token } } }") == "token_spent"
+            assert (
+                refusal(client, server.public_connector, "{ result: configuration { token { token } } }")
+                == "token_spent"
+            )
             with pytest.raises(Refused) as caught:
                 client.sign(server.public_connector, make_csr(make_key(), told.subject))
         assert caught.value.code == "token_spent"
@@ -126,7 +126,9 @@ class TestTokens:
         document = "mutation ($id: ID!) { result: requestOneTimeTokenForApplication(id: $id) { token } }"
         token = server.administer(document, {"id": application})["token"]
         auths = server.administer(f'{{ result: application(id: "{application}") {{ auths {{ id }} }} }}')["auths"]
-        server.administer(f'mutation {{ result: deleteSystemAuthForApplication(authID: "{auths[-1]["id"]}") {{ id }} }}')
+        server.administer(
+            f'mutation {{ result: deleteSystemAuthForApplication(authID: "{auths[-1]["id"]}") {{ id }} }}'
+        )
         with server.bearer(token) as client:
             code = refusal(client, server.public_connector, "{ result: configuration { token { token } } }")
         assert code == "token_withdrawn"
@@ -342,9 +344,9 @@ class TestCertificates:
     def test_a_holder_is_no_administrator(self, server: Server, identity: Identity) -> None:
         """The Director's administration is refused to holders of certificates, with the contract's number."""
         with server.holder(identity) as client:
-            assert refusal(client, server.mtls_director, 'mutation { result: registerRuntime(in: {name: "a"}) { id } }') == (
-                "insufficient_scopes"
-            )
+            assert refusal(
+                client, server.mtls_director, 'mutation { result: registerRuntime(in: {name: "a"}) { id } }'
+            ) == ("insufficient_scopes")
 
 
 IDENTITY_HEADERS = [
@@ -373,7 +375,9 @@ class TestHeaders:
         self, server: Server, http: httpx2.Client, identity: Identity, name: str, path: str
     ) -> None:
         """On the public listener no header but the token's and the key's is an identity."""
-        fingerprint = ssl.PEM_cert_to_DER_cert(identity.chain.read_text().split("-----END")[0] + "-----END CERTIFICATE-----\n")
+        fingerprint = ssl.PEM_cert_to_DER_cert(
+            identity.chain.read_text().split("-----END")[0] + "-----END CERTIFICATE-----\n"
+        )
         common_name = identity.subject.rsplit("=", 1)[1]
         for value in (common_name, base64.b64encode(fingerprint).decode(), f'Hash=ab;Subject="CN={common_name}"'):
             query = "{ viewer { id } }" if "director" in path else CONFIGURATION
@@ -411,7 +415,9 @@ class TestAdministrators:
         """Without a key that we know there is a refusal, however the header looks (S11)."""
         headers = {"Authorization": authorization.encode("latin-1"), "Tenant": b"default"}
         answer = http.post(
-            server.public_director, json={"query": 'mutation { registerRuntime(in: {name: "a"}) { id } }'}, headers=headers
+            server.public_director,
+            json={"query": 'mutation { registerRuntime(in: {name: "a"}) { id } }'},
+            headers=headers,
         )
 
         assert error(answer) == code
@@ -433,7 +439,9 @@ class TestAdministrators:
         for mutation in ("unregisterApplication", "requestOneTimeTokenForApplication"):
             fields = "id" if mutation.startswith("unregister") else "token"
             with pytest.raises(Refused) as caught:
-                server.administer(f'mutation {{ result: {mutation}(id: "{application}") {{ {fields} }} }}', tenant="other")
+                server.administer(
+                    f'mutation {{ result: {mutation}(id: "{application}") {{ {fields} }} }}', tenant="other"
+                )
             assert caught.value.code == "not_found"
             assert str(caught.value).startswith("Object not found")
 
@@ -444,7 +452,7 @@ class TestAdministrators:
         assert caught.value.code == "not_unique_name"
 
     def test_a_mutation_of_the_other_kind_errs(self, server: Server, application: str) -> None:
-        """deleteSystemAuthForRuntime does not delete an application's."""
+        """DeleteSystemAuthForRuntime does not delete an application's."""
         server.token(application)
         auths = server.administer(f'{{ result: application(id: "{application}") {{ auths {{ id }} }} }}')["auths"]
         with pytest.raises(Refused) as caught:

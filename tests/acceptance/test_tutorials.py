@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.support.server import Server, environment
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"

@@ -114,7 +114,9 @@ class GraphQLEndpoint:
 
 def _entry(error: GraphQLError) -> dict[str, Any]:
     cause = error.original_error
-    if cause is None:  # graphql-core's own: a variable that does not fit, an operation that is not there
+    if cause is None or isinstance(
+        cause, GraphQLError
+    ):  # graphql-core's own: a variable that does not fit, an operation that is not there
         cause = DocumentInvalid(error.message[:500])
     note(cause)
     entry = graphql_error(cause)

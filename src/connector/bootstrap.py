@@ -1,0 +1,277 @@
+"""From settings to objects: the one module that knows every other."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_bytes
+from uuid import uuid4
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from connector import keystore, principals, registration, serving, storage, telemetry
+from connector.audit import Action, Event
+from connector.enrollment import Enrollment, EnrollmentPolicy
+from connector.keystore import CAPlan, KeystoreError
+from connector.pairing import Links
+from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
+from connector.ports import Clock, MakeID, Random, Store, Transaction
+from connector.settings import Settings, load
+from connector.web.application import Web, WebSettings
+from connector.web.graphql.documents import DocumentLimits
+from connector.web.requests import BodyLimits
+
+DEFAULT_TENANT = "default"
+DATABASE = "connector.db"
+ADDRESSES = "addresses.json"
+ADMIN_KEY = "admin.key"
+TLS_LISTENERS = ("public", "mtls")
+LEGACY_PATH = "/v1/applications/signingRequests/info"
+
+
+class NotReady(Exception):  # noqa: N818 - named for what is the matter
+    """No server has started in this data directory yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """What a command works with, on the database of a server that may be running. It needs no key of the CA."""
+
+    settings: Settings
+    store: Store
+    root: x509.Certificate
+    issuing: x509.Certificate
+    links: Links
+    clock: Clock
+    random: Random = token_bytes
+    make_id: MakeID = uuid4
+
+
+@asynccontextmanager
+async def administration(*, data_dir: Path | None, config: Path | None) -> AsyncIterator[Administration]:
+    """Open the data directory of a server for a command.
+
+    Raises:
+        SettingsError: a setting is unknown or wrong.
+        NotReady: no server has started there yet.
+        StorageUnavailable: the database cannot be used.
+    """
+    settings = load(data_dir=data_dir, config=config, overrides={}, environ=os.environ)
+    directory = settings.data_dir
+    if not (directory / DATABASE).exists() or not (directory / "ca" / keystore.ROOT).exists():
+        raise NotReady(f"{directory} holds no database. Start one first: connector serve --data-dir {directory}")
+    root, issuing = (
+        x509.load_pem_x509_certificate((directory / "ca" / name).read_bytes())
+        for name in (keystore.ROOT, keystore.ISSUING)
+    )
+    store = storage.open_sqlite(directory / DATABASE)
+    try:
+        links = _links(_known_urls(settings), root)
+        yield Administration(settings, store, root, issuing, links, now)
+    finally:
+        await store.close()
+
+
+async def serve(
+    *, data_dir: Path | None, config: Path | None, listeners: Mapping[str, str], say: Callable[[str], None]
+) -> None:
+    """Run the server until it is told to stop. The first start makes what is missing.
+
+    Raises:
+        SettingsError, KeystoreError: the start was stopped, and why.
+        StorageUnavailable: the database cannot be used.
+    """
+    overrides = {f"listeners.{name}": address for name, address in listeners.items()}
+    settings = load(data_dir=data_dir, config=config, overrides=overrides, environ=os.environ)
+    telemetry.configure(settings.log.level, settings.log.format)
+    keystore.forbid_core_dumps()
+    with keystore.locked(settings.data_dir):
+        issuer = _issuer(settings)
+        store = storage.open_sqlite(settings.data_dir / DATABASE)
+        try:
+            await _first_start(store, settings.data_dir)
+            await _serve(settings, issuer, store, say)
+        finally:
+            await store.close()
+
+
+async def _serve(settings: Settings, issuer: Issuer, store: Store, say: Callable[[str], None]) -> None:
+    addresses = {"public": settings.listeners.public, "mtls": settings.listeners.mtls}
+    for name in ("pki", "internal"):
+        address = getattr(settings.listeners, name)
+        if address is not None:
+            addresses[name] = address
+    bound = {
+        name: serving.bind(name, address.host, address.port, scheme="https" if name in TLS_LISTENERS else "http")
+        for name, address in addresses.items()
+    }
+    urls = {name: listener.url for name, listener in bound.items()}
+    web = _web(settings, issuer, store, {**urls, **_set_urls(settings)})
+    apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
+    contexts = {
+        "public": serving.ServerContext(),
+        "mtls": serving.ServerContext(client_ca=[issuer.root_pem, issuer.pem]),
+    }
+    certificate = _server_certificate(settings, issuer, list(contexts.values()))
+    certificate.load()
+    limits = _connection_limits(settings)
+    listeners = [serving.Listener(each, apps[name](), contexts.get(name), limits) for name, each in bound.items()]
+
+    def ready() -> None:
+        keystore.write_secret(settings.data_dir / ADDRESSES, json.dumps(urls))
+        for line in _announcement(settings, issuer, urls):
+            say(line)
+
+    refreshing = asyncio.create_task(certificate.keep_fresh())
+    try:
+        await serving.serve(listeners, grace=settings.limits.grace.total_seconds(), ready=ready, stop=asyncio.Event())
+    finally:
+        refreshing.cancel()
+
+
+def _web(settings: Settings, issuer: Issuer, store: Store, urls: Mapping[str, str]) -> Web:
+    policy = EnrollmentPolicy(settings.csr_policy, settings.client_profile, settings.token_policy)
+    limits, graphql = settings.limits, settings.graphql
+    return Web(
+        enrollment=Enrollment(store, issuer, policy, now, token_bytes, uuid4),
+        links=_links(urls, issuer.root),
+        settings=WebSettings(
+            body=BodyLimits(octets=limits.body, seconds=limits.request_timeout.total_seconds()),
+            documents=DocumentLimits(
+                characters=graphql.characters,
+                tokens=graphql.tokens,
+                depth=graphql.depth,
+                fields=graphql.fields,
+                aliases=graphql.aliases,
+                root_fields=graphql.root_fields,
+            ),
+            introspection=graphql.introspection,
+            key_algorithm=settings.certificates.key_algorithm,
+        ),
+    )
+
+
+def _server_certificate(
+    settings: Settings, issuer: Issuer, contexts: Sequence[serving.ServerContext]
+) -> serving.ServerCertificate:
+    """The certificate that our own listeners show: from files where these are set, else from our own CA."""
+
+    def issue() -> serving.KeyPair:
+        key = ec.generate_private_key(ec.SECP256R1())
+        serial = serial_number(token_bytes(SERIAL_OCTETS))
+        certificate = issuer.issue_server(
+            key.public_key(), settings.server_names, validity=settings.tls.validity, serial=serial, now=now()
+        )
+        chain = certificate.public_bytes(Encoding.PEM) + issuer.pem.encode()
+        return serving.KeyPair(chain, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    source: serving.OwnCA | serving.Files = serving.OwnCA(issue)
+    if settings.tls.certificate_file is not None and settings.tls.key_file is not None:
+        source = serving.Files(settings.tls.certificate_file, settings.tls.key_file)
+    log = telemetry.logger()
+    return serving.ServerCertificate(
+        source,
+        contexts,
+        directory=settings.data_dir / "tls",
+        clock=now,
+        loaded=lambda certificate: log.info(
+            "server_certificate.loaded",
+            serial=f"{certificate.serial_number:x}",
+            not_after=certificate.not_valid_after_utc.isoformat(),
+        ),
+        failed=lambda error: log.error("server_certificate.failed", reason=str(error)),
+    )
+
+
+def _connection_limits(settings: Settings) -> serving.Limits:
+    limits = settings.limits
+    return serving.Limits(
+        head=limits.header,
+        head_timeout=limits.header_timeout.total_seconds(),
+        idle_timeout=limits.idle_timeout.total_seconds(),
+        handshake_timeout=limits.handshake_timeout.total_seconds(),
+        connections=limits.connections,
+    )
+
+
+def _announcement(settings: Settings, issuer: Issuer, urls: Mapping[str, str]) -> Iterator[str]:
+    directory = settings.data_dir
+    yield f"data        {directory}"
+    yield f"root CA     {directory / 'ca' / keystore.ROOT}, SHA-256 {issuer.root_fingerprint.hex()}"
+    yield f"admin key   {directory / ADMIN_KEY}"
+    for name, url in urls.items():
+        yield f"{name:<11} {url}"
+
+
+def now() -> datetime:
+    """The system's clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def _issuer(settings: Settings) -> Issuer:
+    if (settings.data_dir / DATABASE).exists() and not (settings.data_dir / "ca").exists():
+        raise KeystoreError(
+            f"{settings.data_dir / 'ca'} is gone, while there is a database. Put it back from the backup: with "
+            "a new CA, every certificate that was issued would be worth nothing."
+        )
+    passphrase = settings.ca.passphrase.get_secret_value().encode() if settings.ca.passphrase else None
+    if settings.ca.passphrase_file is not None:
+        passphrase = keystore.read_passphrase(settings.ca.passphrase_file)
+    plan = CAPlan(settings.ca.key, settings.ca.root_validity, settings.ca.issuing_validity)
+    return keystore.open_or_create(
+        settings.data_dir / "ca", plan=plan, passphrase=passphrase, now=now(), random=token_bytes
+    )
+
+
+async def _first_start(store: Store, directory: Path) -> None:
+    """Make the tenant and the administrator's key, unless there is a key already.
+
+    The key's file is written before its digest is committed: a start that is killed in between leaves a key that is
+    good for nothing, and the next start makes another.
+    """
+    if await store.read(lambda tx: tx.keys.any()):
+        return
+    text, key = principals.make_key(token_bytes(principals.KEY_OCTETS), id=uuid4(), name="first", now=now())
+    keystore.write_secret(directory / ADMIN_KEY, text)
+
+    def make(tx: Transaction) -> None:
+        registration.create_tenant(
+            tx, DEFAULT_TENANT, "Default tenant", actor="system", make_id=uuid4, now=key.created_at
+        )
+        tx.keys.add(key)
+        tx.audit.append(Event(at=key.created_at, action=Action.KEY_CREATED, actor="system", reason=key.name))
+
+    await store.transaction(make)
+
+
+def _links(urls: Mapping[str, str], root: x509.Certificate) -> Links:
+    """Where clients find us, from the base URLs of the listeners."""
+    return Links(
+        connector=f"{urls['public']}/connector/graphql",
+        legacy_connector=f"{urls['public']}{LEGACY_PATH}",
+        certificate_secured_connector=f"{urls['mtls']}/connector/graphql",
+        director=f"{urls['mtls']}/director/graphql",
+        root_fingerprint=root.fingerprint(SHA256()),
+    )
+
+
+def _known_urls(settings: Settings) -> Mapping[str, str]:
+    """The base URLs: as set, or as the server wrote them down at its last start, or as they would be."""
+    listeners = settings.listeners
+    urls = {"public": f"https://{listeners.public}", "mtls": f"https://{listeners.mtls}"}
+    path = settings.data_dir / ADDRESSES
+    if path.exists():
+        urls.update(json.loads(path.read_text("utf-8")))
+    return {**urls, **_set_urls(settings)}
+
+
+def _set_urls(settings: Settings) -> Mapping[str, str]:
+    urls = {"public": settings.urls.public, "mtls": settings.urls.mtls, "pki": settings.urls.pki}
+    return {name: url for name, url in urls.items() if url is not None}

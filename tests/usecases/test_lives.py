@@ -1,0 +1,349 @@
+"""The use cases over the memory store: tokens and certificates from beginning to end."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+
+from connector import registration
+from connector.audit import Action
+from connector.client import make_csr, make_key
+from connector.directory import EntityKind
+from connector.errors import (
+    CertificateExpired,
+    CertificateRevoked,
+    CertificateUnknown,
+    CSRSubjectMismatch,
+    NotUniqueName,
+    ObjectNotFound,
+    TokenExpired,
+    TokenSpent,
+    TokenUnknown,
+    TokenWithdrawn,
+)
+from connector.inventory import CertificateState, RevocationReason
+from connector.ports import CertificateFilter, TokenFilter
+from connector.revocation import revoke, revoke_presented
+from connector.storage.memory import MemoryStore
+from connector.tokens import TokenState
+from tests.support.authority import World
+
+T = TypeVar("T")
+
+
+def csr(subject: str) -> str:
+    return b64encode(make_csr(make_key(), subject)).decode()
+
+
+def run(scenario: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(scenario)
+
+
+@pytest.fixture
+def world() -> World:
+    return World(MemoryStore())
+
+
+async def enrolled(world: World) -> tuple[Any, Any, Any, Any]:
+    tenant = await world.tenant()
+    entity = await world.register(tenant)
+    minted = await world.hand_over(tenant, entity)
+    issued = await world.enrollment.enroll(
+        minted.secret.text, csr(world.enrollment.subject_text(minted.token.system_auth_id))
+    )
+    return tenant, entity, minted, issued
+
+
+async def actions(world: World) -> list[Action]:
+    """What the audit holds, oldest first."""
+    events = await world.store.read(lambda tx: tx.audit.list())
+    return [event.action for event in reversed(events)]
+
+
+def test_a_life(world: World) -> None:
+    """Configure, enroll, renew, revoke: each leaves its events, each in its transaction."""
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        entity = await world.register(tenant)
+        minted = await world.hand_over(tenant, entity)
+        told = await world.enrollment.configure(minted.secret.text)
+        first = await world.enrollment.enroll(told.minted.secret.text, csr(told.subject))
+        second = await world.enrollment.renew(first.fingerprint, csr(told.subject))
+        await world.store.transaction(lambda tx: revoke_presented(tx, second.fingerprint, now=world.time))
+
+        assert await actions(world) == [
+            Action.TENANT_CREATED,
+            Action.ENTITY_REGISTERED,
+            Action.TOKEN_MINTED,
+            Action.TOKEN_SPENT,
+            Action.TOKEN_MINTED,
+            Action.TOKEN_SPENT,
+            Action.CERTIFICATE_ISSUED,
+            Action.CERTIFICATE_RENEWED,
+            Action.CERTIFICATE_REVOKED,
+        ]
+        former = await world.enrollment.identify(first.fingerprint)
+        assert former.state(now=world.time) is CertificateState.SUPERSEDED
+        assert former.owner_id == entity.id
+        with pytest.raises(CertificateRevoked):
+            await world.enrollment.identify(second.fingerprint)
+
+    run(scenario())
+
+
+def test_every_request_makes_a_system_auth_of_its_own(world: World) -> None:
+    """Three tokens for one application are three system auths, each with its own common name (wire contract b.2)."""
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        entity = await world.register(tenant)
+        minted = [await world.hand_over(tenant, entity) for _ in range(3)]
+
+        auths = await world.store.read(lambda tx: tx.directory.system_auths(entity.id))
+        assert [auth.id for auth in auths] == [each.token.system_auth_id for each in minted]
+
+    run(scenario())
+
+
+def test_a_named_system_auth_gets_a_new_token(world: World) -> None:
+    """With its id, the pending token is withdrawn and a new one takes its place under the same system auth."""
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        entity = await world.register(tenant)
+        first = await world.hand_over(tenant, entity)
+        second = await world.hand_over(tenant, entity, system_auth_id=first.token.system_auth_id)
+
+        assert second.token.system_auth_id == first.token.system_auth_id
+        with pytest.raises(TokenWithdrawn):
+            await world.enrollment.configure(first.secret.text)
+        await world.enrollment.configure(second.secret.text)
+
+    run(scenario())
+
+
+def test_a_token_expires(world: World) -> None:
+    """An application's token lives five minutes, a runtime's sixty; after that it is refused, and that is written down."""
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        for kind, minutes in ((EntityKind.APPLICATION, 5), (EntityKind.RUNTIME, 60)):
+            minted = await world.hand_over(tenant, await world.register(tenant, "a", kind))
+            assert minted.token.expires_at == world.time + timedelta(minutes=minutes)
+            world.time = minted.token.expires_at
+            with pytest.raises(TokenExpired):
+                await world.enrollment.configure(minted.secret.text)
+            assert (await actions(world))[-1] is Action.TOKEN_REFUSED
+
+    run(scenario())
+
+
+def test_the_next_token_has_its_owners_lifetime(world: World) -> None:
+    """The token that configuration returns lives as long as one of its owner's kind, from then on."""
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        minted = await world.hand_over(tenant, await world.register(tenant, "runtime", EntityKind.RUNTIME))
+        world.time += timedelta(minutes=59)
+        told = await world.enrollment.configure(minted.secret.text)
+
+        assert told.minted.token.expires_at == world.time + timedelta(minutes=60)
+
+    run(scenario())
+
+
+def test_what_is_unknown_leaves_no_trace(world: World) -> None:
+    """A token that we never minted is refused without a record: strangers do not fill the audit."""
+
+    async def scenario() -> None:
+        with pytest.raises(TokenUnknown):
+            await world.enrollment.configure("A" * 88)
+        with pytest.raises(TokenUnknown):
+            await world.enrollment.enroll("A" * 88, "no CSR")
+        with pytest.raises(CertificateUnknown):
+            await world.enrollment.renew(bytes(32), "no CSR")
+        assert await actions(world) == []
+
+    run(scenario())
+
+
+def test_two_redeemers_one_winner(world: World) -> None:
+    """Of two concurrent redemptions of one token, one gets a certificate and one a refusal; one certificate is stored."""
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        minted = await world.hand_over(tenant, await world.register(tenant))
+        subject = world.enrollment.subject_text(minted.token.system_auth_id)
+        tries = [world.enrollment.enroll(minted.secret.text, csr(subject)) for _ in range(2)]
+        outcomes = await asyncio.gather(*tries, return_exceptions=True)
+
+        assert [TokenSpent] == [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
+        assert len(await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(tenant_id=tenant.id)))) == 1
+
+    run(scenario())
+
+
+def test_a_revoked_holder_has_no_way_back(world: World) -> None:
+    """A token that was fetched with a certificate, and its successors, are withdrawn with it."""
+
+    async def scenario() -> None:
+        _, _, _, issued = await enrolled(world)
+        beside = await world.enrollment.mint_beside(issued.fingerprint)
+        told = await world.enrollment.configure(beside.secret.text)
+        await world.store.transaction(lambda tx: revoke_presented(tx, issued.fingerprint, now=world.time))
+
+        with pytest.raises(TokenWithdrawn):
+            await world.enrollment.enroll(told.minted.secret.text, csr(told.subject))
+        with pytest.raises(CertificateRevoked):
+            await world.enrollment.mint_beside(issued.fingerprint)
+        with pytest.raises(CertificateRevoked):
+            await world.enrollment.renew(issued.fingerprint, csr(told.subject))
+
+    run(scenario())
+
+
+def test_an_expired_certificate_is_nobody(world: World) -> None:
+    """Up to and with its last second a certificate is good; after that neither identifies nor renews."""
+
+    async def scenario() -> None:
+        _, _, minted, issued = await enrolled(world)
+        world.time = issued.not_after
+        await world.enrollment.identify(issued.fingerprint)
+        world.time += timedelta(seconds=1)
+        with pytest.raises(CertificateExpired):
+            await world.enrollment.identify(issued.fingerprint)
+        with pytest.raises(CertificateExpired):
+            await world.enrollment.renew(
+                issued.fingerprint, csr(world.enrollment.subject_text(minted.token.system_auth_id))
+            )
+
+    run(scenario())
+
+
+def test_unregistering_ends_everything(world: World) -> None:
+    """Unregistering an entity revokes its certificates and withdraws its tokens, for good, in one transaction."""
+
+    async def scenario() -> None:
+        tenant, entity, _, issued = await enrolled(world)
+        pending = await world.hand_over(tenant, entity)
+        await world.store.transaction(
+            lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, actor="admin:test", now=world.time)
+        )
+
+        with pytest.raises(CertificateRevoked):
+            await world.enrollment.identify(issued.fingerprint)
+        with pytest.raises(TokenWithdrawn):
+            await world.enrollment.configure(pending.secret.text)
+        with pytest.raises(ObjectNotFound):
+            await world.hand_over(tenant, entity)
+        (certificate,) = await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(owner_id=entity.id)))
+        assert certificate.revocation_reason is RevocationReason.CESSATION_OF_OPERATION
+        assert (await actions(world))[-3:] == [
+            Action.ENTITY_UNREGISTERED,
+            Action.TOKEN_WITHDRAWN,
+            Action.CERTIFICATE_REVOKED,
+        ]
+
+    run(scenario())
+
+
+def test_deleting_a_system_auth_ends_only_its_own(world: World) -> None:
+    """Its certificates and tokens end; those of the entity's other system auths go on. The other kind's call errs."""
+
+    async def scenario() -> None:
+        tenant, entity, minted, issued = await enrolled(world)
+        other = await world.hand_over(tenant, entity)
+
+        def delete(kind: EntityKind) -> Coroutine[Any, Any, object]:
+            auth_id = minted.token.system_auth_id
+            return world.store.transaction(
+                lambda tx: registration.delete_system_auth(tx, tenant, kind, auth_id, actor="a", now=world.time)
+            )
+
+        with pytest.raises(ObjectNotFound):
+            await delete(EntityKind.RUNTIME)
+        await world.enrollment.identify(issued.fingerprint)
+        await delete(EntityKind.APPLICATION)
+        with pytest.raises(CertificateRevoked):
+            await world.enrollment.identify(issued.fingerprint)
+        with pytest.raises(ObjectNotFound):
+            await delete(EntityKind.APPLICATION)
+        await world.enrollment.configure(other.secret.text)
+
+    run(scenario())
+
+
+def test_revoking_twice_is_one_revocation(world: World) -> None:
+    """The first revocation's time and reason stay, and there is one event for it."""
+
+    async def scenario() -> None:
+        _, entity, _, issued = await enrolled(world)
+
+        def again(reason: RevocationReason) -> Coroutine[Any, Any, Any]:
+            which = CertificateFilter(fingerprint=issued.fingerprint)
+            return world.store.transaction(lambda tx: revoke(tx, which, reason, actor="admin:test", now=world.time))
+
+        assert len(await again(RevocationReason.KEY_COMPROMISE)) == 1
+        world.time += timedelta(hours=1)
+        assert await again(RevocationReason.UNSPECIFIED) == []
+        (certificate,) = await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(owner_id=entity.id)))
+        assert certificate.revocation_reason is RevocationReason.KEY_COMPROMISE
+        assert certificate.revoked_at == world.time - timedelta(hours=1)
+        assert (await actions(world)).count(Action.CERTIFICATE_REVOKED) == 1
+
+    run(scenario())
+
+
+def test_nobody_renews_anothers(world: World) -> None:
+    """A renewal's CSR must have the common name of the presented certificate; the refusal is written down."""
+
+    async def scenario() -> None:
+        tenant, entity, _, issued = await enrolled(world)
+        other = await world.hand_over(tenant, entity)
+        with pytest.raises(CSRSubjectMismatch):
+            await world.enrollment.renew(
+                issued.fingerprint, csr(world.enrollment.subject_text(other.token.system_auth_id))
+            )
+        assert (await actions(world))[-1] is Action.CERTIFICATE_REFUSED
+
+    run(scenario())
+
+
+def test_names_are_unique_in_a_tenant(world: World) -> None:
+    """A name is taken once for each tenant and kind; another tenant and the other kind may have it too."""
+
+    async def scenario() -> None:
+        acme, other = await world.tenant("acme"), await world.tenant("other")
+        await world.register(acme, "shop")
+        await world.register(acme, "shop", EntityKind.RUNTIME)
+        await world.register(other, "shop")
+        with pytest.raises(NotUniqueName):
+            await world.register(acme, "shop")
+        with pytest.raises(NotUniqueName):
+            await world.tenant("acme")
+
+    run(scenario())
+
+
+def test_refused_csrs_are_counted(world: World) -> None:
+    """Nine refused CSRs leave the token minted, the tenth withdraws it; each is written down."""
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        minted = await world.hand_over(tenant, await world.register(tenant))
+
+        async def state() -> TokenState:
+            (token,) = await world.store.read(lambda tx: tx.tokens.list(TokenFilter(id=minted.token.id)))
+            return token.state(now=world.time)
+
+        for attempt in range(1, 11):
+            with pytest.raises(CSRSubjectMismatch):
+                await world.enrollment.enroll(minted.secret.text, csr(world.enrollment.subject_text("somebody-else")))
+            assert await state() is (TokenState.MINTED if attempt < 10 else TokenState.WITHDRAWN)
+        assert (await actions(world)).count(Action.TOKEN_REFUSED) == 10
+
+    run(scenario())
