@@ -233,4 +233,5 @@ def main() -> None:
     console.print(f"signing over HTTPS ÷ in-process signing: {signing.per_second / ceiling:.2f}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
 """From settings to objects: the one module that knows every other."""
 
 import asyncio
+import gc
 import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ DEFAULT_TENANT = "default"
 DATABASE = "connector.db"
 ADDRESSES = "addresses.json"
 ADMIN_KEY = "admin.key"
+GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
 LEGACY_PATH = "/v1/applications/signingRequests/info"
 
@@ -97,6 +99,7 @@ async def serve(
         store = storage.open_sqlite(settings.data_dir / DATABASE)
         try:
             await _first_start(store, settings.data_dir)
+            _calm_collector()
             await _serve(settings, issuer, store, say)
         finally:
             await store.close()
@@ -213,6 +216,16 @@ def _announcement(settings: Settings, issuer: Issuer, urls: Mapping[str, str]) -
 def now() -> datetime:
     """The system's clock, in UTC."""
     return datetime.now(UTC)
+
+
+def _calm_collector() -> None:
+    """Leave what was made at the start out of every later garbage collection, and collect more rarely.
+
+    Requests make few cycles; with the defaults, looking for them took some 8 % of the time that signing takes.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
 
 
 def _issuer(settings: Settings) -> Issuer:

@@ -101,7 +101,10 @@ def test_every_request_makes_a_system_auth_of_its_own(world: World) -> None:
     async def scenario() -> None:
         tenant = await world.tenant()
         entity = await world.register(tenant)
-        minted = [await world.hand_over(tenant, entity) for _ in range(3)]
+        minted = []
+        for _ in range(3):
+            world.time += timedelta(seconds=1)
+            minted.append(await world.hand_over(tenant, entity))
 
         auths = await world.store.read(lambda tx: tx.directory.system_auths(entity.id))
         assert [auth.id for auth in auths] == [each.token.system_auth_id for each in minted]
@@ -234,6 +237,11 @@ def test_unregistering_ends_everything(world: World) -> None:
             lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, actor="admin:test", now=world.time)
         )
 
+        assert (await actions(world))[-3:] == [
+            Action.ENTITY_UNREGISTERED,
+            Action.TOKEN_WITHDRAWN,
+            Action.CERTIFICATE_REVOKED,
+        ]
         with pytest.raises(CertificateRevoked):
             await world.enrollment.identify(issued.fingerprint)
         with pytest.raises(TokenWithdrawn):
@@ -242,11 +250,6 @@ def test_unregistering_ends_everything(world: World) -> None:
             await world.hand_over(tenant, entity)
         (certificate,) = await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(owner_id=entity.id)))
         assert certificate.revocation_reason is RevocationReason.CESSATION_OF_OPERATION
-        assert (await actions(world))[-3:] == [
-            Action.ENTITY_UNREGISTERED,
-            Action.TOKEN_WITHDRAWN,
-            Action.CERTIFICATE_REVOKED,
-        ]
 
     run(scenario())
 

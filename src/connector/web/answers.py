@@ -11,11 +11,13 @@ from connector.web.problems import body, problem
 
 RETRY_AFTER_SECONDS = "2"
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
 
 def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The content as compact JSON."""
     return Response(
-        json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace"),
+        _COMPACT.encode(content).encode("utf-8", "replace"),
         status_code=status,
         headers={"cache-control": "no-store", "x-content-type-options": "nosniff", **(headers or {})},
         media_type="application/json",

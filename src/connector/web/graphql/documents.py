@@ -59,6 +59,8 @@ _SCAN = re.compile(
     r"|\#[^\r\n]*+"
     r"|(?P<empty>\([\s,\ufeff]*+\))"
 )
+# GraphQL's simple escapes are JSON's; a tab may stand as it is.
+_LITERAL = json.JSONDecoder(strict=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +256,7 @@ def _lift(text: str) -> tuple[str, Mapping[str, str]]:
     def lift(match: re.Match[str]) -> str:
         if match.lastgroup == "long":
             name = f"{LIFTED}{len(lifted)}"
-            lifted[name] = json.loads(match.group(), strict=False)  # GraphQL's simple escapes are JSON's
+            lifted[name] = _LITERAL.decode(match.group())
             return f"${name}"
         return _without_empty_arguments(match)
 
