@@ -123,7 +123,11 @@ def test_a_directory_without_a_server(tmp_path: Path) -> None:
     ("variables", "arguments", "words"),
     [
         ({"CONNECTOR_TOKENS__REFUSALS": "none"}, (), ("tokens.refusals", "environment")),
-        ({"CONNECTOR_TOKEN__REFUSALS": "5"}, (), ("CONNECTOR_TOKEN__REFUSALS", "no such setting", "CONNECTOR_TOKENS__REFUSALS")),
+        (
+            {"CONNECTOR_TOKEN__REFUSALS": "5"},
+            (),
+            ("CONNECTOR_TOKEN__REFUSALS", "no such setting", "CONNECTOR_TOKENS__REFUSALS"),
+        ),
         ({}, ("--public", "nowhere"), ("listeners.public", "flag")),
         ({}, ("--public", "localhost:99999"), ("listeners.public", "flag")),
         ({}, ("--config", "/nonexistent/connector.toml"), ("/nonexistent/connector.toml",)),

@@ -1,0 +1,201 @@
+"""Client certificates that lead to nothing, and hostile CSRs, over the wire of a running server."""
+
+import asyncio
+import time
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from secrets import token_bytes
+from uuid import uuid4
+
+import httpx2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from tests.support.authority import POLICY, make_issuer
+from tests.support.server import Identity, Server
+
+from connector import registration
+from connector.client import Refused, make_csr, make_key
+from connector.directory import EntityKind, SystemAuth
+from connector.ports import Transaction
+from connector.storage import open_sqlite
+
+CORPUS = Path(__file__).parents[3] / "shared" / "csr-corpus"
+COMMON_NAME = "6e3c1b2a-0000-4000-8000-00000000beef"
+VIEWER = "{ result: viewer { id type } }"
+SIGN = "mutation ($csr: String!) { result: signCertificateSigningRequest(csr: $csr) { certificateChain } }"
+
+
+def stolen(server: Server) -> tuple[x509.Certificate, EllipticCurvePrivateKey]:
+    """The server's own issuing CA, as a thief of its key would have it."""
+    key = load_pem_private_key((server.data / "ca" / "issuing.key").read_bytes(), None)
+    assert isinstance(key, EllipticCurvePrivateKey)
+    return x509.load_pem_x509_certificate((server.data / "ca" / "issuing.pem").read_bytes()), key
+
+
+def forge(
+    directory: Path,
+    issuer: tuple[x509.Certificate, EllipticCurvePrivateKey],
+    *,
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH,
+    days: tuple[float, float] = (-1, 1),
+) -> Identity:
+    """A client certificate under that issuer that no inventory knows."""
+    certificate, issuer_key = issuer
+    key, now = make_key(), datetime.now(UTC)
+    leaf = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, COMMON_NAME)]))
+        .issuer_name(certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + timedelta(days=days[0]))
+        .not_valid_after(now + timedelta(days=days[1]))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+            ),
+            critical=False,
+        )
+        .sign(issuer_key, hashes.SHA256())
+    )
+    directory.mkdir(exist_ok=True)
+    identity = Identity(directory / "chain.pem", directory / "key.pem", "")
+    identity.chain.write_bytes(leaf.public_bytes(Encoding.PEM) + certificate.public_bytes(Encoding.PEM))
+    identity.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return identity
+
+
+def test_one_of_ours_that_the_inventory_does_not_know(server: Server, tmp_path: Path) -> None:
+    """A certificate that verifies but was never recorded is nobody: a stolen key of the CA gives no identity."""
+    forged = forge(tmp_path, stolen(server))
+    with server.holder(forged) as client:
+        for url, query in (
+            (server.mtls_director, VIEWER),
+            (server.mtls_connector, "mutation { result: revokeCertificate }"),
+        ):
+            with pytest.raises(Refused) as caught:
+                client.query(url, query)
+            assert caught.value.code == "certificate_unknown"
+
+
+@pytest.mark.parametrize("case", ["another CA", "expired", "not yet valid", "server certificate"])
+def test_refused_in_the_handshake(server: Server, tmp_path: Path, case: str) -> None:
+    """A certificate of another CA, outside its validity, or for another purpose ends in the handshake."""
+    other = make_issuer(datetime.now(UTC))
+    assert isinstance(other.key, EllipticCurvePrivateKey)
+    forged = {
+        "another CA": lambda: forge(tmp_path, (other.certificate, other.key)),
+        "expired": lambda: forge(tmp_path, stolen(server), days=(-2, -1)),
+        "not yet valid": lambda: forge(tmp_path, stolen(server), days=(1, 2)),
+        "server certificate": lambda: forge(tmp_path, stolen(server), usage=ExtendedKeyUsageOID.SERVER_AUTH),
+    }[case]()
+    with server.holder(forged) as client, pytest.raises(httpx2.HTTPError):
+        client.query(server.mtls_director, VIEWER)
+
+
+@pytest.fixture(scope="module")
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Identity]]:
+    """A server that knows a system by the corpus's common name, and that system's certificate."""
+    directory = tmp_path_factory.mktemp("victim")
+    server = Server(directory / "data")
+    server.start()
+    server.stop()
+
+    async def plant() -> str:
+        store = open_sqlite(server.data / "connector.db")
+
+        def make(tx: Transaction) -> str:
+            tenant = registration.tenant_named(tx, "default")
+            now = datetime.now(UTC)
+            entity = registration.register(
+                tx, tenant, EntityKind.APPLICATION, "victim", None, actor="test", make_id=uuid4, now=now
+            )
+            tx.directory.add_system_auth(SystemAuth(COMMON_NAME, tenant.id, entity.id, entity.kind, now))
+            minted = registration.hand_over(
+                tx,
+                tenant,
+                entity.kind,
+                "",
+                system_auth_id=COMMON_NAME,
+                policy=POLICY.tokens,
+                actor="test",
+                random=token_bytes,
+                make_id=uuid4,
+                now=now,
+            )
+            return minted.secret.text
+
+        try:
+            return await store.transaction(make)
+        finally:
+            await store.close()
+
+    token = asyncio.run(plant())
+    with server:
+        yield server, server.enroll(token, directory / "identity")
+
+
+def sent(path: Path) -> str:
+    """What a client would send for this file."""
+    octets = path.read_bytes()
+    if path.suffix == ".b64":
+        return octets.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()
+    if path.suffix == ".der":
+        body = b64encode(octets).decode()
+        lines = "\n".join(body[start : start + 64] for start in range(0, len(body), 64))
+        octets = f"-----BEGIN CERTIFICATE REQUEST-----\n{lines}\n-----END CERTIFICATE REQUEST-----\n".encode()
+    return b64encode(octets).decode()
+
+
+def rows() -> list[dict[str, str]]:
+    index = CORPUS / "index.tsv"
+    if not index.exists():
+        return []
+    header, *lines = index.read_text().splitlines()
+    return [dict(zip(header.split("\t"), line.split("\t"), strict=True)) for line in lines]
+
+
+def test_hostile_csrs_over_the_wire(victim: tuple[Server, Identity]) -> None:
+    """Every file of the corpus, where it lies beside the checkout, gets a clean answer within a second, twice the same,
+    and whatever is issued holds our subject and our extensions alone (S1). A few of our own come first in any case.
+    """
+    server, identity = victim
+    subject = identity.subject
+    cases = [("own/garbage", "A" * 20_000), ("own/good", b64encode(make_csr(make_key(), subject)).decode())]
+    cases += [(row["file"], sent(CORPUS / row["file"])) for row in rows()]
+    issued = []
+    with server.holder(identity) as client:
+        for name, csr in cases:
+            answers = []
+            for _ in range(2):
+                started = time.monotonic()
+                answer = client._http.post(server.mtls_connector, json={"query": SIGN, "variables": {"csr": csr}})  # noqa: SLF001 - the raw answer is what is judged
+                assert time.monotonic() - started < 1, name
+                content = answer.json()
+                code = content["errors"][0]["extensions"]["error"] if "errors" in content else "issued"
+                assert answer.status_code == 200 or code == "body_too_large", name
+                assert code == "issued" or code.startswith("csr_") or code == "body_too_large", (name, code)
+                answers.append(code)
+            assert answers[0] == answers[1], name
+            if answers[0] == "issued":
+                issued.append((name, content["data"]["result"]["certificateChain"]))
+    assert "own/good" in dict(issued)
+    for name, chain in issued:
+        leaf = x509.load_pem_x509_certificates(b64decode(chain))[0]
+        assert leaf.subject.rfc4514_string() == f"CN={COMMON_NAME},C=DE,ST=province,L=locality,OU=OrgUnit,O=Org", name
+        found = {extension.oid.dotted_string for extension in leaf.extensions}
+        assert found == {"2.5.29.19", "2.5.29.15", "2.5.29.37", "2.5.29.14", "2.5.29.35"}, name
