@@ -202,7 +202,7 @@ def main() -> None:
     os.sched_setaffinity(0, {load_core})
     with tempfile.TemporaryDirectory() as directory:
         wrapper = ("taskset", "--cpu-list", str(server_core))
-        with Server(Path(directory) / "data", {"CONNECTOR_LOG__LEVEL": "warning"}, wrapper) as server:
+        with Server(Path(directory) / "data", {}, wrapper) as server:
             rows = asyncio.run(Bench(server, given.connections, given.operations).run())
             server.stop()
     ceiling = (ceiling + _in_process(server_core, 3)) / 2  # before and after: these machines drift

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx2
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connector.client import Client, Configuration, make_csr, make_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
@@ -60,7 +60,7 @@ class Server:
     @property
     def log(self) -> Path:
         """What it printed, over all its starts."""
-        return self.data.with_suffix(".log")
+        return self.data.parent.parent / f"{self.data.parent.name}.log"
 
     @property
     def root(self) -> bytes:

@@ -5,7 +5,7 @@ size, base64, PEM, structure, key, signature, subject, and, if the policy says s
 """
 
 import re
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -71,9 +71,17 @@ def _decode_base64(text: str) -> bytes:
         raise CSRTooLarge(f"Send at most {MAX_CSR_OCTETS} characters.", "Error while parsing CSR: too large.")
     try:
         # Clients wrap the text; line ends are ignored, and nothing else.
-        return b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
+        return _strict_base64(text.replace("\r", "").replace("\n", "").encode("ascii"))
     except ValueError as error:
         raise CSRNotBase64 from error
+
+
+def _strict_base64(encoded: bytes) -> bytes:
+    decoded = b64decode(encoded, validate=True)
+    # The decoder lets padding in excess pass, and bits that belong to no octet (RFC 4648 3.5).
+    if b64encode(decoded) != encoded:
+        raise ValueError("not the base64 of any octets")
+    return decoded
 
 
 # RFC 7468 7; the second is what old tools and keytool write.
@@ -88,7 +96,7 @@ def _decode_pem(data: bytes) -> bytes:
     if block is None:
         raise CSRNotPEM(_pem_advice(data))
     try:
-        return b64decode(b"".join(block[2].split()), validate=True)
+        return _strict_base64(b"".join(block[2].split()))
     except ValueError as error:
         raise CSRNotPEM("The PEM block's body is not base64.") from error
 

@@ -48,18 +48,19 @@ from connector.errors import DocumentInvalid, DocumentTooComplex
 KEPT_DOCUMENTS = 256
 KEPT_CHARACTERS = 8192
 LIFTED = "__lifted"
+LONG = 64
 MAX_ERRORS = 5
 
 # One pass over the text: block strings, strings and comments are stepped over whole, so that what is found outside
 # them is really outside. Possessive quantifiers keep the pass linear.
 _SCAN = re.compile(
-    r'(?P<block>"""(?:\\"""|[^"]|"(?!""))*+""")'
-    r'|(?P<long>"(?:[^"\\\r\n]|\\["\\/bfnrt]){64,}+")'
-    r'|"(?:[^"\\\r\n]|\\.)*+"'
+    r'"""(?:\\"""|[^"]|"(?!""))*+"""'
+    r'|(?P<string>"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*+")'
     r"|\#[^\r\n]*+"
     r"|(?P<empty>\([\s,\ufeff]*+\))"
 )
-# GraphQL's simple escapes are JSON's; a tab may stand as it is.
+_OTHER_ESCAPE = re.compile(r'\\[^"\\/bfnrt]')
+# GraphQL's simple escapes are JSON's, and a tab may stand as it is; literals with others are not lifted.
 _LITERAL = json.JSONDecoder(strict=False)
 
 
@@ -254,9 +255,10 @@ def _lift(text: str) -> tuple[str, Mapping[str, str]]:
     lifted: dict[str, str] = {}
 
     def lift(match: re.Match[str]) -> str:
-        if match.lastgroup == "long":
+        literal = match.group()
+        if match.lastgroup == "string" and len(literal) >= LONG and not _OTHER_ESCAPE.search(literal):
             name = f"{LIFTED}{len(lifted)}"
-            lifted[name] = _LITERAL.decode(match.group())
+            lifted[name] = _LITERAL.decode(literal)
             return f"${name}"
         return _without_empty_arguments(match)
 

@@ -1,0 +1,81 @@
+"""Records as the domain makes them, each told apart by a number."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from connector.audit import Action, Event
+from connector.directory import Entity, EntityKind, SystemAuth, Tenant
+from connector.inventory import Certificate
+from connector.principals import ApiKey
+from connector.tokens import OneTimeToken, TokenType
+
+NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=1)
+EXPIRY = NOW + timedelta(minutes=5)
+
+
+def identifier(number: int) -> str:
+    return str(UUID(int=number))
+
+
+def digest(number: int) -> bytes:
+    return sha256(number.to_bytes(8, "big", signed=True)).digest()
+
+
+def tenant(number: int = 1, **changes: Any) -> Tenant:
+    return replace(Tenant(identifier(number), f"tenant-{number}", f"Tenant {number}", NOW), **changes)
+
+
+def entity(number: int = 1, **changes: Any) -> Entity:
+    made = Entity(identifier(number), tenant().id, EntityKind.APPLICATION, f"entity-{number}", None, NOW)
+    return replace(made, **changes)
+
+
+def system_auth(number: int = 1, **changes: Any) -> SystemAuth:
+    made = SystemAuth(identifier(number), tenant().id, entity().id, EntityKind.APPLICATION, NOW)
+    return replace(made, **changes)
+
+
+def token(number: int = 1, **changes: Any) -> OneTimeToken:
+    made = OneTimeToken(
+        id=identifier(number),
+        digest=digest(number),
+        type=TokenType.APPLICATION,
+        system_auth_id=system_auth().id,
+        owner_id=entity().id,
+        tenant_id=tenant().id,
+        minted_by="admin:test",
+        minted_at=NOW,
+        expires_at=EXPIRY,
+    )
+    return replace(made, **changes)
+
+
+def certificate(number: int = 1, **changes: Any) -> Certificate:
+    made = Certificate(
+        serial=f"{number:x}",
+        fingerprint=digest(number),
+        issuer=digest(-1),
+        key=digest(-2),
+        system_auth_id=system_auth().id,
+        owner_id=entity().id,
+        owner_kind="Application",
+        tenant_id=tenant().id,
+        not_before=NOW,
+        not_after=NOW + timedelta(days=90),
+        issued_at=NOW,
+        der=bytes(600),
+    )
+    return replace(made, **changes)
+
+
+def event(number: int = 1, **changes: Any) -> Event:
+    made = Event(at=NOW, action=Action.TOKEN_SPENT, actor=f"token:{number}", token_id=identifier(number))
+    return replace(made, **changes)
+
+
+def api_key(number: int = 1, **changes: Any) -> ApiKey:
+    return replace(ApiKey(identifier(number), f"key-{number}", digest(number), NOW), **changes)
