@@ -56,7 +56,18 @@ def test_links_lead_somewhere() -> None:
 
 def test_the_client_installs_alone() -> None:
     """The client's modules load where nothing of the server is installed."""
-    forbidden = "sqlalchemy starlette uvicorn ariadne graphql pydantic structlog typer rich pysqlite3".split()
+    forbidden = [
+        "sqlalchemy",
+        "starlette",
+        "uvicorn",
+        "ariadne",
+        "graphql",
+        "pydantic",
+        "structlog",
+        "typer",
+        "rich",
+        "pysqlite3",
+    ]
     script = (
         f"import sys\nfor name in {forbidden!r}: sys.modules[name] = None\nimport connector.client, connector.pairing\n"
     )

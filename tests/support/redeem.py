@@ -39,7 +39,8 @@ async def main(task: dict[str, Any]) -> None:
     async with httpx2.AsyncClient(verify=context, timeout=60, limits=limits) as client:
         tries = [redeem(client, task["url"], token, subject) for token, subject in task["tokens"]]
         for outcome in asyncio.as_completed(tries):
-            print(await outcome, flush=True)
+            sys.stdout.write(f"{await outcome}\n")
+            sys.stdout.flush()
 
 
 asyncio.run(main(json.load(sys.stdin)))

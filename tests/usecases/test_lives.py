@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import pytest
+from tests.support.authority import World
 
 from connector import registration
 from connector.audit import Action
@@ -29,7 +30,6 @@ from connector.ports import CertificateFilter, TokenFilter
 from connector.revocation import revoke, revoke_presented
 from connector.storage.memory import MemoryStore
 from connector.tokens import TokenState
-from tests.support.authority import World
 
 T = TypeVar("T")
 
@@ -130,7 +130,7 @@ def test_a_named_system_auth_gets_a_new_token(world: World) -> None:
 
 
 def test_a_token_expires(world: World) -> None:
-    """An application's token lives five minutes, a runtime's sixty; after that it is refused, and that is written down."""
+    """An application's token lives five minutes, a runtime's sixty; then it is refused, and that is written down."""
 
     async def scenario() -> None:
         tenant = await world.tenant()
@@ -175,7 +175,7 @@ def test_what_is_unknown_leaves_no_trace(world: World) -> None:
 
 
 def test_two_redeemers_one_winner(world: World) -> None:
-    """Of two concurrent redemptions of one token, one gets a certificate and one a refusal; one certificate is stored."""
+    """Of two concurrent redemptions of one token, one gets a certificate, the other a refusal."""
 
     async def scenario() -> None:
         tenant = await world.tenant()
