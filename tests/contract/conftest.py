@@ -1,0 +1,60 @@
+"""Every test in this folder runs over every store."""
+
+from asyncio import Runner
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from tests.support import records
+
+from connector.ports import Store, Transaction
+from connector.storage import open_sqlite
+from connector.storage.memory import MemoryStore
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A store, asked from outside an event loop."""
+
+    store: Store
+    runner: Runner
+
+    def write(self, function: Callable[[Transaction], T]) -> T:
+        """The function's result, committed."""
+        return self.runner.run(self.store.transaction(function))
+
+    def read(self, function: Callable[[Transaction], T]) -> T:
+        """What the function sees."""
+        return self.runner.run(self.store.read(function))
+
+
+@pytest.fixture
+def runner() -> Iterator[Runner]:
+    with Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def stored(request: pytest.FixtureRequest, tmp_path: Path, runner: Runner) -> Iterator[Stored]:
+    """An empty store of each kind."""
+    store: Store = MemoryStore() if request.param == "memory" else open_sqlite(tmp_path / "connector.db")
+    yield Stored(store, runner)
+    runner.run(store.close())
+
+
+@pytest.fixture
+def furnished(stored: Stored) -> Stored:
+    """A store with two tenants, an application of the first and its system auth."""
+
+    def furnish(tx: Transaction) -> None:
+        tx.directory.add_tenant(records.tenant(1))
+        tx.directory.add_tenant(records.tenant(2))
+        tx.directory.add_entity(records.entity())
+        tx.directory.add_system_auth(records.system_auth())
+
+    stored.write(furnish)
+    return stored

@@ -1,0 +1,79 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pysqlite3.dbapi2 as driver
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from connector.errors import StorageUnavailable
+from connector.storage import open_sqlite, schema
+from connector.storage.migrations import upgrade
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[Connection]:
+    """A connection to a new, empty database."""
+    engine = create_engine(f"sqlite+pysqlite:///{path}", module=driver)
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+def test_the_steps_make_the_tables_of_the_program(connection: Connection) -> None:
+    """After all steps the database has exactly the tables, columns, types, constraints and indexes of the metadata."""
+    upgrade(connection)
+
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_order_of_columns_is_the_order_of_the_metadata(connection: Connection) -> None:
+    """Each table has its columns in the same order in both: a person who looks finds what the code says."""
+    upgrade(connection)
+
+    for table in schema.metadata.sorted_tables:
+        columns = connection.execute(text(f"PRAGMA table_info({table.name})")).all()
+        assert [column.name for column in columns] == [column.name for column in table.columns]
+
+
+def test_only_fetched_tokens_are_indexed_by_certificate(connection: Connection) -> None:
+    """The index that the comparison cannot look into is a partial one."""
+    upgrade(connection)
+
+    index = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'ix_tokens_certificate'")).scalar_one()
+    assert index.endswith("WHERE certificate IS NOT NULL")
+
+
+def test_to_upgrade_again_changes_nothing(connection: Connection) -> None:
+    """A database of this version is left as it is."""
+    upgrade(connection)
+    before = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
+
+    upgrade(connection)
+
+    assert connection.execute(text("SELECT name, sql FROM sqlite_master")).all() == before
+
+
+def test_a_newer_database_is_refused(path: Path) -> None:
+    """A database of a newer version is refused in a sentence, and not touched."""
+    open_sqlite(path)
+    with driver.connect(str(path)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    with pytest.raises(StorageUnavailable, match="made by a newer version of Connector"):
+        open_sqlite(path)
+
+    assert driver.connect(str(path)).execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+
+
+@pytest.mark.parametrize("statement", ["UPDATE audit_events SET actor = 'x'", "DELETE FROM audit_events"])
+def test_the_database_keeps_the_audit_append_only(connection: Connection, statement: str) -> None:
+    """The database itself refuses to change or remove an event, whoever asks."""
+    upgrade(connection)
+    connection.execute(text("INSERT INTO audit_events (at, action, actor) VALUES (1, 'token.spent', 'system')"))
+
+    with pytest.raises(DBAPIError, match="audit_events is append-only"):
+        connection.execute(text(statement))
