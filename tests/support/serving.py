@@ -86,6 +86,7 @@ async def _answer(send: Send, status: int, body: bytes) -> None:
 def connect(port: int, context: ssl.SSLContext | None = None) -> socket.socket:
     """A connection to loopback; with a context, over TLS to ``localhost``."""
     raw = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as every HTTP client does
     if context is None:
         return raw
     try:

@@ -1,0 +1,28 @@
+"""Sockets, TLS and the limits of connections. It is given ASGI applications and knows nothing of what they do.
+
+``bind`` each listener; make the applications, now that the addresses are known; ``load`` a ``ServerCertificate`` into
+the ``ServerContext``s; ``serve`` the ``Listener``s on uvloop, with ``keep_fresh`` running beside.
+
+Behind TLS, ``scope["extensions"]["tls"]["client_cert"]`` is the DER of the client's verified certificate, or None.
+"""
+
+from connector.serving.certificates import Files, KeyPair, OwnCA, ServerCertificate, ServerCertificateError
+from connector.serving.listeners import BoundListener, Listener, ListenerError, bind
+from connector.serving.protocol import Limits
+from connector.serving.run import serve
+from connector.serving.tls import ServerContext
+
+__all__ = [
+    "BoundListener",
+    "Files",
+    "KeyPair",
+    "Limits",
+    "Listener",
+    "ListenerError",
+    "OwnCA",
+    "ServerCertificate",
+    "ServerCertificateError",
+    "ServerContext",
+    "bind",
+    "serve",
+]

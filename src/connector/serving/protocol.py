@@ -1,0 +1,264 @@
+"""One HTTP/1.1 connection: uvicorn's, with limits, and with the client's certificate in the scope.
+
+uvicorn and llhttp parse and answer. What they leave open is closed here: heads without end, peers that stall, requests
+that two readers might read in two ways, refusals that are no JSON.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from ssl import SSLObject
+
+from httptools import HttpParserError, HttpParserUpgrade
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from connector.errors import BadRequest, BodyTooLarge, Refusal, RequestTimeout
+
+MAX_URL = 8 * 1024
+MAX_HEADERS = 100
+
+# The parser is fed in slices, since it says nothing of how much of a chunk it keeps.
+SLICE = 4096
+
+# Seconds in which a peer may take note of its refusal, or send the rest of a body that nobody reads any more.
+LINGER = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection, and all of a listener, may take. Times are in seconds.
+
+    ``head`` is the most octets of a request's line and headers, ``head_timeout`` the time for them to arrive, from the
+    end of the handshake or from the first octet. ``idle_timeout`` is the time between requests, ``write_timeout`` that
+    in which a peer must take some of its answer. Of more than ``connections`` the newest are closed at once.
+    """
+
+    head: int = 32 * 1024
+    head_timeout: float = 10.0
+    idle_timeout: float = 15.0
+    handshake_timeout: float = 10.0
+    write_timeout: float = 30.0
+    connections: int = 4096
+
+
+class _Refused(Exception):  # noqa: N818 - it carries a refusal out of the parser
+    """The request is refused with this status."""
+
+    def __init__(self, refusal: Refusal, status: HTTPStatus) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+        self.status = status
+
+
+def _unreadable() -> _Refused:
+    return _Refused(BadRequest(), HTTPStatus.BAD_REQUEST)
+
+
+def _too_large() -> _Refused:
+    return _Refused(BodyTooLarge("The request's headers are too large."), HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+
+class Connection(HttpToolsProtocol):
+    """One connection. It asks nothing of the event loop's timers: its listener calls :meth:`check` from time to time.
+
+    The request that is being answered is ``cycle``; another is not begun before that is done (no pipelining: RFC 9112
+    9.3.2 lets a server close instead, and a client must then ask again).
+    """
+
+    def __init__(self, config: Config, server_state: ServerState, limits: Limits) -> None:
+        super().__init__(config, server_state, app_state={})
+        self._limits = limits
+        self._in_body = False
+        self._unread = 0  # octets that the parser was fed since it last passed something on
+        self._deadline: float | None = None
+        self._stalled_at: float | None = None
+        self._deaf = False  # whatever else comes in is dropped
+        self._last = False  # the connection is closed after this answer
+        self._tls: dict[object, object] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """The connection is open; over TLS, the handshake is done and the client's certificate verified."""
+        super().connection_made(transport)
+        ssl_object: SSLObject | None = transport.get_extra_info("ssl_object")
+        if ssl_object is not None:
+            self._tls = {"client_cert": ssl_object.getpeercert(binary_form=True)}
+        self._deadline = self.loop.time() + self._limits.head_timeout
+        if len(self.connections) > self._limits.connections:
+            self._deaf = True
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Feed the parser, for as long as it keeps within the limits."""
+        for start in range(0, len(data), SLICE):
+            if self._deaf:
+                return
+            if not self._in_body and not self._unread and self.cycle is not None:
+                self._deadline = self.loop.time() + self._limits.head_timeout
+            piece = data[start : start + SLICE]
+            self._unread += len(piece)
+            try:
+                self.parser.feed_data(piece)
+                if self._unread > self._limits.head:
+                    self._refuse(_too_large())
+            except HttpParserUpgrade:
+                # It is not granted (RFC 9110 7.8), but what follows may be of that other protocol.
+                self._finish()
+            except HttpParserError as error:
+                # What is raised in a callback comes as the parser's error's context.
+                cause = error.__context__
+                self._refuse(cause if isinstance(cause, _Refused) else _unreadable())
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        if self._answering:
+            raise _unreadable()
+        super().on_message_begin()
+        if self._tls is not None:
+            self.scope["extensions"] = {"tls": dict(self._tls)}
+
+    def on_url(self, url: bytes) -> None:
+        """More of the URL."""
+        super().on_url(url)
+        if len(self.url) > MAX_URL:
+            raise _Refused(BodyTooLarge(f"The URL is longer than {MAX_URL} octets."), HTTPStatus.REQUEST_URI_TOO_LONG)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; after the body it is a trailer, which no application asks for (RFC 9110 6.5.1) nor shall see."""
+        if self._in_body:
+            return
+        super().on_header(name, value)
+        if len(self.headers) > MAX_HEADERS:
+            raise _too_large()
+
+    def on_headers_complete(self) -> None:
+        """The head is whole: start the application on it."""
+        self._check_head()
+        super().on_headers_complete()
+        self.cycle.keep_alive = self.cycle.keep_alive and not self._last
+        self._in_body = True
+        self._unread = 0
+        self._deadline = None
+
+    def on_body(self, body: bytes) -> None:
+        """More of the body."""
+        self._unread = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._in_body = False
+        self._unread = 0
+        super().on_message_complete()
+        self._await_next()
+
+    def on_response_complete(self) -> None:
+        """The answer is written."""
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            self._await_next()
+
+    def resume_writing(self) -> None:
+        """The peer took some of its answer."""
+        super().resume_writing()
+        self._stalled_at = None
+
+    def check(self, now: float) -> None:
+        """End the connection if one of its times is up; ``now`` is the event loop's."""
+        if self.flow.write_paused or self.transport.is_closing():
+            self._stalled_at = now if self._stalled_at is None else self._stalled_at
+            if now - self._stalled_at >= (LINGER if self._done else self._limits.write_timeout):
+                self.transport.abort()
+        elif self._deadline is not None and now >= self._deadline:
+            self._deadline = None
+            if self._unread and not self._in_body and not self._deaf:
+                self._refuse(_Refused(RequestTimeout(), HTTPStatus.REQUEST_TIMEOUT))
+            else:
+                self.transport.close()
+
+    def shutdown(self) -> None:
+        """Answer what has been asked, then close. A request that may be just coming in is waited for a moment."""
+        if self._last:
+            return
+        self._last = True
+        if self._answering:
+            self.cycle.keep_alive = False
+        elif self.cycle is None or self._unread:
+            self._deadline = self.loop.time() + LINGER
+        else:
+            self.transport.close()
+
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def _done(self) -> bool:
+        """Whether nothing of ours is left to send, as far as can be seen here, and the listener is stopping."""
+        return self._last and not self._answering and not self.transport.get_write_buffer_size()
+
+    def _await_next(self) -> None:
+        """Give the peer time for the next request, or for what is left of the body that was answered already."""
+        if not self._answering and not self._deaf:
+            wait = LINGER if self._in_body else self._limits.idle_timeout
+            self._deadline = self.loop.time() + wait
+
+    def _check_head(self) -> None:
+        """Refuse what llhttp lets pass, and two readers might read in two ways, or not at all.
+
+        Raises:
+            _Refused: the head is too large; or RFC 9112 2.3: the version is not ours; 3.2: there is not one Host; 6.1:
+                a transfer coding other than chunked, or any in HTTP/1.0.
+        """
+        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self._limits.head:
+            raise _too_large()
+        version = self.parser.get_http_version()
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if version == "1.1":
+            readable = hosts == 1 and codings in ([], [b"chunked"])
+        else:
+            readable = version == "1.0" and hosts <= 1 and not codings
+        if not readable:
+            raise _unreadable()
+
+    def _finish(self) -> None:
+        """Hear no more; close when the answer that is due is written."""
+        self._deaf = True
+        self.cycle.keep_alive = False
+
+    def _refuse(self, refused: _Refused) -> None:
+        """Hear no more; answer with the refusal, unless an answer is due or begun already; close."""
+        if self._answering and not self._in_body:
+            self._finish()
+            return
+        self._deaf = True
+        begun = self._in_body and self.cycle.response_started
+        if self._in_body:
+            # The application waits for the rest of a body that cannot be read.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if begun:
+            self.transport.close()
+            return
+        self.transport.write(self._answer(refused))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._deadline = self.loop.time() + LINGER
+
+    def _answer(self, refused: _Refused) -> bytes:
+        """The refusal in the shape of every other one, since some clients read nothing but ``errors``."""
+        error = {"error": refused.refusal.code, "error_code": 22, "code": "BAD_USER_INPUT"}
+        content = {"errors": [{"message": str(refused.refusal), "extensions": error}], "data": None}
+        body = json.dumps(content, separators=(",", ":")).encode()
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"cache-control", b"no-store"),
+            (b"connection", b"close"),
+        ]
+        head = b"".join(b"%s: %s\r\n" % header for header in headers)
+        return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (refused.status, refused.status.phrase.encode(), head, body)

@@ -1,0 +1,89 @@
+"""Serving all listeners in one event loop, until told to stop."""
+
+import asyncio
+import resource
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from connector.serving.listeners import Listener, Serving
+
+# Seconds between two looks at every connection's times; how late one of them may be noticed.
+TICK = 0.5
+DRAIN_TICK = 0.05
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+async def serve(
+    listeners: Sequence[Listener], *, grace: float = 10.0, ready: Callable[[], None], stop: asyncio.Event
+) -> None:
+    """Serve until ``stop`` is set or SIGTERM or SIGINT comes; then finish what was asked, and return.
+
+    Args:
+        grace: the most seconds that finishing takes. A second signal ends it at once.
+        ready: called once every listener listens.
+
+    Raises:
+        ListenerError: one of them cannot listen; none is left listening.
+    """
+    _raise_file_limit()
+    hurry = asyncio.Event()
+    serving = [Serving(listener) for listener in listeners]
+    try:
+        async with _stopped_by_signals(stop, hurry):
+            for one in serving:
+                one.tick()
+                await one.start()
+            ready()
+            while not stop.is_set():
+                await _wait(stop, TICK)
+                for one in serving:
+                    one.tick()
+            await _drain(serving, grace, hurry)
+    finally:
+        for one in serving:
+            await one.abort()
+
+
+async def _drain(serving: Sequence[Serving], grace: float, hurry: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    end = loop.time() + grace
+    while True:
+        drained = [one.drain() for one in serving]
+        if all(drained) or loop.time() >= end or hurry.is_set():
+            return
+        await _wait(hurry, DRAIN_TICK)
+        for one in serving:
+            one.tick()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+@asynccontextmanager
+async def _stopped_by_signals(stop: asyncio.Event, hurry: asyncio.Event) -> AsyncIterator[None]:
+    def received() -> None:
+        if stop.is_set():
+            hurry.set()
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, received)
+    try:
+        yield
+    finally:
+        for number in STOP_SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets this process have: each connection is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

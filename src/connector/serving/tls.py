@@ -1,0 +1,105 @@
+"""TLS contexts: versions 1.2 and 1.3, forward secrecy and AEAD only; no session is ever resumed."""
+
+import ssl
+from collections.abc import Sequence
+from typing import Any, Self
+
+# RFC 9325 4.2: ECDHE with AES-GCM or ChaCha20-Poly1305. TLS 1.3 has its own three suites, all AEAD. Level 2 asks keys
+# and signatures for 112 bits of security.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20:!PSK:@SECLEVEL=2"
+
+# RFC 8446 9.1: the one curve that everybody has. The ssl module takes one name, or leaves OpenSSL's list, which holds
+# curves outside Mozilla's intermediate profile. A TLS 1.3 client that guesses another is asked once more (4.1.4).
+CURVE = "prime256v1"
+
+OPTIONS = ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
+
+
+class _Handshake(ssl.SSLObject):
+    """A connection whose peer learns why its handshake failed.
+
+    The event loop drops a connection as soon as its handshake fails, and with it the alert that OpenSSL has ready
+    (RFC 8446 6.2). So the failure is first reported as "more is needed", upon which the loop sends what is ready. It
+    is raised when the peer goes on; the peer's closing or the time limit for handshakes ends it otherwise.
+    """
+
+    first_context: ssl.SSLContext
+    _failure: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            self._failure = error
+            raise ssl.SSLWantReadError from error
+
+
+class ServerContext(ssl.SSLContext):
+    """What a listener serves TLS with. It has no certificate until :meth:`load_cert_chain` is called.
+
+    A resumed session skips the client's certificate, and would let one back in that was revoked meanwhile. Without
+    tickets OpenSSL still keeps the sessions of TLS 1.2 in its context's cache (RFC 5246 F.1.4), and the ssl module has
+    no switch for that. So every connection begins in a context of its own, whose cache nobody else sees, and moves
+    over to the one that holds the certificate when it has said hello.
+    """
+
+    _client_ca: str | None
+    _certified: ssl.SSLContext
+
+    def __new__(cls, *, client_ca: Sequence[str] | None = None) -> Self:
+        """Make a context.
+
+        Args:
+            client_ca: the CA's certificates, PEM; with them, a client certificate under the root is required. Give
+                the issuing CA's as well as the root's: then a client that sends its own certificate alone is verified
+                too. OpenSSL checks the purpose, clientAuth (RFC 5280 4.2.1.12).
+
+        Raises:
+            ssl.SSLError: ``client_ca`` is no PEM certificate.
+        """
+        context = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+        context._client_ca = None if client_ca is None else "\n".join(client_ca)
+        context._certified = context._certifiable()
+        return context
+
+    def load_cert_chain(self, *args: Any, **kwargs: Any) -> None:
+        """Serve this certificate to every connection that begins from now on; if it fails, the former one stays."""
+        context = self._certifiable()
+        context.load_cert_chain(*args, **kwargs)
+        self._certified = context
+
+    def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+        """A new connection."""
+        context = self._blank()
+        context.sslobject_class = _Handshake
+        context.sni_callback = self._move
+        connection = context.wrap_bio(*args, **kwargs)
+        # OpenSSL keeps a bare pointer to the first context, for a second hello; so it must live as long.
+        connection.first_context = context  # type: ignore[attr-defined]
+        return connection
+
+    def _move(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = self._certified
+
+    def _certifiable(self) -> ssl.SSLContext:
+        context = self._blank()
+        if self._client_ca is not None:
+            context.load_verify_locations(cadata=self._client_ca)
+        return context
+
+    def _blank(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(CIPHERS)
+        context.set_ecdh_curve(CURVE)
+        context.set_alpn_protocols(["http/1.1"])
+        context.options |= OPTIONS
+        context.num_tickets = 0  # RFC 8446 4.6.1
+        if self._client_ca is not None:
+            context.verify_flags |= ssl.VERIFY_X509_STRICT
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
