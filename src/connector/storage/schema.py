@@ -1,0 +1,188 @@
+# ruff: noqa: ARG002, D102 - the signatures of TypeDecorator are SQLAlchemy's
+"""The tables. Their columns stand in the order of the fields of the records that they hold.
+
+Tokens, certificates and events keep the ids of their owner and system auth without foreign keys: they outlive both.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TypeVar
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from connector.audit import Action
+from connector.directory import EntityKind
+from connector.inventory import RevocationReason
+from connector.tokens import TokenType
+
+E = TypeVar("E", bound=StrEnum)
+
+DIGEST_OCTETS = 32
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A UTC-aware time, as microseconds since 1970.
+
+    SQLite has no type for times, and its text form drops the zone. An integer compares alike in every database, is
+    exact, and cannot be written from a time without a zone (TypeError).
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Word(TypeDecorator[E]):
+    """A member of an enumeration, as its value: the values are API, the members' names are not."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, members: type[E]) -> None:
+        super().__init__()
+        self.members = members
+
+    def process_bind_param(self, value: E | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> E | None:
+        return None if value is None else self.members(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+tenants = Table(
+    "tenants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("external_id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+entities = Table(
+    "entities",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("kind", Word(EntityKind), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("tenant_id", "kind", "name"),
+)
+
+system_auths = Table(
+    "system_auths",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("owner_id", Text, ForeignKey("entities.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("owner_kind", Word(EntityKind), nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", LargeBinary(DIGEST_OCTETS), nullable=False, unique=True),
+    Column("type", Word(TokenType), nullable=False),
+    Column("system_auth_id", Text, nullable=False, index=True),
+    Column("owner_id", Text, nullable=False, index=True),
+    Column("tenant_id", Text, nullable=False, index=True),
+    Column("minted_by", Text, nullable=False),
+    Column("minted_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("spent_at", Moment),
+    Column("withdrawn_at", Moment),
+    Column("refusals", Integer, nullable=False),
+    Column("certificate", LargeBinary(DIGEST_OCTETS)),
+)
+# Revoking a certificate withdraws the tokens that were fetched with it; most tokens were fetched with none.
+_fetched = tokens.c.certificate.is_not(None)
+Index(None, tokens.c.certificate, sqlite_where=_fetched, postgresql_where=_fetched)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("serial", Text, nullable=False),
+    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
+    Column("issuer", LargeBinary(DIGEST_OCTETS), nullable=False),
+    Column("key", LargeBinary(DIGEST_OCTETS), nullable=False),
+    Column("system_auth_id", Text, nullable=False, index=True),
+    Column("owner_id", Text, nullable=False, index=True),
+    Column("owner_kind", Text, nullable=False),
+    Column("tenant_id", Text, nullable=False, index=True),
+    Column("not_before", Moment, nullable=False),
+    Column("not_after", Moment, nullable=False, index=True),
+    Column("issued_at", Moment, nullable=False),
+    Column("der", LargeBinary, nullable=False),
+    Column("superseded_at", Moment),
+    Column("revoked_at", Moment),
+    Column("revocation_reason", Word(RevocationReason)),
+    # The serial first: people look a certificate up by it alone.
+    UniqueConstraint("serial", "issuer"),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    # SQLite numbers rows by itself only under the very name INTEGER, which has 64 bits there.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("action", Word(Action), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("tenant_id", Text),
+    Column("owner_id", Text),
+    Column("system_auth_id", Text),
+    Column("token_id", Text),
+    Column("serial", Text),
+    Column("reason", Text),
+    Index(None, "action", "id"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("digest", LargeBinary(DIGEST_OCTETS), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+)
+
+# One row, made by the first migration, that a probe counts up.
+probes = Table(
+    "probes",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+)

@@ -1,0 +1,242 @@
+# ruff: noqa: D102 - what the methods promise stands in connector.ports
+"""The store on one SQLite file: one writer thread with group commit, and a few readers.
+
+Every commit is on disk before its callers hear of it (WAL, synchronous=FULL). Other processes may use the same file.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pysqlite3.dbapi2 as driver  # type: ignore[import-untyped]
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from connector.errors import StorageFull, StorageReadOnly, StorageUnavailable
+from connector.ports import Transaction
+from connector.storage.migrations import upgrade
+from connector.storage.repositories import SqlTransaction
+from connector.storage.workers import Job, Queue, Worker
+
+T = TypeVar("T")
+
+# Before this version a checkpoint that races a commit can lose it: https://www.sqlite.org/wal.html#walresetbug
+OLDEST_VERSION = (3, 51, 3)
+BUSY_MILLISECONDS = 5000
+READERS = 2
+WRITES_IN_A_BATCH = 64
+READS_IN_A_BATCH = 16
+MOST_WAITING = 10_000
+
+_FULL_SYNC = 2
+_PRAGMAS: Mapping[str, int | str] = {
+    "busy_timeout": BUSY_MILLISECONDS,
+    "journal_mode": "wal",
+    "synchronous": _FULL_SYNC,
+    "foreign_keys": 1,
+}
+
+_PRIMARY = 0xFF  # the other bits of a result code tell the variant
+# What these say is wrong with one statement, not with the database.
+_ONE_STATEMENT = {
+    driver.SQLITE_ERROR,
+    driver.SQLITE_CONSTRAINT,
+    driver.SQLITE_TOOBIG,
+    driver.SQLITE_MISMATCH,
+    driver.SQLITE_MISUSE,
+    driver.SQLITE_RANGE,
+}
+# What these say can have many causes; the disk tells whether it is one of the two that have names.
+_LOOK_AT_THE_DISK = {driver.SQLITE_IOERR, driver.SQLITE_CANTOPEN}
+# A file that SQLite shares between processes grows by 32 KiB.
+_ROOM_OCTETS = 64 * 1024
+
+
+class SqliteStore:
+    """Runs functions in transactions on the SQLite file; see :class:`connector.ports.Store`."""
+
+    def __init__(self, path: Path, *, readers: int = READERS, most_waiting: int = MOST_WAITING) -> None:
+        self._writes = Queue(most_waiting)
+        self._reads = Queue(most_waiting)
+        self._workers = [_worker("connector-writer", self._writes, WRITES_IN_A_BATCH, _writing(path), path)]
+        self._workers += [
+            _worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, _reading(path), path)
+            for number in range(readers)
+        ]
+
+    async def transaction(self, function: Callable[[Transaction], T]) -> T:
+        return await _submit(self._writes, function)
+
+    async def read(self, function: Callable[[Transaction], T]) -> T:
+        return await _submit(self._reads, function)
+
+    async def probe(self) -> None:
+        await _submit(self._writes, SqlTransaction.probe)
+
+    async def close(self) -> None:
+        self._writes.close()
+        self._reads.close()
+        for worker in self._workers:
+            await asyncio.to_thread(worker.join)
+
+
+def open_sqlite(path: Path) -> SqliteStore:
+    """The store on this file, which is made or brought to this program's version first. Its directory exists.
+
+    Raises:
+        StorageUnavailable: the database cannot be used, and why.
+    """
+    check_version(driver.sqlite_version_info)
+    try:
+        # Nobody else may read it, not even for a moment. SQLite gives its -wal and -shm the same mode.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        with _writing(path).begin() as connection:
+            upgrade(connection)
+    except (OSError, driver.Error, SQLAlchemyError) as error:
+        raise _refusal(error, path) from error
+    return SqliteStore(path)
+
+
+def check_version(version: tuple[int, ...]) -> None:
+    """Refuse a SQLite that can lose commits.
+
+    Raises:
+        StorageUnavailable: this is one.
+    """
+    if version < OLDEST_VERSION:
+        found, oldest = (".".join(map(str, numbers)) for numbers in (version, OLDEST_VERSION))
+        raise StorageUnavailable(
+            f"SQLite {found} can lose commits (the WAL-reset bug). Install a pysqlite3 with SQLite {oldest} or newer."
+        )
+
+
+class _Line:
+    """One connection, opened when it is needed and dropped after a fault. One thread uses it.
+
+    To open it anew is what heals: a full disk that was freed, a file that became writable, need no restart.
+    """
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._engine = engine
+        self._path = path
+        self._connection: Connection | None = None
+
+    def run(self, jobs: Sequence[Job[Any]]) -> None:
+        """Run the jobs in one transaction, each in a savepoint, and commit. All fail if the database does."""
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            with self._connection.begin():
+                for job in jobs:
+                    _run(self._connection, job)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the commit is not known to be on disk
+            self.drop()
+            # Also the jobs that were refused: they may have seen what a neighbour wrote, and that is undone.
+            for job in jobs:
+                job.error = _refusal(error, self._path)
+                job.error.__cause__ = error
+
+    def drop(self) -> None:
+        """Close the connection, if it is open."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(driver.Error, SQLAlchemyError):
+                connection.close()
+
+
+def _run(connection: Connection, job: Job[Any]) -> None:
+    """Run one function; its exception undoes its own work and no other's. A fault of the database is raised."""
+    # Straight to the driver: SQLAlchemy's begin_nested() builds and compiles a new savepoint each time.
+    execute = connection.connection.dbapi_connection.execute  # type: ignore[union-attr]
+    execute("SAVEPOINT one")
+    try:
+        job.result = job.function(SqlTransaction(connection))
+    except BaseException as error:  # any exception of the function goes to its caller
+        if _is_fault(error):
+            raise
+        execute("ROLLBACK TO one")
+        job.error = error
+    execute("RELEASE one")
+
+
+async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
+    job = Job(function)
+    queue.put(job)
+    return await job.outcome()
+
+
+def _worker(name: str, queue: Queue, batch: int, engine: Engine, path: Path) -> Worker:
+    line = _Line(engine, path)
+    return Worker(name, queue, batch, run=line.run, end=line.drop)
+
+
+def _writing(path: Path) -> Engine:
+    # Immediate: a transaction that starts as a reader could find at its first write that it is too late.
+    return _engine(path, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
+
+
+def _reading(path: Path) -> Engine:
+    return _engine(path, begin="BEGIN", pragmas={**_PRAGMAS, "query_only": 1})
+
+
+def _engine(path: Path, *, begin: str, pragmas: Mapping[str, int | str]) -> Engine:
+    """An engine whose transactions we begin ourselves: the driver would begin them late, and deferred.
+
+    Parameters are hidden, since SQLAlchemy would write them into its exceptions.
+    """
+    url = URL.create("sqlite+pysqlite", database=str(path))
+    engine = create_engine(url, module=driver, poolclass=NullPool, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None
+        for name, value in pragmas.items():
+            connection.execute(f"PRAGMA {name} = {value}")
+            if connection.execute(f"PRAGMA {name}").fetchone() != (value,):
+                raise StorageUnavailable(f"SQLite cannot be used on this file system: it refuses {name} = {value}.")
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _result_code(error: BaseException) -> int | None:
+    """SQLite's primary result code, if the error has one."""
+    code = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlite_errorcode", None)
+    return None if code is None else code & _PRIMARY
+
+
+def _is_fault(error: BaseException) -> bool:
+    """Whether the database is at fault, and not one statement or the function."""
+    code = _result_code(error)
+    return code is not None and code not in _ONE_STATEMENT
+
+
+def _refusal(error: Exception, path: Path) -> StorageUnavailable:
+    """What the callers are told."""
+    if isinstance(error, StorageUnavailable):
+        return StorageUnavailable(str(error))
+    code = _result_code(error)
+    if code == driver.SQLITE_FULL:
+        return StorageFull()
+    if code == driver.SQLITE_READONLY:
+        return StorageReadOnly()
+    if code in _LOOK_AT_THE_DISK or isinstance(error, OSError):
+        return _disk_refusal(path)
+    return StorageUnavailable()
+
+
+def _disk_refusal(path: Path) -> StorageUnavailable:
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return StorageUnavailable()
+    if disk.f_flag & os.ST_RDONLY:
+        return StorageReadOnly()
+    return StorageFull() if disk.f_bavail * disk.f_frsize < _ROOM_OCTETS else StorageUnavailable()

@@ -1,0 +1,113 @@
+"""Threads that run waiting functions in batches, one transaction for each batch.
+
+A caller on an event loop puts a job into a queue and waits. A worker takes all that wait, up to a limit, runs them, and
+wakes their callers after the commit, with one call into each loop: what a batch costs once, its jobs share.
+"""
+
+from asyncio import AbstractEventLoop, get_running_loop
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Condition, Thread
+from typing import Any, Generic, TypeVar, cast
+
+from connector.errors import StorageUnavailable
+from connector.storage.repositories import SqlTransaction
+
+T = TypeVar("T")
+
+
+class Job(Generic[T]):
+    """A function that waits for its transaction, then what came of it: a result, or an error."""
+
+    __slots__ = ("error", "function", "future", "loop", "result")
+
+    def __init__(self, function: Callable[[SqlTransaction], T]) -> None:
+        self.function = function
+        self.loop = get_running_loop()
+        self.future: Any = self.loop.create_future()
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    async def outcome(self) -> T:
+        """The function's result once it is committed, or whatever it or the database raised."""
+        await self.future
+        # The future only wakes: it could not carry a StopIteration, and would warn of errors that nobody fetched.
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.result)
+
+
+class Queue:
+    """Jobs in the order in which they came, up to a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._jobs: deque[Job[Any]] = deque()
+        self._changed = Condition()
+        self._closed = False
+
+    def put(self, job: Job[Any]) -> None:
+        """Add a job.
+
+        Raises:
+            StorageUnavailable: too many wait already, or the queue is closed.
+        """
+        with self._changed:
+            if self._closed or len(self._jobs) >= self._limit:
+                raise StorageUnavailable
+            self._jobs.append(job)
+            self._changed.notify()
+
+    def take(self, most: int) -> Sequence[Job[Any]]:
+        """Wait for jobs, and take up to so many; none when the queue is closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._closed)
+            return [self._jobs.popleft() for _ in range(min(most, len(self._jobs)))]
+
+    def close(self) -> None:
+        """Take no more jobs. Those that wait are still run."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class Worker(Thread):
+    """Takes batches out of a queue, until it is closed and empty.
+
+    ``run`` gives every job of a batch its result or its error, and raises nothing; ``end`` is called at the end. The
+    thread is a daemon: what was acknowledged is on disk already, so a process may end without asking it.
+    """
+
+    def __init__(
+        self, name: str, queue: Queue, batch: int, *, run: Callable[[Sequence[Job[Any]]], None], end: Callable[[], None]
+    ) -> None:
+        super().__init__(name=name, daemon=True)
+        self._queue = queue
+        self._batch = batch
+        self._run = run
+        self._end = end
+        self.start()
+
+    def run(self) -> None:
+        """Work until there is no more to do."""
+        while batch := self._queue.take(self._batch):
+            # A caller that has gone away meanwhile wants nothing done.
+            self._run([job for job in batch if not job.future.cancelled()])
+            _wake(batch)
+        self._end()
+
+
+def _wake(batch: Sequence[Job[Any]]) -> None:
+    by_loop: dict[AbstractEventLoop, list[Job[Any]]] = {}
+    for job in batch:
+        by_loop.setdefault(job.loop, []).append(job)
+    for loop, jobs in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed, and with it everybody who waited there
+            loop.call_soon_threadsafe(_set, jobs)
+
+
+def _set(jobs: Sequence[Job[Any]]) -> None:
+    for job in jobs:
+        if not job.future.done():
+            job.future.set_result(None)
