@@ -60,8 +60,9 @@ class Enrollment:
         minted = self._mint(token, lifetime=self.policy.tokens.lifetimes[token.type], now=now)
 
         def exchange(tx: Transaction) -> None:
-            _spend(tx, token, now=now)
-            _record_minted(tx, minted)
+            tx.tokens.redeem(token, now=now)
+            tx.tokens.add(minted.token)
+            tx.audit.append(_spent(token, now=now), _minted(minted.token))
 
         try:
             await self.store.transaction(exchange)
@@ -84,7 +85,8 @@ class Enrollment:
         def mint(tx: Transaction) -> Minted:
             certificate = inventory.check(tx.inventory.find(fingerprint), now=now)
             minted = self._mint(certificate, lifetime=self.policy.tokens.renewal_lifetime, now=now)
-            _record_minted(tx, minted)
+            tx.tokens.add(minted.token)
+            tx.audit.append(_minted(minted.token))
             return minted
 
         return await self.store.transaction(mint)
@@ -101,10 +103,13 @@ class Enrollment:
         token = await self._admit(text, now=now)
         try:
             issued = self._sign(csr, token.system_auth_id, now=now)
+            certificate = _record(issued, token, self.issuer, now=now)
+            event = _certificate_event(Action.CERTIFICATE_ISSUED, certificate, actor=token, at=now)
 
             def redeem(tx: Transaction) -> None:
-                _spend(tx, token, now=now)
-                _record_issued(tx, Action.CERTIFICATE_ISSUED, _record(issued, token, self.issuer, now=now), token)
+                tx.tokens.redeem(token, now=now)
+                tx.inventory.add(certificate)
+                tx.audit.append(_spent(token, now=now), event)
 
             await self.store.transaction(redeem)
         except (BadCSR, Unauthenticated) as refusal:
@@ -129,11 +134,15 @@ class Enrollment:
             await self.store.transaction(lambda tx: tx.audit.append(event))
             raise
 
+        certificate = _record(issued, former, self.issuer, now=now)
+        event = _certificate_event(Action.CERTIFICATE_RENEWED, certificate, actor=former, at=now)
+
         def replace(tx: Transaction) -> None:
             # The exact certificate that was presented, as it is now: revoked in between means refused.
             current = inventory.check(tx.inventory.find(fingerprint), now=now)
             tx.inventory.supersede(current, now=now)
-            _record_issued(tx, Action.CERTIFICATE_RENEWED, _record(issued, former, self.issuer, now=now), former)
+            tx.inventory.add(certificate)
+            tx.audit.append(event)
 
         await self.store.transaction(replace)
         return issued
@@ -200,15 +209,12 @@ def _name(caller: OneTimeToken | Certificate) -> str:
     return f"token:{caller.id}" if isinstance(caller, OneTimeToken) else f"certificate:{caller.serial}"
 
 
-def _spend(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:
-    tx.tokens.redeem(token, now=now)
-    tx.audit.append(token_event(Action.TOKEN_SPENT, token, actor=_name(token), now=now))
+def _spent(token: OneTimeToken, *, now: datetime) -> Event:
+    return token_event(Action.TOKEN_SPENT, token, actor=_name(token), now=now)
 
 
-def _record_minted(tx: Transaction, minted: Minted) -> None:
-    token = minted.token
-    tx.tokens.add(token)
-    tx.audit.append(token_event(Action.TOKEN_MINTED, token, actor=token.minted_by, now=token.minted_at))
+def _minted(token: OneTimeToken) -> Event:
+    return token_event(Action.TOKEN_MINTED, token, actor=token.minted_by, now=token.minted_at)
 
 
 def _record(issued: Issued, owner: OneTimeToken | Certificate, issuer: Issuer, *, now: datetime) -> Certificate:
@@ -226,13 +232,6 @@ def _record(issued: Issued, owner: OneTimeToken | Certificate, issuer: Issuer, *
         issued_at=now,
         der=issued.der,
     )
-
-
-def _record_issued(
-    tx: Transaction, action: Action, certificate: Certificate, caller: OneTimeToken | Certificate
-) -> None:
-    tx.inventory.add(certificate)
-    tx.audit.append(_certificate_event(action, certificate, actor=caller, at=certificate.issued_at))
 
 
 def _certificate_event(

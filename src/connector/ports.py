@@ -142,8 +142,8 @@ class Inventory(Protocol):
 class Audit(Protocol):
     """The events, append-only: there is nothing here that changes or removes one."""
 
-    def append(self, event: Event) -> None:
-        """Record the event."""
+    def append(self, *events: Event) -> None:
+        """Record the events, in their order."""
 
     def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
         """The newest events of that action, or of all, newest first."""

@@ -206,8 +206,8 @@ class _MemoryAudit:
     def __init__(self, tables: _Tables) -> None:
         self._events = tables.events
 
-    def append(self, event: Event) -> None:
-        self._events.append(event)
+    def append(self, *events: Event) -> None:
+        self._events.extend(events)
 
     def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
         return [event for event in reversed(self._events) if action in (None, event.action)][:limit]

@@ -97,9 +97,10 @@ class _Insert:
         # Inline: nobody asks for the key that the database gave.
         self._statement = insert(table).inline()
 
-    def __call__(self, connection: Connection, record: object, *, taken: Exception) -> None:
+    def __call__(self, connection: Connection, *records: object, taken: Exception) -> None:
+        rows = [dict(zip(self._names, self._values(record), strict=True)) for record in records]
         try:
-            connection.execute(self._statement, dict(zip(self._names, self._values(record), strict=True)))
+            connection.execute(self._statement, rows)
         except IntegrityError as error:
             raise taken from error
 
@@ -227,8 +228,8 @@ class SqlAudit:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def append(self, event: Event) -> None:
-        _ADD_EVENT(self._connection, event, taken=ValueError("the event cannot be recorded"))
+    def append(self, *events: Event) -> None:
+        _ADD_EVENT(self._connection, *events, taken=ValueError("the event cannot be recorded"))
 
     def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
         if action is None:
