@@ -88,10 +88,16 @@ def fetch_root(pairing: Pairing) -> bytes:
     unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     unverified.check_hostname = False
     unverified.verify_mode = ssl.CERT_NONE
-    with httpx2.Client(verify=unverified, timeout=TIMEOUT_SECONDS) as client:
-        answer = client.get(f"https://{address.netloc}/pki/root.crt")
-    der = answer.content[:MAX_ROOT_OCTETS]
-    if answer.status_code != httpx2.codes.OK or not compare_digest(sha256(der).digest(), pairing.root_fingerprint):
+    with (
+        httpx2.Client(verify=unverified, timeout=TIMEOUT_SECONDS) as client,
+        client.stream("GET", f"https://{address.netloc}/pki/root.crt") as answer,
+    ):
+        der = b""
+        for piece in answer.iter_raw():
+            der += piece
+            if len(der) > MAX_ROOT_OCTETS:
+                break
+    if not compare_digest(sha256(der).digest(), pairing.root_fingerprint):
         raise Untrusted("The server's root certificate is not the one in the pairing string. Nothing was sent to it.")
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
 

@@ -19,11 +19,13 @@ from typing import TypeVar
 import httpx2
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from rich.console import Console
 from rich.markup import escape
 
 from connector import pairing
-from connector.client import Client, Configuration, Refused, fetch_root, make_csr, make_key
+from connector.client import Client, Configuration, Refused, Untrusted, fetch_root, make_csr, make_key
+from connector.errors import InvalidData
 from connector.pairing import Pairing
 
 T = TypeVar("T")
@@ -45,6 +47,7 @@ class Demo:
 
     directory: Path
     console: Console
+    server: "subprocess.Popen[bytes] | None" = None
     step: int = 0
     urls: dict[str, str] = field(default_factory=dict)
 
@@ -80,26 +83,34 @@ class Demo:
 
         self.show(who, did, attempt, lambda refusal: f"refused, {refusal.code}: {refusal}")
 
-    def start(self) -> "subprocess.Popen[bytes]":
-        """Start the server on free ports, and wait until it is ready."""
+    def start(self) -> str:
+        """Start the server on free ports, wait until it is ready, and return its public address."""
         command = [sys.executable, "-m", "connector.cli", "serve", "--data-dir", str(self.data)]
         for listener in ("public", "mtls", "pki", "internal"):
             command += [f"--{listener}", "localhost:0"]
-        log = (self.directory / "server.log").open("wb")
-        # A session of its own, so that an interrupt here leaves it to us when it stops.
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)  # noqa: S603 - our own
-        log.close()
+        log = self.directory / "server.log"
+        with log.open("wb") as file:
+            # A session of its own, so that an interrupt here leaves it to us when it stops.
+            self.server = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)  # noqa: S603 - our own
         addresses = self.data / "addresses.json"
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if server.poll() is not None:
-                raise DemoFailed(f"the server ended at once: {(self.directory / 'server.log').read_text()[-2000:]}")
-            if addresses.exists():
-                self.urls = json.loads(addresses.read_text())
-                return server
+        while not addresses.exists():
+            if self.server.poll() is not None or time.monotonic() > deadline:
+                raise DemoFailed(f"the server did not start: {log.read_text()[-2000:]}")
             time.sleep(0.02)
-        server.kill()
-        raise DemoFailed("the server did not start in time")
+        self.urls = json.loads(addresses.read_text())
+        return self.urls["public"]
+
+    def stop(self) -> None:
+        """Ask the server to stop, if there is one, and wait for it."""
+        if self.server is None or self.server.poll() is not None:
+            return
+        self.server.send_signal(signal.SIGTERM)
+        try:
+            self.server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.server.kill()
+            self.server.wait()
 
     def administer(self, document: str) -> dict[str, str]:
         """Call the Director as the administrator whose key the server made at its first start."""
@@ -144,7 +155,7 @@ class Demo:
             lambda _: f"SHA-256 {(found.root_fingerprint or b'').hex()[:16]}… fits",
         )
         first, url = self.enroll(found, root)
-        second = self.live(first, root, url)
+        second = self.live(first, root, url, application)
         with self.certified(second, root) as client:
             self.show("system", "revokeCertificate", lambda: client.revoke(url), lambda _: "revoked")
             self.refused("system", "configuration over mTLS", lambda: client.configuration(url), "certificate_revoked")
@@ -178,22 +189,27 @@ class Demo:
             self.refused("system", "that token again", lambda: client.sign(found.connector_url, csr), "token_spent")
         return identity, told.connector_url
 
-    def live(self, identity: Path, root: bytes, url: str) -> Path:
+    def live(self, identity: Path, root: bytes, url: str, application: str) -> Path:
         """Over mutual TLS: configuration, who am I, renewal. Returns the renewed identity."""
         with self.certified(identity, root) as client:
             told = self.show("system", "configuration over mTLS", lambda: client.configuration(url), _told)
-            self.show(
+            viewer = self.show(
                 "system",
                 "viewer over mTLS",
                 lambda: client.viewer(told.director_url),
                 lambda viewer: f"{viewer[1]} {viewer[0]}",
             )
+            if viewer != (application, "APPLICATION"):
+                raise DemoFailed("the Director takes the system for somebody else")
             return self.obtain("second", "renewal with a new key", told.subject, client, url)
 
     def obtain(self, name: str, did: str, subject: str, client: Client, url: str) -> Path:
         """Make a key and a CSR, have it signed, and keep key and chain in a directory."""
         key = make_key()
         chain = self.show("system", did, lambda: client.sign(url, make_csr(key, subject)), _certificate)
+        leaf = x509.load_pem_x509_certificates(chain)[0]
+        if leaf.public_key() != key.public_key() or f"CN={_common_name(leaf)}" not in subject:
+            raise DemoFailed("the certificate is not the one that was asked for")
         directory = self.directory / name
         directory.mkdir(mode=0o700)
         (directory / "chain.pem").write_bytes(chain)
@@ -205,11 +221,11 @@ class Demo:
         """A client that comes with the certificate in this directory."""
         return Client(root=root, identity=(identity / "chain.pem", identity / "key.pem"))
 
-    def explain(self, server: int) -> None:
+    def explain(self) -> None:
         """Leave a fresh token, and print what to try by hand."""
         _, text = self.hand_over("by-hand")
         found = pairing.parse(text)
-        here = self.directory
+        here, server = self.directory, self.server.pid if self.server is not None else 0
         self.console.print(
             f"""
 The server goes on, as process {server}. In {here}, with the token above:
@@ -247,34 +263,27 @@ def run(*, keep: bool) -> int:
     """Run the demonstration; with ``keep``, leave the server running. Returns the exit status."""
     console = Console(highlight=False)
     demo = Demo(Path(tempfile.mkdtemp(prefix="connector-demo-")), console)
-    server: subprocess.Popen[bytes] | None = None
-    left = False
+    is_left = False
     try:
-        server = demo.show("platform", "connector serve", demo.start, lambda _: f"ready at {demo.urls['public']}")
+        demo.show("platform", "connector serve", demo.start, lambda url: f"ready at {url}")
         demo.run()
         if keep:
-            demo.explain(server.pid)
-            left = True
-    except (DemoFailed, Refused, httpx2.HTTPError) as error:
+            demo.explain()
+            is_left = True
+    except (DemoFailed, Refused, Untrusted, InvalidData, httpx2.HTTPError) as error:
         console.print(f"[red]failed:[/] {escape(str(error))}", soft_wrap=True)
         return 1
     finally:
-        if not left:
-            _stop(server)
+        if not is_left:
+            demo.stop()
             shutil.rmtree(demo.directory)
     console.print(f"[green]All {demo.step} steps came out right, the refusals included.[/]")
     return 0
 
 
-def _stop(server: "subprocess.Popen[bytes] | None") -> None:
-    if server is None or server.poll() is not None:
-        return
-    server.send_signal(signal.SIGTERM)
-    try:
-        server.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()
+def _common_name(certificate: x509.Certificate) -> str:
+    (attribute,) = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(attribute.value)
 
 
 def _told(told: Configuration) -> str:

@@ -6,7 +6,7 @@ and its signed bytes are dropped: what was never stored was never issued.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from connector import inventory, tokens
 from connector.audit import Action, Event
@@ -18,6 +18,8 @@ from connector.pki.profile import ClientProfile
 from connector.ports import Clock, MakeID, Random, Store, TokenFilter, Transaction
 from connector.revocation import token_event, withdraw
 from connector.tokens import Minted, OneTimeToken, TokenPolicy, TokenType
+
+MOST_RECORDED_REFUSALS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,10 @@ class Enrollment:
         """
         now = self.clock()
         token = await self._admit(text, now=now)
-        minted = self._mint(token, lifetime=self.policy.tokens.lifetimes[token.type], now=now)
+        minted = self._mint(token, now=now)
 
         def exchange(tx: Transaction) -> None:
-            tx.tokens.redeem(token, now=now)
+            _redeem(tx, token, now=now)
             tx.tokens.add(minted.token)
             tx.audit.append(_spent(token, now=now), _minted(minted.token))
 
@@ -84,7 +86,7 @@ class Enrollment:
 
         def mint(tx: Transaction) -> Minted:
             certificate = inventory.check(tx.inventory.find(fingerprint), now=now)
-            minted = self._mint(certificate, lifetime=self.policy.tokens.renewal_lifetime, now=now)
+            minted = self._mint(certificate, now=now)
             tx.tokens.add(minted.token)
             tx.audit.append(_minted(minted.token))
             return minted
@@ -107,7 +109,7 @@ class Enrollment:
             event = _certificate_event(Action.CERTIFICATE_ISSUED, certificate, actor=token, at=now)
 
             def redeem(tx: Transaction) -> None:
-                tx.tokens.redeem(token, now=now)
+                _redeem(tx, token, now=now)
                 tx.inventory.add(certificate)
                 tx.audit.append(_spent(token, now=now), event)
 
@@ -176,11 +178,13 @@ class Enrollment:
         serial = serial_number(self.random(SERIAL_OCTETS))
         return self.issuer.issue(request, profile=self.policy.profile, serial=serial, now=now)
 
-    def _mint(self, owner: OneTimeToken | Certificate, *, lifetime: timedelta, now: datetime) -> Minted:
+    def _mint(self, owner: OneTimeToken | Certificate, *, now: datetime) -> Minted:
+        """The next token for a bearer, or one for a holder. What hangs on a certificate stays short-lived."""
         if isinstance(owner, OneTimeToken):
             token_type, certificate = owner.type, owner.certificate
         else:
             token_type, certificate = TokenType(owner.owner_kind), owner.fingerprint
+        policy = self.policy.tokens
         return tokens.mint(
             self.random(tokens.SECRET_OCTETS),
             id=self.make_id(),
@@ -190,19 +194,33 @@ class Enrollment:
             tenant_id=owner.tenant_id,
             minted_by=_name(owner),
             now=now,
-            lifetime=lifetime,
+            lifetime=policy.lifetimes[token_type] if certificate is None else policy.renewal_lifetime,
             certificate=certificate,
         )
 
     async def _record_refusal(self, token: OneTimeToken, refusal: Refusal, *, now: datetime) -> None:
-        """Write down who was refused and why; a token under which too many CSRs were refused is withdrawn."""
+        """Write down who was refused and why; a token under which too many CSRs were refused is withdrawn.
+
+        After many refusals of one token no more is written: a token that leaked and is good for nothing must not be
+        good for filling the disk.
+        """
+        if token.refusals >= MOST_RECORDED_REFUSALS:
+            return
 
         def record(tx: Transaction) -> None:
             tx.audit.append(token_event(Action.TOKEN_REFUSED, token, actor=_name(token), now=now, reason=refusal.code))
-            if isinstance(refusal, BadCSR) and tx.tokens.count_refusal(token).refusals >= self.policy.tokens.refusals:
+            refusals = tx.tokens.count_refusal(token).refusals
+            if isinstance(refusal, BadCSR) and refusals >= self.policy.tokens.refusals:
                 withdraw(tx, TokenFilter(id=token.id), actor="system", now=now)
 
         await self.store.transaction(record)
+
+
+def _redeem(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:
+    """Spend the token; one that was fetched with a certificate only while that certificate is good."""
+    tx.tokens.redeem(token, now=now)
+    if token.certificate is not None:
+        inventory.check(tx.inventory.find(token.certificate), now=now)
 
 
 def _name(caller: OneTimeToken | Certificate) -> str:

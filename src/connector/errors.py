@@ -12,7 +12,7 @@
     │   └── CSRSignatureInvalid · CSRSubjectMismatch · CSRKeyRefused · CSRExtensionRefused
     ├── InvalidData               an argument breaks a rule
     ├── ObjectNotFound · NotUniqueName
-    ├── TenantRequired · TenantNotFound
+    ├── TenantRequired · TenantNotFound · TenantForbidden
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
     │   ├── PathNotFound · BodyTooLarge · UnsupportedMediaType · MethodNotAllowed · RequestTimeout
     │   └── DocumentInvalid · DocumentTooComplex
@@ -27,7 +27,7 @@ from typing import ClassVar
 
 
 class Refusal(Exception):
-    """The request was refused."""
+    """The request was refused. The code says why."""
 
     code: ClassVar[str]
 
@@ -36,7 +36,7 @@ class Refusal(Exception):
 
 
 class Unauthenticated(Refusal):
-    """Failed to authenticate the request."""
+    """Failed to authenticate the request. Present a credential."""
 
     code = "unauthenticated"
 
@@ -98,7 +98,7 @@ class CertificateExpired(Unauthenticated):
 
 
 class InsufficientScopes(Refusal):
-    """Insufficient scopes provided: this operation is for administrators."""
+    """Insufficient scopes provided: this operation is for administrators. Call it with an administrator's key."""
 
     code = "insufficient_scopes"
 
@@ -189,13 +189,13 @@ class CSRExtensionRefused(BadCSR):
 
 
 class InvalidData(Refusal):
-    """Invalid data."""
+    """Invalid data. Correct the field that the message names."""
 
     code = "invalid_data"
 
 
 class ObjectNotFound(Refusal):
-    """Object not found."""
+    """Object not found. Check its id, and that the Tenant header names its tenant."""
 
     code = "not_found"
 
@@ -212,6 +212,12 @@ class TenantRequired(Refusal):
     code = "tenant_required"
 
 
+class TenantForbidden(Refusal):
+    """Unauthorized: the Tenant header names another tenant than the caller's. Leave the header out."""
+
+    code = "tenant_forbidden"
+
+
 class TenantNotFound(Refusal):
     """Tenant not found. Create it with connector tenant create, or correct the Tenant header."""
 
@@ -219,19 +225,19 @@ class TenantNotFound(Refusal):
 
 
 class BadRequest(Refusal):
-    """The request cannot be read."""
+    """The request cannot be read. Send it again as HTTP/1.1, well-formed."""
 
     code = "bad_request"
 
 
 class PathNotFound(BadRequest):
-    """Nothing is served at this path."""
+    """Nothing is served at this path. The APIs are at /connector/graphql and /director/graphql."""
 
     code = "path_not_found"
 
 
 class BodyTooLarge(BadRequest):
-    """The request is too large."""
+    """The request is too large. Send less at once; the limits are in the settings."""
 
     code = "body_too_large"
 
@@ -255,13 +261,13 @@ class RequestTimeout(BadRequest):
 
 
 class DocumentInvalid(BadRequest):
-    """The GraphQL document does not fit the schema."""
+    """The GraphQL document does not fit the schema. Correct what the message names."""
 
     code = "document_invalid"
 
 
 class DocumentTooComplex(BadRequest):
-    """The GraphQL document is larger than any standard client's."""
+    """The GraphQL document is too complex. Ask for less at once."""
 
     code = "document_too_complex"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from connector.errors import InvalidData
-from connector.tokens import OneTimeToken, Secret, TokenType
+from connector.tokens import OneTimeToken, Secret
 
 ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 """What the original answers for a time that is not yet known."""
@@ -39,20 +39,24 @@ def timestamp(time: datetime) -> str:
     return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
+def _precise(time: datetime) -> str:
+    """RFC 3339 with a fraction, UTC."""
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
 def raw(secret: Secret, token: OneTimeToken, links: Links) -> str:
     """The pairing as compact JSON, its keys as the original's, and the root's SHA-256 fingerprint under our own key."""
     fields: dict[str, object] = {
         "token": secret.text,
         "connectorURL": links.connector,
         "used": token.spent_at is not None,
-        "expiresAt": timestamp(token.expires_at),
-        "createdAt": timestamp(token.minted_at),
-        "usedAt": timestamp(token.spent_at) if token.spent_at else None,
+        "expiresAt": _precise(token.expires_at),
+        "createdAt": _precise(token.minted_at),
+        "usedAt": _precise(token.spent_at) if token.spent_at else None,
         "type": token.type.value,
+        "scenario_groups": None,
+        "rootFingerprint": links.root_fingerprint.hex(),
     }
-    if token.type is TokenType.APPLICATION:
-        fields["scenario_groups"] = None
-    fields["rootFingerprint"] = links.root_fingerprint.hex()
     return json.dumps(fields, separators=(",", ":"))
 
 
@@ -88,4 +92,6 @@ def parse(text: str) -> Pairing:
         raise InvalidData("The pairing string cannot be read. Copy it again, whole and alone.") from error
     if not isinstance(pairing.token, str) or not isinstance(pairing.connector_url, str):
         raise InvalidData("The pairing string cannot be read. Copy it again, whole and alone.")
+    if not pairing.connector_url.startswith("https://"):
+        raise InvalidData("The pairing string names an address without TLS. Ask for another; send nothing there.")
     return pairing

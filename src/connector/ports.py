@@ -102,7 +102,11 @@ class Tokens(Protocol):
         """Add one to the token's refused attempts, and return it as it is then."""
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:
-        """Withdraw the tokens that fit and are still minted, and return those. An empty filter raises ValueError."""
+        """Withdraw the tokens that fit and were neither spent nor withdrawn, and return those.
+
+        Expired ones too: a redemption may be under way whose caller looked at the clock before they expired. An empty
+        filter raises ValueError.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,15 @@ class TestTokens:
         with server.bearer(token) as client:
             assert client.configuration(server.public_connector).token
 
+    def test_two_configurations_in_one_request(self, server: Server, http: httpx2.Client, token: str) -> None:
+        """A second configuration in one request would lose the next token: the request is refused, the token good."""
+        query = "{ a: configuration { token { token } } b: configuration { token { token } } }"
+        answer = post(http, server.public_connector, query, **{"Connector-Token": token})
+
+        assert error(answer) == "document_too_complex"
+        with server.bearer(token) as client:
+            assert client.configuration(server.public_connector)
+
     def test_in_a_url_it_is_not_read(self, server: Server, http: httpx2.Client, token: str) -> None:
         """A token in the query string counts for nothing on the GraphQL path."""
         answer = post(http, f"{server.public_connector}?token={token}", CONFIGURATION)
@@ -228,6 +237,8 @@ class TestHTTP:
             ("GET", "/nothing", 404, "path_not_found"),
             ("GET", "/connector/graphql/../../etc/passwd", 404, "path_not_found"),
             ("POST", "/healthz", 405, "method_not_allowed"),
+            ("POST", "/connector/graphql/", 404, "path_not_found"),
+            ("GET", "/pki", 404, "path_not_found"),
         ],
     )
     def test_methods_and_paths(
@@ -243,7 +254,22 @@ class TestHTTP:
         query = "mutation ($csr: String!) { signCertificateSigningRequest(csr: $csr) { certificateChain } }"
         answer = http.post(server.public_connector, json={"query": query, "variables": {"csr": 1}})
 
+        assert (answer.status_code, error(answer)) == (422, "document_invalid")
+
+    def test_half_a_character(self, server: Server, http: httpx2.Client) -> None:
+        """JSON can spell half of a surrogate pair; no text of ours can hold it, so that it is refused."""
+        body = b'{"query": "{ __typename }", "variables": {"a": "\\ud800"}}'
+        answer = http.post(server.public_connector, content=body, headers={"Content-Type": "application/json"})
+
+        assert (answer.status_code, error(answer)) == (400, "bad_request")
+
+    def test_no_name_is_suggested(self, server: Server, http: httpx2.Client) -> None:
+        """With introspection off, neither a wrong field nor a wrong variable is answered with the right name."""
+        query = "mutation ($in: ApplicationRegisterInput!) { registerApplication(in: $in) { id } }"
+        answer = http.post(server.public_director, json={"query": query, "variables": {"in": {"nam": "x"}}})
+
         assert error(answer) == "document_invalid"
+        assert "Did you mean" not in answer.text
 
     @pytest.mark.parametrize(
         "query",
@@ -340,6 +366,16 @@ class TestCertificates:
             client.sign(server.mtls_connector, make_csr(make_key(), other.subject))
         assert caught.value.code == "csr_subject_mismatch"
         assert str(caught.value).endswith("CSR: Invalid common name provided.")
+
+    def test_a_holder_names_no_other_tenant(self, server: Server, identity: Identity) -> None:
+        """A holder may name its own tenant and no other, whether that exists or not (code 26)."""
+        server.command("tenant", "create", "elsewhere")
+        with server.holder(identity) as client:
+            assert client.query(server.mtls_director, VIEWER, headers={"Tenant": "default"})
+            for tenant in ("elsewhere", "nobody"):
+                with pytest.raises(Refused) as caught:
+                    client.query(server.mtls_director, VIEWER, headers={"Tenant": tenant})
+                assert caught.value.code == "tenant_forbidden"
 
     def test_a_holder_is_no_administrator(self, server: Server, identity: Identity) -> None:
         """The Director's administration is refused to holders of certificates, with the contract's number."""
@@ -444,6 +480,31 @@ class TestAdministrators:
                 )
             assert caught.value.code == "not_found"
             assert str(caught.value).startswith("Object not found")
+
+    def test_the_contracts_numbers(self, server: Server, http: httpx2.Client, application: str) -> None:
+        """Refusals of the Director carry the original's numbers in extensions.error_code."""
+        key = (server.data / "admin.key").read_text().strip()
+        register = 'mutation { registerApplication(in: {name: "%s"}) { id } }'
+        for number, tenant, query, bearer in (
+            (20, "default", 'mutation { unregisterApplication(id: "nobody") { id } }', key),
+            (22, "default", register % "a/b", key),
+            (24, "", register % "a", key),
+            (25, "nobody", register % "a", key),
+            (26, "default", register % "a", "wrong"),
+            (31, "default", register % "bad-input", key),
+        ):
+            answer = post(http, server.public_director, query, Authorization=f"Bearer {bearer}", Tenant=tenant)
+            assert answer.json()["errors"][0]["extensions"]["error_code"] == number
+
+    def test_unregistering_tells_what_was_there(self, server: Server) -> None:
+        """The answer of unregister holds the auths that the application had."""
+        application = server.application("to-be-told")
+        server.token(application)
+        told = server.administer(
+            f'mutation {{ result: unregisterApplication(id: "{application}") {{ auths {{ id }} }} }}'
+        )
+
+        assert len(told["auths"]) == 1
 
     def test_a_name_is_taken_once(self, server: Server, application: str) -> None:
         """A second application of that name is refused with the contract's number 31."""

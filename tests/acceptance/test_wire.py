@@ -5,7 +5,7 @@ import ssl
 import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -194,7 +194,7 @@ def test_wrong_order_is_fine_and_an_empty_subject_is_not(
 
 
 def test_by_get(server: Server, http: httpx2.Client, token: str) -> None:
-    """A query may come by GET, with its variables as JSON."""
+    """A query may come by GET, with variables as JSON."""
     query = urlencode({"query": "query Q { result: configuration() { token { token } } }", "variables": "null"})
     answer = http.get(f"{server.public_connector}?{query}", headers={"connector-token": token})
 
@@ -231,18 +231,17 @@ def test_a_one_time_token_as_the_director_tells_it(server: Server, application: 
     raw = json.loads(told["raw"])
     assert raw["token"] == told["token"]
     assert raw["connectorURL"] == told["connectorURL"] == server.public_connector
-    assert raw["expiresAt"] == told["expiresAt"]
+    assert datetime.fromisoformat(raw["expiresAt"]).replace(microsecond=0) == datetime.fromisoformat(told["expiresAt"])
     root = x509.load_pem_x509_certificate(server.root)
     assert raw["rootFingerprint"] == root.fingerprint(SHA256()).hex()
     assert told["legacyConnectorURL"].endswith(f"?token={told['token']}")
 
 
-def test_auths_tell_of_tokens_without_their_secrets(server: Server) -> None:
-    """Three requests are three auths; a redeemed token is told as used, each by its public id, never its secret."""
+def test_auths_tell_of_tokens_without_their_secrets(server: Server, tmp_path: Path) -> None:
+    """Three requests are three auths; tokens are told by public ids, never secrets, and whether they were used."""
     application = server.application("three-auths")
     secrets = [server.token(application) for _ in range(3)]
-    with server.bearer(secrets[0]) as client:
-        client.configuration(server.public_connector)
+    enrolled = server.enroll(secrets[0], tmp_path)
     query = (
         f'{{ result: application(id: "{application}") {{ auths {{ id type tenantId referenceObjectId '
         "auth { certCommonName oneTimeToken { __typename token used expiresAt raw } } } } }"
@@ -253,15 +252,24 @@ def test_auths_tell_of_tokens_without_their_secrets(server: Server) -> None:
     tokens = [auth["auth"]["oneTimeToken"] for auth in answer["auths"]]
     assert {token["__typename"] for token in tokens} == {"OneTimeTokenForApplication"}
     assert all(token["raw"] is None for token in tokens)
+    assert [token["used"] for token in tokens] == [True, False, False]
+    # Known once there is a certificate with that name.
+    names = [auth["auth"]["certCommonName"] for auth in answer["auths"]]
+    assert names == [enrolled.subject.rsplit("=", 1)[1], None, None]
     assert {auth["referenceObjectId"] for auth in answer["auths"]} == {application}
 
 
-def test_a_runtimes_token(server: Server) -> None:
-    """A runtime's token has the runtime's type and an hour; a certificate's holder is told as RUNTIME."""
+def test_a_runtimes_token(server: Server, tmp_path: Path) -> None:
+    """A runtime's token has the runtime's type and lives an hour; its certificate's holder is told as RUNTIME."""
     runtime = server.administer('mutation { result: registerRuntime(in: {name: "runtime-on-wire"}) { id } }')["id"]
     told = server.administer(
-        f'mutation {{ result: requestOneTimeTokenForRuntime(id: "{runtime}") {{ __typename type rawEncoded }} }}'
+        f'mutation {{ result: requestOneTimeTokenForRuntime(id: "{runtime}") {{ __typename type token raw }} }}'
     )
+    raw = json.loads(told["raw"])
+    lifetime = datetime.fromisoformat(raw["expiresAt"]) - datetime.fromisoformat(raw["createdAt"])
+    assert lifetime == timedelta(minutes=60)
+    with server.holder(server.enroll(told["token"], tmp_path)) as client:
+        assert client.viewer(server.mtls_director) == (runtime, "RUNTIME")
     assert (told["__typename"], told["type"]) == ("OneTimeTokenForRuntime", "Runtime")
     assert server.administer(f'{{ result: runtime(id: "{runtime}") {{ auths {{ __typename }} }} }}')["auths"] == [
         {"__typename": "RuntimeSystemAuth"}

@@ -100,7 +100,7 @@ class TokensOverStores(RuleBasedStateMachine):
         withdrawn = {
             one.id: replace(one, withdrawn_at=self.now)
             for one in fitting
-            if one.state(now=self.now) is TokenState.MINTED
+            if one.spent_at is None and one.withdrawn_at is None
         }
         answer = self.both(lambda tx: tx.tokens.withdraw(which, now=self.now))
         assert {one.id: one for one in answer} == withdrawn

@@ -130,8 +130,10 @@ def test_refusals_are_counted_in_the_store(stored: Stored) -> None:
     assert found(stored, 2) == token(2)
 
 
-def test_only_minted_tokens_are_withdrawn(stored: Stored) -> None:
-    """To withdraw takes the tokens that fit and are minted, newest first, and leaves spent, expired and other ones."""
+def test_only_open_tokens_are_withdrawn(stored: Stored) -> None:
+    """To withdraw takes the tokens that fit and are neither spent nor withdrawn, newest first, expired ones as well:
+    a redemption that began before their expiry may be under way.
+    """
     for one in (
         token(1),
         token(2, minted_at=NOW + INSTANT),
@@ -147,9 +149,10 @@ def test_only_minted_tokens_are_withdrawn(stored: Stored) -> None:
 
     assert withdrawn == [
         token(2, minted_at=NOW + INSTANT, withdrawn_at=LATER),
+        token(5, expires_at=LATER, withdrawn_at=LATER),
         token(1, withdrawn_at=LATER),
     ]
-    assert [found(stored, number).withdrawn_at for number in range(1, 7)] == [LATER, LATER, None, NOW, None, None]
+    assert [found(stored, number).withdrawn_at for number in range(1, 7)] == [LATER, LATER, None, NOW, LATER, None]
     assert stored.write(lambda tx: tx.tokens.withdraw(which, now=LATER)) == []
 
 

@@ -52,7 +52,7 @@ def test_raw_has_the_originals_keys_and_ours() -> None:
         "scenario_groups",
         "rootFingerprint",
     ]
-    assert fields["expiresAt"] == "2026-01-01T12:05:00Z"
+    assert fields["expiresAt"] == "2026-01-01T12:05:00.123456Z"
     assert fields["usedAt"] is None
     assert fields["rootFingerprint"] == bytes(range(32)).hex()
     assert " " not in RAW
@@ -93,6 +93,13 @@ def test_anything_else_is_refused(text: str) -> None:
     """No other text raises anything but a refusal."""
     with pytest.raises(InvalidData):
         pairing.parse(text)
+
+
+def test_an_address_without_tls_is_refused() -> None:
+    """A pairing string that would have the token sent in the clear is refused."""
+    plain = RAW.replace("https://", "http://")
+    with pytest.raises(InvalidData, match="TLS"):
+        pairing.parse(pairing.encode(plain))
 
 
 def test_the_secret_is_in_no_repr() -> None:

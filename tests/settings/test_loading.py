@@ -139,7 +139,6 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         ('[urls]\npublic = "https://a.example/?x"', "urls.public"),
         ('[urls]\npublic = "https://a.example:99999"', "urls.public"),
         ('[urls]\nmtls = "https://"', "urls.mtls"),
-        ('[urls]\npki = "ftp://a.example"', "urls.pki"),
         ('[subject]\norganization = "A, B"', "subject.organization"),
         ('[subject]\ncountry = "Germany"', "subject.country"),
         ('[certificates]\nvalidity = "59m"', "certificates.validity"),

@@ -350,3 +350,61 @@ def test_refused_csrs_are_counted(world: World) -> None:
         assert (await actions(world)).count(Action.TOKEN_REFUSED) == 10
 
     run(scenario())
+
+
+def test_a_redemption_under_way_does_not_outlive_its_owner(world: World) -> None:
+    """An entity unregistered just after its token expired gets no certificate from a redemption begun before."""
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        entity = await world.register(tenant)
+        minted = await world.hand_over(tenant, entity)
+        late = minted.token.expires_at + timedelta(milliseconds=5)
+        begun = minted.token.expires_at - timedelta(milliseconds=5)
+        await world.store.transaction(
+            lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, actor="admin:test", now=late)
+        )
+        world.time = begun
+        with pytest.raises(TokenWithdrawn):
+            await world.enrollment.enroll(
+                minted.secret.text, csr(world.enrollment.subject_text(minted.token.system_auth_id))
+            )
+        assert await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(owner_id=entity.id))) == []
+
+    run(scenario())
+
+
+def test_a_token_that_hangs_on_a_certificate_stays_short_lived(world: World) -> None:
+    """What a runtime's token from mutual TLS leads to lives five minutes each time, and not past the certificate."""
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        runtime = await world.register(tenant, "runtime", EntityKind.RUNTIME)
+        minted = await world.hand_over(tenant, runtime)
+        subject = world.enrollment.subject_text(minted.token.system_auth_id)
+        issued = await world.enrollment.enroll(minted.secret.text, csr(subject))
+        world.time = issued.not_after - timedelta(minutes=1)
+        beside = await world.enrollment.mint_beside(issued.fingerprint)
+        told = await world.enrollment.configure(beside.secret.text)
+        assert told.minted.token.expires_at == world.time + timedelta(minutes=5)
+        world.time = issued.not_after + timedelta(seconds=1)
+        with pytest.raises(CertificateExpired):
+            await world.enrollment.enroll(told.minted.secret.text, csr(subject))
+
+    run(scenario())
+
+
+def test_a_worthless_token_does_not_fill_the_audit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After many refusals of one token no more are written down."""
+    monkeypatch.setattr("connector.enrollment.MOST_RECORDED_REFUSALS", 3)
+
+    async def scenario() -> None:
+        tenant = await world.tenant()
+        minted = await world.hand_over(tenant, await world.register(tenant))
+        await world.enrollment.configure(minted.secret.text)
+        for _ in range(6):
+            with pytest.raises(TokenSpent):
+                await world.enrollment.configure(minted.secret.text)
+        assert (await actions(world)).count(Action.TOKEN_REFUSED) == 3
+
+    run(scenario())

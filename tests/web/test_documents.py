@@ -140,6 +140,12 @@ def test_a_document_cannot_name_a_lifted_variable_itself() -> None:
         "mutation { a: one b: one }",
         "mutation { one ...F } fragment F on Mutation { b: one }",
         "{ " + "...F " * 20 + "} fragment F on Query { again { " + "echo " * 50 + "} }",
+        "{ again " + "{ ... " * 100 + "{ echo }" + "}" * 101,
+        "{ "
+        + " ".join(f"...f{n}" for n in range(200))
+        + " } "
+        + " ".join(f"fragment f{n} on Query {{ echo }}" for n in range(200)),
+        " ".join(f"query Q{n} {{ echo }}" for n in range(100)),
         "{ echo(list: " + "[" * 3000 + "]" * 3000 + ") }",
         '{ echo(text: """' + "x" * 1_000_000 + '""") }',
         "#" + "x" * 1_000_000 + "\n{ echo }",
@@ -153,6 +159,44 @@ def test_bombs_are_refused_quickly(text: str) -> None:
         documents().prepare(text)
 
     assert time.process_time() - started < 0.2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"' + '\\"' * 500_000,
+        '"""' + '\n\\"""' * 200_000,
+        '"' * 1_000_001,
+        '"\\' * 500_000,
+        "(" * 1_000_000,
+        "( " * 500_000,
+        '#"' * 500_000,
+        ('"' + "a" * 70 + "\n") * 14_000,
+    ],
+    ids=["escaped quotes", "escaped block", "quotes", "backslashes", "parens", "spaced parens", "comment", "unclosed"],
+)
+def test_no_text_takes_long_to_scan(text: str) -> None:
+    """A mebibyte of quotes that are never closed is refused in linear time, before anybody is asked who they are."""
+    started = time.process_time()
+    with pytest.raises((DocumentInvalid, DocumentTooComplex)):
+        documents().prepare(text)
+
+    assert time.process_time() - started < 0.5
+
+
+def test_typename_is_no_root_field() -> None:
+    """Clients add __typename wherever they can; it does not count among the root fields."""
+    assert documents(root_fields=1).prepare("{ __typename echo }")
+    with pytest.raises(DocumentTooComplex):
+        documents(root_fields=1).prepare("{ a: echo b: echo }")
+
+
+def test_a_kept_document_lends_its_variables_to_nobody() -> None:
+    """A text that names our own variables is refused, whatever was kept before."""
+    kept = documents()
+    kept.prepare(f'{{ echo(text: "{CSR}") }}')
+    with pytest.raises(DocumentInvalid):
+        kept.prepare("{ echo(text: $__lifted0) }")
 
 
 @pytest.mark.parametrize(

@@ -112,9 +112,9 @@ def load(
     Raises:
         SettingsError: anything is unknown or wrong.
     """
-    directory = data_dir or Path(environ.get(DATA_DIR) or DEFAULT_DATA_DIR)
-    named = config or (Path(environ[CONFIG]) if environ.get(CONFIG) else None)
     problems: list[Problem] = []
+    directory = data_dir or _path(environ, DATA_DIR, problems) or Path(DEFAULT_DATA_DIR)
+    named = config or _path(environ, CONFIG, problems)
     given: dict[str, _Given] = {}
     for source in (
         _from_file(named or directory / FILE_NAME, problems, required=named is not None),
@@ -126,6 +126,13 @@ def load(
     if settings is None or problems:
         raise SettingsError(problems)
     return settings
+
+
+def _path(environ: Mapping[str, str], variable: str, problems: list[Problem]) -> Path | None:
+    text = environ.get(variable)
+    if text == "":
+        problems.append(Problem(variable, "environment", "It is empty."))
+    return Path(text) if text else None
 
 
 def _from_file(path: Path, problems: list[Problem], *, required: bool) -> dict[str, _Given]:

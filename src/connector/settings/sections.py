@@ -17,7 +17,6 @@ from connector.settings.values import (
     OptionalListenerAddress,
     check_host,
     check_https,
-    check_web,
     read_list,
 )
 from connector.tokens import TokenPolicy, TokenType
@@ -29,7 +28,6 @@ KIB = 1024
 MIB = 1024 * KIB
 
 _HttpsURL = Annotated[str, AfterValidator(check_https)]
-_WebURL = Annotated[str, AfterValidator(check_web)]
 _Hosts = Annotated[tuple[Annotated[str, AfterValidator(check_host)], ...], BeforeValidator(read_list)]
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
@@ -70,7 +68,6 @@ class URLs(Section):
 
     public: _HttpsURL | None = Field(default=None, description="https URL of the public listener.")
     mtls: _HttpsURL | None = Field(default=None, description="https URL of the mutual TLS listener.")
-    pki: _WebURL | None = Field(default=None, description="http or https URL of the pki listener.")
 
 
 class Subject(Section):

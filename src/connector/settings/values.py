@@ -103,12 +103,18 @@ def check_https(value: str) -> str:
     Raises:
         ValueError: it is not one.
     """
-    return _checked_url(value, ("https",))
-
-
-def check_web(value: str) -> str:
-    """The same, where http will do too."""
-    return _checked_url(value, ("http", "https"))
+    wrong = "It should be an absolute https URL without user, query and fragment"
+    if len(value) > MAX_URL or not _URL.fullmatch(value):
+        raise ValueError(wrong)
+    try:
+        parts = urlsplit(value)
+        _, host = parts.port, parts.hostname
+    except ValueError:
+        raise ValueError(wrong) from None
+    if parts.scheme != "https" or not host or "@" in parts.netloc or "?" in value or "#" in value:
+        raise ValueError(wrong)
+    check_host(host)
+    return value.rstrip("/")
 
 
 def read_list(value: object) -> object:
@@ -136,21 +142,6 @@ def _ipv6(text: str) -> str:
         return str(IPv6Address(text))
     except ValueError:
         raise ValueError("It should be an IPv6 address") from None
-
-
-def _checked_url(value: str, schemes: tuple[str, ...]) -> str:
-    wrong = f"It should be an absolute {' or '.join(schemes)} URL without user, query and fragment"
-    if len(value) > MAX_URL or not _URL.fullmatch(value):
-        raise ValueError(wrong)
-    try:
-        parts = urlsplit(value)
-        _, host = parts.port, parts.hostname
-    except ValueError:
-        raise ValueError(wrong) from None
-    if parts.scheme not in schemes or not host or "@" in parts.netloc or "?" in value or "#" in value:
-        raise ValueError(wrong)
-    check_host(host)
-    return value.rstrip("/")
 
 
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]

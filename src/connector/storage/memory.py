@@ -18,7 +18,7 @@ from connector.errors import NotUniqueName, ObjectNotFound, StorageReadOnly, Sto
 from connector.inventory import Certificate, RevocationReason
 from connector.ports import CertificateFilter, TokenFilter, Transaction
 from connector.principals import ApiKey
-from connector.tokens import OneTimeToken, TokenState
+from connector.tokens import OneTimeToken
 
 T = TypeVar("T")
 
@@ -159,8 +159,8 @@ class _MemoryTokens:
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:
         _refuse_empty(which)
-        minted = [token for token in self.list(which) if token.state(now=now) is TokenState.MINTED]
-        withdrawn = [replace(token, withdrawn_at=now) for token in minted]
+        is_open = (token for token in self.list(which) if token.spent_at is None and token.withdrawn_at is None)
+        withdrawn = [replace(token, withdrawn_at=now) for token in is_open]
         self._tokens.update((token.id, token) for token in withdrawn)
         return withdrawn
 

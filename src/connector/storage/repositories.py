@@ -50,11 +50,8 @@ _SYSTEM_AUTHS = (
 )
 _REMOVE_SYSTEM_AUTH = delete(system_auths).where(system_auths.c.id == bindparam("this"))
 
-_MINTED = (
-    tokens.c.spent_at.is_(None),
-    tokens.c.withdrawn_at.is_(None),
-    tokens.c.expires_at > bindparam("now", type_=schema.Moment),
-)
+_OPEN = (tokens.c.spent_at.is_(None), tokens.c.withdrawn_at.is_(None))
+_MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=schema.Moment))
 _FIND_TOKEN = select(tokens).where(tokens.c.digest == bindparam("digest"))
 _READ_TOKEN = select(tokens).where(tokens.c.id == bindparam("id"))
 _TOKENS = select(tokens).order_by(tokens.c.minted_at.desc(), tokens.c.id.desc())
@@ -62,7 +59,7 @@ _REDEEM = update(tokens).where(tokens.c.id == bindparam("this"), *_MINTED).value
 _COUNT_REFUSAL = (
     update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 1).returning(tokens)
 )
-_WITHDRAW = update(tokens).where(*_MINTED).values(withdrawn_at=bindparam("now")).returning(tokens)
+_WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).returning(tokens)
 
 _FIND_CERTIFICATE = select(certificates).where(certificates.c.fingerprint == bindparam("fingerprint"))
 _CERTIFICATES = select(certificates).order_by(certificates.c.issued_at.desc(), certificates.c.fingerprint.desc())

@@ -1,7 +1,7 @@
 """The applications: what each listener serves."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -76,13 +76,14 @@ class Web:
 
     def _connector(self, authenticate: Authenticate) -> GraphQLEndpoint:
         api = ConnectorAPI(self.enrollment, self.links, self.settings.key_algorithm)
-        return self._endpoint(api.schema(), authenticate)
+        # One: a second `configuration` would meet the token that the first has spent, and lose the next one.
+        return self._endpoint(api.schema(), authenticate, replace(self.settings.documents, root_fields=1))
 
     def _director(self, authenticate: Authenticate) -> GraphQLEndpoint:
-        return self._endpoint(DirectorAPI(self.enrollment, self.links).schema(), authenticate)
+        return self._endpoint(DirectorAPI(self.enrollment, self.links).schema(), authenticate, self.settings.documents)
 
-    def _endpoint(self, schema: GraphQLSchema, authenticate: Authenticate) -> GraphQLEndpoint:
-        documents = Documents(schema, self.settings.documents, introspection=self.settings.introspection)
+    def _endpoint(self, schema: GraphQLSchema, authenticate: Authenticate, limits: DocumentLimits) -> GraphQLEndpoint:
+        documents = Documents(schema, limits, introspection=self.settings.introspection)
         return GraphQLEndpoint(schema, documents, authenticate, self.settings.body)
 
     def _health(self) -> list[BaseRoute]:
@@ -102,6 +103,8 @@ class Web:
 
     def _application(self, routes: Sequence[BaseRoute]) -> ASGIApp:
         application = Starlette(routes=routes, exception_handlers={HTTPException: _problem, Exception: _problem})
+        # A redirect would lead to whatever the Host header says, and a client would send its token after it.
+        application.router.redirect_slashes = False
         return without_identity_headers(application)
 
 

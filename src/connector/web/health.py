@@ -12,7 +12,7 @@ from connector.pki.issuer import Issuer
 from connector.ports import Store
 from connector.web.answers import json_answer
 from connector.web.notes import note
-from connector.web.problems import graphql_error
+from connector.web.problems import body
 
 PROBE_SECONDS = 5.0
 KEPT_SECONDS = 1.0
@@ -44,7 +44,7 @@ class Readiness:
                 self._asked = time.monotonic()
         if self._failure is None:
             return json_answer({"status": "ready"})
-        return json_answer({"status": "not ready", "errors": [graphql_error(self._failure)]}, status=503)
+        return json_answer({"status": "not ready", **body(self._failure)}, status=503)
 
     async def _ask(self) -> BaseException | None:
         try:

@@ -57,6 +57,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     errors.ObjectNotFound: Problem(404, BAD_USER_INPUT, 20, 5),
     errors.NotUniqueName: Problem(409, BAD_USER_INPUT, 31, 3),
     errors.TenantRequired: Problem(400, BAD_USER_INPUT, 24, 3),
+    errors.TenantForbidden: Problem(403, FORBIDDEN, 26, 4),
     errors.TenantNotFound: Problem(400, BAD_USER_INPUT, 25, 5),
     errors.BadRequest: _INVALID,
     errors.PathNotFound: Problem(404, BAD_USER_INPUT, 20, 5),
@@ -128,8 +129,9 @@ Every answer that is an error has one shape, on every path and with every HTTP s
 ```
 
 `extensions.error` is the stable code: programs go by it. A refusal by an operation comes with HTTP 200, as GraphQL
-clients expect; the status below is for a request that is refused as a whole. `error_code` is the Director's number;
-the last number is the exit status of the `connector` command.
+clients expect; the status below is for a request that is refused as a whole, as every request is while the storage is
+unavailable. `error_code` is the Director's number; the last number is the exit status of the `connector` command, which
+is 2 where a setting or an argument is wrong.
 
 | error | HTTP | code | error_code | exit | meaning |
 |---|---|---|---|---|---|"""

@@ -10,9 +10,10 @@ from graphql import GraphQLSchema
 from connector import pairing, principals, registration
 from connector.directory import Entity, EntityKind, SystemAuth, Tenant
 from connector.enrollment import Enrollment
-from connector.errors import CredentialMissing, InsufficientScopes, ObjectNotFound
+from connector.errors import CredentialMissing, InsufficientScopes, ObjectNotFound, TenantForbidden
+from connector.inventory import Certificate
 from connector.pairing import Links, timestamp
-from connector.ports import TokenFilter, Transaction
+from connector.ports import CertificateFilter, TokenFilter, Transaction
 from connector.principals import Administrator, Holder, KeyBearer
 from connector.tokens import Minted, OneTimeToken
 from connector.web.graphql.endpoint import Info
@@ -60,9 +61,23 @@ class DirectorAPI:
                 key = await self.enrollment.store.read(lambda tx: tx.keys.find(presented))
                 return principals.check(key, presented)
             case Holder(fingerprint):
-                await self.enrollment.identify(fingerprint)
+                await self.holder(info, Holder(fingerprint))
                 raise InsufficientScopes
         raise CredentialMissing
+
+    async def holder(self, info: Info, holder: Holder) -> Certificate:
+        """The certificate with which its holder calls, who may name its own tenant and no other.
+
+        Raises:
+            CertificateUnknown, CertificateRevoked, CertificateExpired, TenantForbidden: the holder may not.
+        """
+        certificate = await self.enrollment.identify(holder.fingerprint)
+        named = info.context.tenant
+        if named is not None:
+            tenant = await self.enrollment.store.read(lambda tx: tx.directory.tenant(named))
+            if tenant is None or tenant.id != certificate.tenant_id:
+                raise TenantForbidden
+        return certificate
 
     async def read(self, info: Info, function: Callable[[Transaction, Tenant], T]) -> T:
         """Run the function for the tenant that the administrator named; it only reads."""
@@ -80,7 +95,7 @@ class DirectorAPI:
 
     async def _viewer(self, _: None, info: Info) -> Fields:
         if isinstance(info.context.principal, Holder):
-            certificate = await self.enrollment.identify(info.context.principal.fingerprint)
+            certificate = await self.holder(info, info.context.principal)
             return {"id": certificate.owner_id, "type": certificate.owner_kind.upper()}
         return {"id": (await self.administrator(info)).name, "type": "USER"}
 
@@ -100,6 +115,10 @@ class _EntityFields:
         return _entity(entity)
 
     async def auths(self, entity: Fields, _: Info) -> list[Fields]:
+        if "auths" in entity:  # a mutation told already: after its commit nothing may fail any more
+            told: list[Fields] = entity["auths"]
+            return told
+
         def find(tx: Transaction) -> list[Fields]:
             return [self._auth(tx, auth) for auth in tx.directory.system_auths(entity["id"])]
 
@@ -121,7 +140,7 @@ class _EntityFields:
                 now=enrollment.clock(),
             ),
         )
-        return _entity(entity)
+        return {**_entity(entity), "auths": []}
 
     async def unregister(self, _: None, info: Info, id: str) -> Fields:
         now = self.api.enrollment.clock()
@@ -181,7 +200,8 @@ class _EntityFields:
             "id": auth.id,
             "auth": {
                 "oneTimeToken": self._kept(last) if last is not None else None,
-                "certCommonName": auth.id,
+                # As in the original, known once there is a certificate that has it.
+                "certCommonName": auth.id if tx.inventory.list(CertificateFilter(system_auth_id=auth.id)) else None,
             },
             "type": auth.owner_kind.upper(),
             "tenantId": auth.tenant_id,

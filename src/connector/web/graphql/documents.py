@@ -52,10 +52,12 @@ LONG = 64
 MAX_ERRORS = 5
 
 # One pass over the text: block strings, strings and comments are stepped over whole, so that what is found outside
-# them is really outside. Possessive quantifiers keep the pass linear.
+# them is really outside. Possessive quantifiers, and alternatives that swallow what was never closed (the parser will
+# refuse it), keep the pass linear: no octet is looked at from two starts.
 _SCAN = re.compile(
-    r'"""(?:\\"""|[^"]|"(?!""))*+"""'
+    r'"""(?:\\"""|[^"]|"(?!""))*+(?:"""|\Z)'
     r'|(?P<string>"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*+")'
+    r'|"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*+'
     r"|\#[^\r\n]*+"
     r"|(?P<empty>\([\s,\ufeff]*+\))"
 )
@@ -74,6 +76,8 @@ class DocumentLimits:
     fields: int = 250
     aliases: int = 30
     root_fields: int = 10
+    fragments: int = 20
+    operations: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Documents:
         measure(document, self._limits)
         errors = validate(self._schema, document, self._rules, max_errors=MAX_ERRORS)
         if errors:
-            raise DocumentInvalid(_told(errors[0]))
+            raise DocumentInvalid(told(errors[0]))
         if len(key) <= KEPT_CHARACTERS:
             self._kept[key] = document
             if len(self._kept) > KEPT_DOCUMENTS:
@@ -127,7 +131,7 @@ class Documents:
         except GraphQLSyntaxError as error:
             if error.message.endswith("Parsing aborted."):  # too many tokens, or nested too deeply
                 raise DocumentTooComplex from error
-            raise DocumentInvalid(_told(error)) from error
+            raise DocumentInvalid(told(error)) from error
 
     def _declared(self, key: str, lifted: Mapping[str, str]) -> DocumentNode | None:
         """The document with its lifted variables declared; None where that is not possible."""
@@ -156,10 +160,14 @@ def measure(document: DocumentNode, limits: DocumentLimits) -> None:
         DocumentTooComplex, DocumentInvalid: it breaks one; or its fragments go in a circle.
     """
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if len(fragments) > limits.fragments or len(operations) > limits.operations:
+        raise DocumentTooComplex(
+            f"The GraphQL document is too complex. Send at most {limits.operations} operations and "
+            f"{limits.fragments} fragments."
+        )
     gauge = _Gauge(fragments)
-    for operation in document.definitions:
-        if not isinstance(operation, OperationDefinitionNode):
-            continue
+    for operation in operations:
         size = gauge.size(operation.selection_set)
         is_query = operation.operation is OperationType.QUERY
         if (
@@ -169,7 +177,7 @@ def measure(document: DocumentNode, limits: DocumentLimits) -> None:
             or size.aliases > limits.aliases
         ):
             raise DocumentTooComplex(
-                f"The GraphQL document is too complex. Limits: depth {limits.depth}, {limits.fields} fields, "
+                f"The GraphQL document is too complex. Keep to depth {limits.depth}, {limits.fields} fields, "
                 f"{limits.aliases} aliases, {limits.root_fields} root fields of a query, one of a mutation."
             )
 
@@ -195,11 +203,14 @@ class _Gauge:
         for node in selections.selections if selections is not None else ():
             if isinstance(node, FieldNode):
                 inner = self.size(node.selection_set)
-                inner = _Size(1, inner.depth + 1, inner.fields + 1, inner.aliases + (node.alias is not None))
+                # __typename costs nothing to answer, and clients add it wherever they can.
+                counts = int(node.name.value != "__typename")
+                inner = _Size(counts, inner.depth + 1, inner.fields + 1, inner.aliases + (node.alias is not None))
             elif isinstance(node, FragmentSpreadNode):
                 inner = self._spread(node.name.value)
             else:
                 inner = self.size(getattr(node, "selection_set", None))
+                inner = replace(inner, depth=inner.depth + 1, fields=inner.fields + 1)
             root_fields += inner.root_fields
             depth = max(depth, inner.depth)
             fields += inner.fields
@@ -251,7 +262,7 @@ def _lift(text: str) -> tuple[str, Mapping[str, str]]:
     Go clients send `configuration()`, which graphql-core refuses (wire contract a.2).
     """
     if LIFTED in text:
-        return _SCAN.sub(_without_empty_arguments, text), {}
+        raise DocumentInvalid(f"Names that begin with {LIFTED} are reserved. Choose another name.")
     lifted: dict[str, str] = {}
 
     def lift(match: re.Match[str]) -> str:
@@ -269,8 +280,8 @@ def _without_empty_arguments(match: re.Match[str]) -> str:
     return "" if match.lastgroup == "empty" else match.group()
 
 
-def _told(error: GraphQLError) -> str:
-    """The first thing that is wrong, and where; suggestions of names that exist are left out."""
+def told(error: GraphQLError) -> str:
+    """What is wrong, and where; suggestions of names that exist are left out."""
     message = error.message.split(" Did you mean", 1)[0]
     place = f" (line {error.locations[0].line}, column {error.locations[0].column})" if error.locations else ""
     return f"{message[:500]}{place}"

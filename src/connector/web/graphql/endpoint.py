@@ -28,7 +28,7 @@ from connector.errors import (
 )
 from connector.principals import Principal
 from connector.web.answers import error_answer, json_answer
-from connector.web.graphql.documents import Documents, Prepared
+from connector.web.graphql.documents import Documents, Prepared, told
 from connector.web.notes import note
 from connector.web.problems import graphql_error
 from connector.web.requests import BodyLimits, header, read_body
@@ -86,7 +86,9 @@ class GraphQLEndpoint:
         if not result.errors:
             return json_answer({"data": result.data})
         for error in result.errors:
-            if isinstance(error.original_error, StorageUnavailable):
+            if error.path is None:  # graphql-core's own: a variable that does not fit, an operation that is not there
+                raise DocumentInvalid(told(error))
+            if isinstance(error.original_error, StorageUnavailable) and not any((result.data or {}).values()):
                 raise error.original_error  # nothing was done: the request as a whole may be sent again
         return json_answer({"errors": [_entry(error) for error in result.errors], "data": result.data})
 
@@ -113,16 +115,9 @@ class GraphQLEndpoint:
 
 
 def _entry(error: GraphQLError) -> dict[str, Any]:
-    cause = error.original_error
-    if cause is None or isinstance(
-        cause, GraphQLError
-    ):  # graphql-core's own: a variable that does not fit, an operation that is not there
-        cause = DocumentInvalid(error.message[:500])
+    cause = error.original_error or error
     note(cause)
-    entry = graphql_error(cause)
-    if error.path:
-        entry["path"] = error.path
-    return entry
+    return {**graphql_error(cause), "path": error.path}
 
 
 def _from_json(body: bytes) -> Request:
@@ -130,6 +125,8 @@ def _from_json(body: bytes) -> Request:
         content = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise BadRequest("The request body is not JSON. Send an object with query and variables.") from error
+    if b"\\u" in body:
+        _refuse_half_characters(content)
     if not isinstance(content, dict):
         raise BadRequest("The request body must be one JSON object. Batches are not served; send one request each.")
     return _request(content.get("query"), content.get("variables"), content.get("operationName"))
@@ -140,6 +137,7 @@ def _from_parameters(query_string: bytes) -> Request:
         found = parse_qs(query_string.decode("ascii"), max_num_fields=MAX_QUERY_PARAMETERS, keep_blank_values=True)
         parameters = {name: values[0] for name, values in found.items()}
         variables = json.loads(parameters.get("variables") or "null")
+        _refuse_half_characters(variables)
     except (ValueError, RecursionError) as error:
         raise BadRequest("The query parameters cannot be read. Send query, and variables as JSON.") from error
     return _request(parameters.get("query"), variables, parameters.get("operationName") or None)
@@ -155,8 +153,16 @@ def _request(query: object, variables: object, operation_name: object) -> Reques
     return Request(query, variables or {}, operation_name or None)
 
 
+def _refuse_half_characters(content: object) -> None:
+    r"""JSON can spell half of a character ("\ud800"), which no database and no answer can hold (RFC 8259 8.2)."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise BadRequest("The request holds half of a surrogate pair. Send whole characters.") from error
+
+
 def _refuse_mutation(prepared: Prepared, operation_name: str | None) -> None:
-    """A GET changes nothing on purpose; links and caches send them by themselves."""
+    """Mutations come by POST alone: links, caches and previews send a GET by themselves."""
     for node in prepared.document.definitions:
         if (
             isinstance(node, OperationDefinitionNode)
