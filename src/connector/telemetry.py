@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal, TextIO, cast
 
 import structlog
@@ -30,6 +31,8 @@ _SECRET_TEXT = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.ASCII | re.DOTALL,
 )
+SHORTEST_TOKEN = 88
+_MARKS = ("connector-admin-", "PRIVATE KEY-----")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -98,7 +101,10 @@ def withhold_secrets(_logger: object, _method: str, event: MutableMapping[str, A
 
 def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        return _SECRET_TEXT.sub(WITHHELD, value)[:MAX_TEXT]
+        # Most texts are too short for a token and have no mark of the others: those are spared the search.
+        if len(value) >= SHORTEST_TOKEN or any(mark in value for mark in _MARKS):
+            value = _SECRET_TEXT.sub(WITHHELD, value)
+        return value[:MAX_TEXT]
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping) and depth:
@@ -111,6 +117,7 @@ def _clean(value: Any, depth: int) -> Any:
     return _clean(repr(value), 0)
 
 
+@lru_cache(maxsize=1024)
 def _is_secret(name: str) -> bool:
     words = [word for word in _WORD_BREAK.split(name.lower()) if word]
     return bool(words) and words[-1] in _SECRET_WORDS
