@@ -1,20 +1,56 @@
 """The project's own rules, as far as no linter holds them."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
+
+from connector.errors import BadCSR, Refusal
 
 ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src"
+FUNCTION_LINES = 40
+MODULE_LINES = 400
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def all_tests() -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+def functions(tree: ast.AST) -> list[Function]:
+    """Every function in the tree, but not the tree itself."""
+    return [node for node in ast.walk(tree) if isinstance(node, Function) and node is not tree]
+
+
+def all_tests() -> list[Function]:
     return [
-        node
+        function
         for path in (ROOT / "tests").rglob("test_*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+        for function in functions(ast.parse(path.read_text()))
+        if function.name.startswith("test_")
     ]
+
+
+def lines(node: ast.AST) -> set[int]:
+    """The numbers of the node's lines, decorators and all."""
+    first, *_ = getattr(node, "decorator_list", []) or [node]
+    return set(range(first.lineno, node.end_lineno + 1))  # type: ignore[attr-defined]
+
+
+def length(function: Function) -> int:
+    """The function's lines without its docstring. A function within it is measured on its own."""
+    apart: list[ast.AST] = list(functions(function))
+    if ast.get_docstring(function) is not None:
+        apart.append(function.body[0])
+    return len(lines(function).difference(*map(lines, apart)))
+
+
+def refusals(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    """Every kind of refusal."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from refusals(one)
 
 
 def test_every_test_states_its_rule() -> None:
@@ -33,6 +69,44 @@ def test_nothing_is_skipped() -> None:
         if word in path.read_text()
     ]
     assert found == []
+
+
+def test_functions_and_modules_are_short() -> None:
+    """A function has at most 40 lines and a module at most 400, so that each can be read at a glance."""
+    modules = {path.relative_to(SOURCE): path.read_text() for path in SOURCE.rglob("*.py")}
+
+    assert [str(path) for path, text in modules.items() if len(text.splitlines()) > MODULE_LINES] == []
+    assert [
+        f"{path}: {function.name}"
+        for path, text in modules.items()
+        for function in functions(ast.parse(text))
+        if length(function) > FUNCTION_LINES
+    ] == []
+
+
+def test_a_refusal_says_what_to_do() -> None:
+    """A refusal's message says what is wrong, then, in a sentence of its own, what to do.
+
+    What is said of a CSR depends on the CSR: the tests of CSRs look at that.
+    """
+    messages = {kind.__name__: str(kind()) for kind in refusals() if not issubclass(kind, BadCSR)}
+
+    assert messages
+    assert [name for name, message in messages.items() if len(re.findall(r"\.(?=\s|$)", message)) < 2] == []
+
+
+def test_the_wheel_is_whole(tmp_path: Path) -> None:
+    """A wheel holds every file of the package, those that are no Python too."""
+    build = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
+    subprocess.run([*build, "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+
+    ours = {str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*") if path.suffix != ".pyc" and path.is_file()}
+    assert ours <= packed
+    endings = (".graphql", "/py.typed", "/0001_first_tables.py")
+    assert [ending for ending in endings if not any(name.endswith(ending) for name in packed)] == []
 
 
 def test_the_lock_names_no_address() -> None:

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import TypeAdapter
 
 from connector import keystore, principals, registration, serving, storage, telemetry
 from connector.audit import Action, Event
@@ -37,9 +38,11 @@ GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
 LEGACY_PATH = "/v1/applications/signingRequests/info"
 
+_ADDRESSES = TypeAdapter(dict[str, str])
+
 
 class NotReady(Exception):  # noqa: N818 - named for what is the matter
-    """No server has started in this data directory yet."""
+    """The data directory does not hold what a command needs: no server has started there, or a file is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +65,38 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
 
     Raises:
         SettingsError: a setting is unknown or wrong.
-        NotReady: no server has started there yet.
-        StorageUnavailable: the database cannot be used.
+        NotReady: no server has started there yet, or a file is missing or damaged.
+        StorageUnavailable: the database cannot be used, or is of another version.
     """
     settings = load(data_dir=data_dir, config=config, overrides={}, environ=os.environ)
     directory = settings.data_dir
-    if not (directory / DATABASE).exists() or not (directory / "ca" / keystore.ROOT).exists():
-        raise NotReady(f"{directory} holds no database. Start one first: connector serve --data-dir {directory}")
-    root, issuing = (
-        x509.load_pem_x509_certificate((directory / "ca" / name).read_bytes())
-        for name in (keystore.ROOT, keystore.ISSUING)
-    )
-    store = storage.open_sqlite(directory / DATABASE)
+    _require_database(directory)
+    root, issuing = (_ca_certificate(directory / "ca" / name) for name in (keystore.ROOT, keystore.ISSUING))
+    links = _links(_known_urls(settings), root)
+    # The server may be an older version that is running: only a server's start changes the tables.
+    store = storage.attach_sqlite(directory / DATABASE)
     try:
-        links = _links(_known_urls(settings), root)
         yield Administration(settings, store, root, issuing, links, now)
     finally:
         await store.close()
+
+
+def _require_database(directory: Path) -> None:
+    try:
+        found = (directory / DATABASE).exists()
+    except OSError as error:
+        raise NotReady(f"{directory} cannot be read: {error.strerror}.") from error
+    if not found:
+        raise NotReady(f"{directory} holds no database. Start one first: connector serve --data-dir {directory}")
+
+
+def _ca_certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except OSError as error:
+        raise NotReady(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise NotReady(f"{path} is not a certificate in PEM. Put it back from the backup.") from error
 
 
 async def serve(
@@ -276,15 +294,25 @@ def _links(urls: Mapping[str, str], root: x509.Certificate) -> Links:
 
 
 def _known_urls(settings: Settings) -> Mapping[str, str]:
-    """The base URLs: as set, or as the server wrote them down at its last start, or as they would be."""
+    """The base URLs: as set, or as the server wrote them down at its last start, or as they would be.
+
+    Raises:
+        NotReady: what the server wrote down cannot be read.
+    """
     listeners = settings.listeners
     urls = {"public": f"https://{listeners.public}", "mtls": f"https://{listeners.mtls}"}
     path = settings.data_dir / ADDRESSES
-    if path.exists():
-        urls.update(json.loads(path.read_text("utf-8")))
+    try:
+        urls.update(_ADDRESSES.validate_json(path.read_bytes()))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise NotReady(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise NotReady(f"{path} is damaged. Restart the server: its start writes the file anew.") from error
     return {**urls, **_set_urls(settings)}
 
 
 def _set_urls(settings: Settings) -> Mapping[str, str]:
-    urls = {"public": settings.urls.public, "mtls": settings.urls.mtls, "pki": settings.urls.pki}
+    urls = {"public": settings.urls.public, "mtls": settings.urls.mtls}
     return {name: url for name, url in urls.items() if url is not None}

@@ -16,6 +16,7 @@
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
     │   ├── PathNotFound · BodyTooLarge · UnsupportedMediaType · MethodNotAllowed · RequestTimeout
     │   └── DocumentInvalid · DocumentTooComplex
+    ├── Overloaded                too many at once
     └── StorageUnavailable        nothing was recorded, so nothing was done
         └── StorageFull · StorageReadOnly
 
@@ -270,6 +271,12 @@ class DocumentTooComplex(BadRequest):
     """The GraphQL document is too complex. Ask for less at once."""
 
     code = "document_too_complex"
+
+
+class Overloaded(Refusal):
+    """Too many large requests are coming in at the same time, so this one was not read. Send it again in a moment."""
+
+    code = "overloaded"
 
 
 class StorageUnavailable(Refusal):

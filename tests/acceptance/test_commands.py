@@ -11,8 +11,11 @@ import sys
 from base64 import b64decode
 from pathlib import Path
 
+import pysqlite3.dbapi2 as driver
 import pytest
 from tests.support.server import COMMAND, Server, environment
+
+from connector import __version__
 
 
 def output(server: Server, *arguments: str) -> object:
@@ -36,13 +39,13 @@ def test_an_applications_life_by_command(server: Server) -> None:
     shown = output(server, "application", "show", registered["id"])  # type: ignore[index]
     assert shown["systemAuths"] == [minted["systemAuth"]]  # type: ignore[index]
     listed = server.command("token", "list").stdout
-    assert minted["token"] in listed  # type: ignore[index]
+    assert minted["id"] in listed  # type: ignore[index]
     assert pairing["token"] not in listed
 
     with server.bearer(pairing["token"]) as client:
         client.configuration(server.public_connector)
     states = {token["id"]: token["state"] for token in output(server, "token", "list")}  # type: ignore[union-attr]
-    assert states[minted["token"]] == "spent"  # type: ignore[index]
+    assert states[minted["id"]] == "spent"  # type: ignore[index]
     output(server, "application", "unregister", "by-command")
     assert "by-command" not in server.command("application", "list").stdout
 
@@ -224,14 +227,12 @@ def test_the_second_start_makes_nothing(fresh_server: Server) -> None:
     assert fresh_server.administer(f'{{ result: application(id: "{application}") {{ name }} }}') == {"name": "kept"}
 
 
-def test_tables_in_a_terminal(server: Server) -> None:
-    """In a terminal a list is a table with a heading; into a pipe it is plain lines without one."""
-    server.application("in-a-table")
+def in_a_terminal(server: Server, *arguments: str, columns: int) -> str:
     master, slave = pty.openpty()
     process = subprocess.Popen(
-        [*COMMAND, "application", "list", "--data-dir", str(server.data)],
+        [*COMMAND, *arguments, "--data-dir", str(server.data)],
         stdout=slave,
-        env=environment({"TERM": "xterm", "COLUMNS": "200"}),
+        env=environment({"TERM": "xterm", "COLUMNS": str(columns)}),
     )
     os.close(slave)
     shown = b""
@@ -244,14 +245,163 @@ def test_tables_in_a_terminal(server: Server) -> None:
             break
         shown += piece
     os.close(master)
-
     assert process.wait() == 0
-    assert b"createdAt" in shown
-    assert b"\x1b[" in shown
+    return shown.decode()
+
+
+def test_tables_in_a_terminal(server: Server) -> None:
+    """In a terminal a list is a table with a heading; into a pipe it is plain lines without one."""
+    server.application("in-a-table")
+    shown = in_a_terminal(server, "application", "list", columns=200)
+
+    assert "createdAt" in shown.splitlines()[0]
+    assert "\x1b[" in shown
     plain = server.command("application", "list").stdout
     assert "createdAt" not in plain
     assert "\x1b" not in plain
     assert "in-a-table\t" in plain
+
+
+def test_a_narrow_terminal_cuts_no_id(server: Server, tmp_path: Path) -> None:
+    """In 80 columns every serial number and id stands whole on one line, and every record has its owner's name."""
+    server.enroll(server.token(server.application("in-a-narrow-table")), tmp_path)
+    for command, key in (("certificate", "serial"), ("token", "id")):
+        keys = [row[key] for row in output(server, command, "list")]  # type: ignore[attr-defined]
+        lines = in_a_terminal(server, command, "list", columns=80).splitlines()
+
+        assert keys
+        assert [line for line in lines if "…" in line] == []
+        assert {key for key in keys if any(key in line.split() for line in lines)} == set(keys)
+        assert any("in-a-narrow-table" in line for line in lines)
+
+
+def test_what_is_not_printable_is_escaped(server: Server) -> None:
+    """A description can neither forge a row nor command the terminal; JSON has it as it is."""
+    forged = "a\tb\nc\x1b[2J\u202e [red]d"
+    output(server, "application", "register", "forger")
+    # No way leads escape sequences into the database; this stands for one that was overlooked.
+    with driver.connect(str(server.data / "connector.db")) as connection:
+        connection.execute("UPDATE entities SET description = ? WHERE name = 'forger'", (forged,))
+    assert output(server, "application", "show", "forger")["description"] == forged  # type: ignore[index]
+
+    escaped = r"a\tb\nc\x1b[2J\u202e [red]d"
+    (line,) = [line for line in server.command("application", "list").stdout.splitlines() if "forger" in line]
+    assert line.split("\t")[2] == escaped
+    assert f"description: {escaped}\n" in server.command("application", "show", "forger").stdout
+    for columns in (80, 200):
+        assert escaped in in_a_terminal(server, "application", "list", columns=columns)
+
+
+def test_openssl_reads_what_show_prints(server: Server, tmp_path: Path) -> None:
+    """The PEM that `certificate show` prints can be piped on."""
+    identity = server.enroll(server.token(server.application("to-show")), tmp_path)
+    serial = ["openssl", "x509", "-noout", "-serial"]
+    told = subprocess.run([*serial, "-in", identity.chain], capture_output=True, text=True, check=True).stdout
+    shown = server.command("certificate", "show", told.strip().removeprefix("serial=")).stdout
+
+    assert subprocess.run(serial, input=shown, capture_output=True, text=True, check=True).stdout == told
+
+
+def test_what_only_reads_takes_no_lock(server: Server) -> None:
+    """Lists and shows work while nobody can write: beside a long transaction, on a full disk."""
+    server.application("to-read")
+    connection = driver.connect(str(server.data / "connector.db"))
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for arguments in (("application", "list"), ("application", "show", "to-read"), ("ca", "show")):
+            assert server.command(*arguments).stdout
+    finally:
+        connection.close()
+
+
+def test_a_command_leaves_the_tables_alone(fresh_server: Server) -> None:
+    """On a database of an older version a command changes nothing, and asks for the server of its own version."""
+    fresh_server.start()
+    fresh_server.stop()
+    connection = driver.connect(str(fresh_server.data / "connector.db"), isolation_level=None)
+    connection.execute("DELETE FROM alembic_version")
+    done = fresh_server.command("application", "list", check=False)
+
+    assert done.stderr.endswith("[storage_unavailable]\n")
+    assert "Restart the server with this version" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert connection.execute("SELECT * FROM alembic_version").fetchall() == []
+    connection.close()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"-----BEGIN CERTIFICATE-----\n"])
+@pytest.mark.parametrize("name", ["root.pem", "issuing.pem"])
+def test_a_damaged_ca_stops_a_command(server: Server, tmp_path: Path, name: str, content: bytes | None) -> None:
+    """A certificate of the CA that is missing or damaged is named in a sentence."""
+    data = copied(server, tmp_path)
+    (data / "ca" / name).unlink()
+    if content is not None:
+        (data / "ca" / name).write_bytes(content)
+    done = run("ca", "show", "--data-dir", str(data))
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"connector: {data / 'ca' / name}")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"public": 1}', b'{"public": "\xff"}', b"[" * 100_000])
+def test_damaged_addresses_stop_a_command(server: Server, tmp_path: Path, content: bytes) -> None:
+    """Addresses that cannot be read are not guessed: a token would lead to the wrong place."""
+    data = copied(server, tmp_path)
+    (data / "addresses.json").write_bytes(content)
+    done = run("application", "list", "--data-dir", str(data))
+
+    assert done.returncode == 2
+    assert "addresses.json is damaged. Restart the server" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def copied(server: Server, directory: Path) -> Path:
+    """A directory that looks like the server's, as far as a command gets before the database."""
+    data = directory / "data"
+    shutil.copytree(server.data / "ca", data / "ca")
+    (data / "connector.db").touch()
+    return data
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "word"),
+    [
+        (("application", "list", "--data-dir", ""), {}, "--data-dir"),
+        (("serve", "--data-dir", ""), {}, "--data-dir"),
+        (("serve", "--config", ""), {}, "--config"),
+        (("application", "list"), {"CONNECTOR_DATA_DIR": ""}, "CONNECTOR_DATA_DIR (environment): It is empty."),
+        (("application", "list"), {"CONNECTOR_CONFIG": ""}, "CONNECTOR_CONFIG (environment): It is empty."),
+        (("application", "show", "\udcff"), {}, "not UTF-8"),
+        (("serve", "--data-dir", "\udcff"), {}, "not UTF-8"),
+    ],
+)
+def test_arguments_that_mean_nothing(
+    tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], word: str
+) -> None:
+    """An empty directory is not the working directory, and octets that are no text are no name."""
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment({"NO_COLOR": "1", **variables}),
+        cwd=tmp_path,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_client_side_has_no_command() -> None:
+    """Where the client side alone is installed, the command says what to install."""
+    script = "import sys; sys.modules['typer'] = None; from connector.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr == "connector: typer is not installed. Run: pip install 'connector[server]'\n"
 
 
 @pytest.mark.timeout(120)
@@ -288,3 +438,15 @@ def test_help_names_every_command() -> None:
         assert command in done.stdout
     assert done.returncode == 0
     assert sys.executable not in done.stdout
+
+
+def test_the_version() -> None:
+    """`connector --version` prints the version alone."""
+    assert run("--version").stdout == f"{__version__}\n"
+
+
+def test_help_of_serve_names_every_default() -> None:
+    """`connector serve --help` says where each listener is unless told otherwise."""
+    done = run("serve", "--help", COLUMNS="200")
+    for address in ("localhost:8443", "localhost:8444", "localhost:8080", "127.0.0.1:8445"):
+        assert address in done.stdout

@@ -11,7 +11,7 @@ from tests.support.records import certificate, digest
 
 from connector.errors import StorageFull, StorageReadOnly
 from connector.ports import CertificateFilter
-from connector.storage import SqliteStore, open_sqlite
+from connector.storage import SqliteStore, attach_sqlite, open_sqlite
 
 
 @pytest.fixture
@@ -63,6 +63,20 @@ def test_a_full_disk(disk: Path, runner: Runner) -> None:
     assert recorded == {f"{number:x}" for number in range(1, refused + 1)}
     runner.run(store.close())
     assert driver.connect(str(disk / "connector.db")).execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_attached_to_a_full_disk(disk: Path, runner: Runner) -> None:
+    """Beside a server whose disk is full, another program still attaches and reads (R6)."""
+    server = open_sqlite(disk / "connector.db")
+    runner.run(server.transaction(lambda tx: tx.inventory.add(certificate(1))))
+    fill(disk)
+
+    store = attach_sqlite(disk / "connector.db")
+    assert runner.run(store.read(lambda tx: tx.inventory.find(digest(1)))) == certificate(1)
+    with pytest.raises(StorageFull):
+        runner.run(store.probe())
+    runner.run(store.close())
+    runner.run(server.close())
 
 
 def test_a_probe_sees_a_full_disk(disk: Path, runner: Runner) -> None:

@@ -1,3 +1,4 @@
+from asyncio import Runner
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from connector.errors import StorageUnavailable
-from connector.storage import open_sqlite, schema
+from connector.storage import attach_sqlite, open_sqlite, schema
 from connector.storage.migrations import upgrade
 
 
@@ -67,6 +68,27 @@ def test_a_newer_database_is_refused(path: Path) -> None:
         open_sqlite(path)
 
     assert driver.connect(str(path)).execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
+
+
+def test_to_attach_changes_no_table(path: Path, runner: Runner) -> None:
+    """Whoever attaches to a database works on one of the own version, and leaves every other as it is."""
+    runner.run(open_sqlite(path).close())
+    store = attach_sqlite(path)
+    assert runner.run(store.transaction(lambda tx: tx.directory.tenants())) == []
+    runner.run(store.close())
+
+    with driver.connect(str(path)) as connection:
+        for statement, told in (
+            ("UPDATE alembic_version SET version_num = '9999'", "made by a newer version of Connector"),
+            ("DELETE FROM alembic_version", "made by an older version of Connector. Restart the server"),
+            ("DROP TABLE alembic_version", "made by an older version of Connector. Restart the server"),
+        ):
+            connection.execute(statement)
+            connection.commit()
+            before = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+            with pytest.raises(StorageUnavailable, match=told):
+                attach_sqlite(path)
+            assert connection.execute("SELECT name, sql FROM sqlite_master").fetchall() == before
 
 
 @pytest.mark.parametrize("statement", ["UPDATE audit_events SET actor = 'x'", "DELETE FROM audit_events"])

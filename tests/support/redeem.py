@@ -1,7 +1,7 @@
 """A process that tries to redeem tokens: reads its task as JSON from standard input, prints a line for each outcome.
 
-An outcome is the code of the refusal, or ``issued`` with the certificate's chain in base64. Each is flushed at once, so
-that what this process has received is known even when the server is killed.
+An outcome is the code of the refusal, or ``issued`` with the certificate's chain in base64, or ``lost`` where no answer
+came. Each is flushed at once, so that what this process has received is known even when the server is killed.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ async def redeem(client: httpx2.AsyncClient, url: str, token: str, subject: str)
 async def main(task: dict[str, Any]) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=task["root"])
-    limits = httpx2.Limits(max_connections=len(task["tokens"]))
+    limits = httpx2.Limits(max_connections=task["connections"])
     async with httpx2.AsyncClient(verify=context, timeout=60, limits=limits) as client:
         tries = [redeem(client, task["url"], token, subject) for token, subject in task["tokens"]]
         for outcome in asyncio.as_completed(tries):

@@ -1,5 +1,5 @@
 """Where everything is kept: the stores behind the ports."""
 
-from connector.storage.sqlite import SqliteStore, open_sqlite
+from connector.storage.sqlite import SqliteStore, attach_sqlite, open_sqlite
 
-__all__ = ["SqliteStore", "open_sqlite"]
+__all__ = ["SqliteStore", "attach_sqlite", "open_sqlite"]

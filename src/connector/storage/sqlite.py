@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from connector.errors import StorageFull, StorageReadOnly, StorageUnavailable
 from connector.ports import Transaction
-from connector.storage.migrations import upgrade
+from connector.storage.migrations import check, upgrade
 from connector.storage.repositories import SqlTransaction
 from connector.storage.workers import Job, Queue, Worker
 
@@ -97,6 +97,21 @@ def open_sqlite(path: Path) -> SqliteStore:
         with _writing(path).begin() as connection:
             upgrade(connection)
     except (OSError, driver.Error, SQLAlchemyError) as error:
+        raise _refusal(error, path) from error
+    return SqliteStore(path)
+
+
+def attach_sqlite(path: Path) -> SqliteStore:
+    """The store on this file, which a server made and may be using. The tables are left as they are.
+
+    Raises:
+        StorageUnavailable: the database cannot be used, or another version of the program made it.
+    """
+    check_version(driver.sqlite_version_info)
+    try:
+        with _reading(path).connect() as connection:
+            check(connection)
+    except (driver.Error, SQLAlchemyError) as error:
         raise _refusal(error, path) from error
     return SqliteStore(path)
 

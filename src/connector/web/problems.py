@@ -67,6 +67,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     errors.RequestTimeout: Problem(408, BAD_USER_INPUT, 22, 3),
     errors.DocumentInvalid: Problem(422, BAD_USER_INPUT, 22, 3),
     errors.DocumentTooComplex: Problem(422, BAD_USER_INPUT, 22, 3),
+    errors.Overloaded: _AWAY,
     errors.StorageUnavailable: _AWAY,
     errors.StorageFull: _AWAY,
     errors.StorageReadOnly: _AWAY,

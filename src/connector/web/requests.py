@@ -1,11 +1,11 @@
 """Requests as they come in: headers that claim an identity are dropped, bodies are read within limits."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.errors import BadRequest, BodyTooLarge, RequestTimeout
+from connector.errors import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
 
 # What a gateway in front of the original passes on as proven (wire contract section 0). Nothing here reads them; they
 # are dropped all the same, so that nothing that is added later can.
@@ -20,12 +20,45 @@ IDENTITY_HEADERS = frozenset(
 )
 
 
+# What everybody may send, and what no standard request exceeds.
+SMALL = 16 * 1024
+
+# What all requests together may hold of bodies that are not whole yet.
+HELD = 32 * 1024 * 1024
+
+
+class Budget:
+    """The memory for the bodies that are not whole yet, of all requests together.
+
+    The first ``SMALL`` octets of each are free, since the connections are counted: however many large bodies are held
+    up half sent, a standard request still gets in.
+    """
+
+    def __init__(self, octets: int = HELD) -> None:
+        self._left = octets
+
+    def take(self, octets: int) -> None:
+        """Take so many.
+
+        Raises:
+            Overloaded: there are not so many left; none were taken.
+        """
+        if octets > self._left:
+            raise Overloaded
+        self._left -= octets
+
+    def give_back(self, octets: int) -> None:
+        """Give back what was taken."""
+        self._left += octets
+
+
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
-    """The most octets of a body, and the most seconds that it may take to arrive."""
+    """The most octets of a body, the most seconds that it may take to arrive, and what all bodies share."""
 
     octets: int
     seconds: float
+    budget: Budget = field(default_factory=Budget)
 
 
 def without_identity_headers(app: ASGIApp) -> ASGIApp:
@@ -53,33 +86,40 @@ def header(scope: Scope, name: bytes) -> str | None:
     return values[0].decode("latin-1") or None if values else None
 
 
-async def read_body(scope: Scope, receive: Receive, limits: BodyLimits) -> bytes:
-    """The whole body.
+async def read_body(scope: Scope, receive: Receive, limits: BodyLimits, *, anonymous: bool) -> bytes:
+    """The whole body. Who shows no credential may send little, since no operation waits for more.
 
     Raises:
-        BodyTooLarge, RequestTimeout: it breaks a limit.
+        BodyTooLarge, RequestTimeout, Overloaded: it breaks a limit.
         BadRequest: the client went away before it was whole.
     """
+    octets = min(limits.octets, SMALL) if anonymous else limits.octets
     announced = header(scope, b"content-length")
-    if announced is not None and announced.isdecimal() and int(announced[:20]) > limits.octets:
+    if announced is not None and announced.isdecimal() and int(announced[:20]) > octets:
         raise BodyTooLarge
     try:
         async with asyncio.timeout(limits.seconds):
-            return await _gather(receive, limits.octets)
+            return await _gather(receive, octets, limits.budget)
     except TimeoutError as error:
         raise RequestTimeout from error
 
 
-async def _gather(receive: Receive, octets: int) -> bytes:
-    chunks: list[bytes] = []
+async def _gather(receive: Receive, octets: int, budget: Budget) -> bytes:
+    body = bytearray()
+    taken = 0
     more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise BadRequest("The request ended before its body did.")
-        chunks.append(message.get("body", b""))
-        octets -= len(chunks[-1])
-        if octets < 0:
-            raise BodyTooLarge
-        more = message.get("more_body", False)
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    try:
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise BadRequest("The request ended before its body did. Send it again, whole.")
+            body += message.get("body", b"")
+            if len(body) > octets:
+                raise BodyTooLarge
+            more = message.get("more_body", False)
+            wanted = max(len(body) - SMALL, 0)
+            budget.take(wanted - taken)
+            taken = wanted
+        return bytes(body)
+    finally:
+        budget.give_back(taken)

@@ -5,10 +5,17 @@ A released step is never edited. It names plain types, so that it stays what it 
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
 from connector.errors import StorageUnavailable
+
+_NEWER = (
+    "The database was made by a newer version of Connector. Use that version, or restore the backup that was taken "
+    "before it."
+)
 
 
 def upgrade(connection: Connection) -> None:
@@ -17,13 +24,33 @@ def upgrade(connection: Connection) -> None:
     Raises:
         StorageUnavailable: a newer version of the program made the tables.
     """
-    config = Config()
-    config.set_main_option("script_location", "connector.storage:migrations")
+    config = _config()
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
     except CommandError as error:
+        raise StorageUnavailable(_NEWER) from error
+
+
+def check(connection: Connection) -> None:
+    """Return if the tables are of this program's version; nothing is changed.
+
+    Raises:
+        StorageUnavailable: an older or a newer version of the program made the tables.
+    """
+    steps = ScriptDirectory.from_config(_config())
+    found = MigrationContext.configure(connection).get_current_heads()
+    if found == tuple(steps.get_heads()):
+        return
+    if {step.revision for step in steps.walk_revisions()}.issuperset(found):
         raise StorageUnavailable(
-            "The database was made by a newer version of Connector. Start that version, or restore the backup that "
-            "was taken before it."
-        ) from error
+            "The database was made by an older version of Connector. Restart the server with this version, which "
+            "brings the database up to date; then try again."
+        )
+    raise StorageUnavailable(_NEWER)
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "connector.storage:migrations")
+    return config

@@ -26,7 +26,7 @@ from connector.errors import (
     StorageUnavailable,
     UnsupportedMediaType,
 )
-from connector.principals import Principal
+from connector.principals import Anonymous, Principal
 from connector.web.answers import error_answer, json_answer
 from connector.web.graphql.documents import Documents, Prepared, told
 from connector.web.notes import note
@@ -34,6 +34,8 @@ from connector.web.problems import graphql_error
 from connector.web.requests import BodyLimits, header, read_body
 
 MAX_QUERY_PARAMETERS = 10
+
+ALLOW = {"allow": "GET, POST"}  # RFC 9110 15.5.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class GraphQLEndpoint:
             answer = await self._answer(scope, receive)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
             note(error)
-            answer = error_answer(error)
+            answer = error_answer(error, ALLOW if isinstance(error, MethodNotAllowed) else None)
         await answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
@@ -98,10 +100,12 @@ class GraphQLEndpoint:
         if scope["method"] != "POST":
             raise MethodNotAllowed
         # RFC 9110 8.3.1: the media type is what stands before the parameters, in any case.
-        media_type = (header(scope, b"content-type") or "application/json").partition(";")[0].strip().lower()
+        # A body without one is refused too: a page of another origin can have a browser send that, certificate and all.
+        media_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
         if media_type not in ("application/json", "application/graphql+json"):
             raise UnsupportedMediaType
-        return _from_json(await read_body(scope, receive, self.limits))
+        anonymous = isinstance(self.authenticate(scope).principal, Anonymous)
+        return _from_json(await read_body(scope, receive, self.limits, anonymous=anonymous))
 
     async def _execute(self, prepared: Prepared, request: Request, call: Call) -> ExecutionResult:
         result = execute(

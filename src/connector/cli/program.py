@@ -1,0 +1,116 @@
+"""The commands, and how they end."""
+
+import io
+import sys
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from connector import __version__, bootstrap, demo
+from connector.cli import EXIT_SETTINGS, administration
+from connector.cli.command import Config, DataDir, command
+from connector.directory import EntityKind
+from connector.errors import Refusal
+from connector.keystore import KeystoreError
+from connector.serving import ListenerError, ServerCertificateError
+from connector.settings import SettingsError
+from connector.settings import document as settings_page
+from connector.settings.sections import Listeners
+from connector.web.problems import document as errors_page
+from connector.web.problems import problem
+
+app = typer.Typer(
+    help="Connector gives external systems an identity.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+app.add_typer(administration.tenant, name="tenant")
+app.add_typer(administration.entities(EntityKind.APPLICATION), name="application")
+app.add_typer(administration.entities(EntityKind.RUNTIME), name="runtime")
+app.add_typer(administration.token, name="token")
+app.add_typer(administration.certificate, name="certificate")
+app.add_typer(administration.ca, name="ca")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
+def _listener(name: str) -> Any:
+    default = Listeners.model_fields[name].default
+    return typer.Option(
+        metavar="HOST:PORT",
+        help=f"Where to listen; {default} unless the settings say otherwise. Port 0 picks a free one.",
+    )
+
+
+@app.command()
+def serve(
+    data_dir: DataDir = None,
+    config: Config = None,
+    public: Annotated[str | None, _listener("public")] = None,
+    mtls: Annotated[str | None, _listener("mtls")] = None,
+    pki: Annotated[str | None, _listener("pki")] = None,
+    internal: Annotated[str | None, _listener("internal")] = None,
+) -> None:
+    """Run the server. The first start makes the CA, the database and the administrator's key."""
+    given = {"public": public, "mtls": mtls, "pki": pki, "internal": internal}
+    listeners = {name: address for name, address in given.items() if address is not None}
+    uvloop.run(bootstrap.serve(data_dir=data_dir, config=config, listeners=listeners, say=_say))
+
+
+@app.command("demo")
+def run_demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the server running, and print what to try.")] = False,
+) -> None:
+    """Show the main job, step by step, against a server of its own."""
+    raise typer.Exit(demo.run(keep=keep))
+
+
+command(app, "revoke", writes=True)(administration.revoke_certificate)
+
+
+@app.command()
+def settings() -> None:
+    """Print the page that documents every setting (docs/settings.md)."""
+    print(settings_page(), end="")
+
+
+@app.command()
+def errors() -> None:
+    """Print the page that documents every error (docs/errors.md)."""
+    print(errors_page(), end="")
+
+
+def run() -> None:
+    """Run the command; a refusal is one sentence on standard error and an exit status of its own."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the terminal's encoding lacks is shown escaped.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        "".join(sys.argv).encode()
+    except UnicodeEncodeError:
+        print("connector: An argument is not UTF-8.", file=sys.stderr)
+        sys.exit(EXIT_SETTINGS)
+    try:
+        app()
+    except Refusal as refusal:
+        print(f"connector: {refusal} [{refusal.code}]", file=sys.stderr)
+        sys.exit(problem(refusal).exit)
+    except (SettingsError, KeystoreError, ListenerError, ServerCertificateError, bootstrap.NotReady) as error:
+        print(f"connector: {error}", file=sys.stderr)
+        sys.exit(EXIT_SETTINGS)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
