@@ -1,4 +1,4 @@
-"""The table: signing in-process, signing over HTTPS, a full enrollment: token, configuration, signature, configuration over mutual TLS.
+"""The table: signing in-process and over HTTPS, a full onboarding, configuration over mutual TLS.
 
 The server has one core, the load generator another; the run says how busy each was, so that it shows which of the two
 was the limit. "On one core" is what the server's processor time an operation allows for, whoever was the limit.
