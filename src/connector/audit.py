@@ -10,8 +10,12 @@ class Action(StrEnum):
 
     TENANT_CREATED = "tenant.created"
     KEY_CREATED = "key.created"
+    KEY_REVOKED = "key.revoked"
     ENTITY_REGISTERED = "entity.registered"
+    ENTITY_UPDATED = "entity.updated"
     ENTITY_UNREGISTERED = "entity.unregistered"
+    LABEL_SET = "label.set"
+    LABEL_DELETED = "label.deleted"
     SYSTEM_AUTH_DELETED = "system_auth.deleted"
     TOKEN_MINTED = "token.minted"
     TOKEN_SPENT = "token.spent"

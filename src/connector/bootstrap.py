@@ -18,14 +18,16 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import TypeAdapter
 
-from connector import keystore, principals, registration, serving, storage, telemetry
+from connector import access, keystore, principals, serving, storage, telemetry
 from connector.audit import Action, Event
 from connector.enrollment import Enrollment, EnrollmentPolicy
 from connector.keystore import CAPlan, KeystoreError
+from connector.oidc import OIDC, OIDCPolicy
 from connector.pairing import Links
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
 from connector.ports import Clock, MakeID, Random, Store, Transaction
-from connector.settings import Settings, load
+from connector.principals import Caller, Role
+from connector.settings import Problem, Settings, SettingsError, load
 from connector.web.application import Web, WebSettings
 from connector.web.graphql.documents import DocumentLimits
 from connector.web.requests import BodyLimits
@@ -37,6 +39,8 @@ ADMIN_KEY = "admin.key"
 GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
 LEGACY_PATH = "/v1/applications/signingRequests/info"
+
+SYSTEM = Caller("system", "system", Role.ADMINISTRATOR, None)
 
 _ADDRESSES = TypeAdapter(dict[str, str])
 
@@ -118,12 +122,14 @@ async def serve(
         try:
             await _first_start(store, settings.data_dir)
             _calm_collector()
-            await _serve(settings, issuer, store, say)
+            await _serve(settings, issuer, store, _bearers(settings), say)
         finally:
             await store.close()
 
 
-async def _serve(settings: Settings, issuer: Issuer, store: Store, say: Callable[[str], None]) -> None:
+async def _serve(
+    settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None, say: Callable[[str], None]
+) -> None:
     addresses = {"public": settings.listeners.public, "mtls": settings.listeners.mtls}
     for name in ("pki", "internal"):
         address = getattr(settings.listeners, name)
@@ -134,7 +140,7 @@ async def _serve(settings: Settings, issuer: Issuer, store: Store, say: Callable
         for name, address in addresses.items()
     }
     urls = {name: listener.url for name, listener in bound.items()}
-    web = _web(settings, issuer, store, {**urls, **_set_urls(settings)})
+    web = _web(settings, issuer, store, bearers, {**urls, **_set_urls(settings)})
     apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
     contexts = {
         "public": serving.ServerContext(),
@@ -150,14 +156,51 @@ async def _serve(settings: Settings, issuer: Issuer, store: Store, say: Callable
         for line in _announcement(settings, issuer, urls):
             say(line)
 
-    refreshing = asyncio.create_task(certificate.keep_fresh())
+    refreshing = [asyncio.create_task(certificate.keep_fresh())]
+    if bearers is not None:
+        refreshing.append(asyncio.create_task(bearers.keep_fresh()))
     try:
         await serving.serve(listeners, grace=settings.limits.grace.total_seconds(), ready=ready, stop=asyncio.Event())
     finally:
-        refreshing.cancel()
+        for task in refreshing:
+            task.cancel()
+        if bearers is not None:
+            await bearers.close()
 
 
-def _web(settings: Settings, issuer: Issuer, store: Store, urls: Mapping[str, str]) -> Web:
+def _bearers(settings: Settings) -> OIDC | None:
+    """Whoever knows the bearers of the OpenID Connect issuer's tokens, where one is set.
+
+    Raises:
+        SettingsError: the settings for it cannot be.
+    """
+    given = settings.oidc
+    if given.issuer is None or given.audience is None:
+        return None
+    try:
+        policy = OIDCPolicy(
+            issuer=given.issuer,
+            audience=given.audience,
+            algorithms=given.algorithms,
+            leeway=given.leeway,
+            tenants_claim=given.tenants_claim,
+            roles_claim=given.roles_claim,
+            role_values={
+                Role.VIEWER: frozenset(given.viewer),
+                Role.OPERATOR: frozenset(given.operator),
+                Role.ADMINISTRATOR: frozenset(given.administrator),
+            },
+            all_tenants=given.all_tenants,
+            name_claim=given.name_claim,
+            refresh=given.refresh,
+            ca_file=given.ca_file,
+        )
+        return OIDC(policy, clock=now)
+    except (ValueError, OSError) as error:
+        raise SettingsError([Problem("oidc", "file or environment", str(error))]) from error
+
+
+def _web(settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None, urls: Mapping[str, str]) -> Web:
     policy = EnrollmentPolicy(settings.csr_policy, settings.client_profile, settings.token_policy)
     limits, graphql = settings.limits, settings.graphql
     return Web(
@@ -175,7 +218,9 @@ def _web(settings: Settings, issuer: Issuer, store: Store, urls: Mapping[str, st
             ),
             introspection=graphql.introspection,
             key_algorithm=settings.certificates.key_algorithm,
+            suggestion_header=settings.tokens.suggestion_header,
         ),
+        bearers=bearers,
     )
 
 
@@ -269,15 +314,22 @@ async def _first_start(store: Store, directory: Path) -> None:
     """
     if await store.read(lambda tx: tx.keys.any()):
         return
-    text, key = principals.make_key(token_bytes(principals.KEY_OCTETS), id=uuid4(), name="first", now=now())
+    text, key = principals.make_key(
+        token_bytes(principals.KEY_OCTETS),
+        id=uuid4(),
+        name="first",
+        role=Role.ADMINISTRATOR,
+        tenant=None,
+        created_by=SYSTEM.actor,
+        lifetime=None,
+        now=now(),
+    )
     keystore.write_secret(directory / ADMIN_KEY, text)
 
     def make(tx: Transaction) -> None:
-        registration.create_tenant(
-            tx, DEFAULT_TENANT, "Default tenant", actor="system", make_id=uuid4, now=key.created_at
-        )
+        access.create_tenant(tx, SYSTEM, DEFAULT_TENANT, "Default tenant", make_id=uuid4, now=key.created_at)
         tx.keys.add(key)
-        tx.audit.append(Event(at=key.created_at, action=Action.KEY_CREATED, actor="system", reason=key.name))
+        tx.audit.append(Event(at=key.created_at, action=Action.KEY_CREATED, actor=SYSTEM.actor, reason=key.name))
 
     await store.transaction(make)
 

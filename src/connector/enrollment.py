@@ -7,9 +7,11 @@ and its signed bytes are dropped: what was never stored was never issued.
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from connector import inventory, tokens
 from connector.audit import Action, Event
+from connector.directory import EntityKind
 from connector.errors import BadCSR, Refusal, TokenUnknown, Unauthenticated
 from connector.inventory import Certificate
 from connector.pki.csr import CSRPolicy, verify
@@ -17,7 +19,7 @@ from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, serial_number
 from connector.pki.profile import ClientProfile
 from connector.ports import Clock, MakeID, Random, Store, TokenFilter, Transaction
 from connector.revocation import token_event, withdraw
-from connector.tokens import Minted, OneTimeToken, TokenPolicy, TokenType
+from connector.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 
 MOST_RECORDED_REFUSALS = 1000
 
@@ -50,15 +52,15 @@ class Enrollment:
     random: Random
     make_id: MakeID
 
-    async def configure(self, text: str) -> Configuration:
-        """Spend the token, and mint the next one under the same system auth.
+    async def configure(self, text: str, source: str | None) -> Configuration:
+        """Spend the token, and mint the next one under the same system auth and terms.
 
         Raises:
-            TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn: the token is not good.
+            TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
             StorageUnavailable: nothing was done.
         """
         now = self.clock()
-        token = await self._admit(text, now=now)
+        token = await self._admit(text, source, now=now)
         minted = self._mint(token, now=now)
 
         def exchange(tx: Transaction) -> None:
@@ -93,18 +95,18 @@ class Enrollment:
 
         return await self.store.transaction(mint)
 
-    async def enroll(self, text: str, csr: str) -> Issued:
+    async def enroll(self, text: str, source: str | None, csr: str) -> Issued:
         """Redeem the token for a certificate. A refused CSR does not spend the token, but is counted against it.
 
         Raises:
-            TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn: the token is not good.
+            TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
             BadCSR: the CSR cannot be granted; the token can be used again, until it has been refused too often.
             StorageUnavailable: nothing was done.
         """
         now = self.clock()
-        token = await self._admit(text, now=now)
+        token = await self._admit(text, source, now=now)
         try:
-            issued = self._sign(csr, token.system_auth_id, now=now)
+            issued = self._sign(csr, token, now=now)
             certificate = _record(issued, token, self.issuer, now=now)
             event = _certificate_event(Action.CERTIFICATE_ISSUED, certificate, actor=token, at=now)
 
@@ -130,7 +132,7 @@ class Enrollment:
         now = self.clock()
         former = await self.identify(fingerprint)
         try:
-            issued = self._sign(csr, former.system_auth_id, now=now)
+            issued = self._sign(csr, former, now=now)
         except BadCSR as refusal:
             event = _certificate_event(Action.CERTIFICATE_REFUSED, former, actor=former, reason=refusal.code, at=now)
             await self.store.transaction(lambda tx: tx.audit.append(event))
@@ -162,28 +164,32 @@ class Enrollment:
         found = await self.store.read(lambda tx: tx.inventory.find(fingerprint))
         return inventory.check(found, now=self.clock())
 
-    async def _admit(self, text: str, *, now: datetime) -> OneTimeToken:
+    async def _admit(self, text: str, source: str | None, *, now: datetime) -> OneTimeToken:
         presented = tokens.digest(text)
         token = await self.store.read(lambda tx: tx.tokens.find(presented))
         if token is None:
             raise TokenUnknown
         try:
-            return tokens.check(token, presented, now=now)
+            tokens.check(token, presented, now=now)
+            tokens.check_source(token, source)
         except Unauthenticated as refusal:
             await self._record_refusal(token, refusal, now=now)
             raise
+        return token
 
-    def _sign(self, csr: str, common_name: str, *, now: datetime) -> Issued:
-        request = verify(csr, policy=self.policy.csr, common_name=common_name)
+    def _sign(self, csr: str, owner: OneTimeToken | Certificate, *, now: datetime) -> Issued:
+        request = verify(csr, policy=self.policy.csr, common_name=owner.system_auth_id)
+        if isinstance(owner, OneTimeToken):
+            tokens.check_key(owner, sha256(request.spki).digest())
         serial = serial_number(self.random(SERIAL_OCTETS))
         return self.issuer.issue(request, profile=self.policy.profile, serial=serial, now=now)
 
     def _mint(self, owner: OneTimeToken | Certificate, *, now: datetime) -> Minted:
         """The next token for a bearer, or one for a holder. What hangs on a certificate stays short-lived."""
         if isinstance(owner, OneTimeToken):
-            token_type, certificate = owner.type, owner.certificate
+            token_type, certificate, terms = owner.type, owner.certificate, owner.terms
         else:
-            token_type, certificate = TokenType(owner.owner_kind), owner.fingerprint
+            token_type, certificate, terms = TokenType(owner.owner_kind), owner.fingerprint, Terms()
         policy = self.policy.tokens
         return tokens.mint(
             self.random(tokens.SECRET_OCTETS),
@@ -196,6 +202,7 @@ class Enrollment:
             now=now,
             lifetime=policy.lifetimes[token_type] if certificate is None else policy.renewal_lifetime,
             certificate=certificate,
+            terms=terms,
         )
 
     async def _record_refusal(self, token: OneTimeToken, refusal: Refusal, *, now: datetime) -> None:
@@ -211,7 +218,7 @@ class Enrollment:
             tx.audit.append(token_event(Action.TOKEN_REFUSED, token, actor=_name(token), now=now, reason=refusal.code))
             refusals = tx.tokens.count_refusal(token).refusals
             if isinstance(refusal, BadCSR) and refusals >= self.policy.tokens.refusals:
-                withdraw(tx, TokenFilter(id=token.id), actor="system", now=now)
+                withdraw(tx, TokenFilter(token.tenant_id, id=token.id), actor="system", now=now)
 
         await self.store.transaction(record)
 
@@ -243,7 +250,7 @@ def _record(issued: Issued, owner: OneTimeToken | Certificate, issuer: Issuer, *
         key=issued.key,
         system_auth_id=owner.system_auth_id,
         owner_id=owner.owner_id,
-        owner_kind=owner.type.value if isinstance(owner, OneTimeToken) else owner.owner_kind,
+        owner_kind=EntityKind(owner.type) if isinstance(owner, OneTimeToken) else owner.owner_kind,
         tenant_id=owner.tenant_id,
         not_before=issued.not_before,
         not_after=issued.not_after,

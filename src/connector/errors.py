@@ -3,20 +3,23 @@
     Refusal
     ├── Unauthenticated           nobody we know is calling
     │   ├── CredentialMissing     no token, key or certificate where one is needed
-    │   ├── TokenUnknown · TokenExpired · TokenSpent · TokenWithdrawn
-    │   ├── KeyUnknown            the administrator's key
+    │   ├── TokenUnknown · TokenExpired · TokenSpent · TokenWithdrawn · TokenSourceRefused
+    │   ├── KeyUnknown · KeyExpired · KeyRevoked   the API key
+    │   ├── JWTRefused            the bearer token of an OpenID Connect issuer
     │   └── CertificateUnknown · CertificateRevoked · CertificateExpired
     ├── InsufficientScopes        somebody we know may not do this
     ├── BadCSR                    the request for a certificate cannot be granted
     │   ├── CSRTooLarge · CSRNotBase64 · CSRNotPEM · CSRMalformed
-    │   └── CSRSignatureInvalid · CSRSubjectMismatch · CSRKeyRefused · CSRExtensionRefused
+    │   ├── CSRSignatureInvalid · CSRSubjectMismatch · CSRKeyRefused · CSRKeyNotBound
+    │   └── CSRExtensionRefused
     ├── InvalidData               an argument breaks a rule
-    ├── ObjectNotFound · NotUniqueName
+    ├── ObjectNotFound · NotUniqueName · ObjectInUse
     ├── TenantRequired · TenantNotFound · TenantForbidden
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
     │   ├── PathNotFound · BodyTooLarge · UnsupportedMediaType · MethodNotAllowed · RequestTimeout
     │   └── DocumentInvalid · DocumentTooComplex
     ├── Overloaded                too many at once
+    ├── TooManyAttempts           too many wrong credentials from one address
     └── StorageUnavailable        nothing was recorded, so nothing was done
         └── StorageFull · StorageReadOnly
 
@@ -33,7 +36,7 @@ class Refusal(Exception):
     code: ClassVar[str]
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or cleandoc(type(self).__doc__ or self.code))
+        super().__init__(message or cleandoc(type(self).__doc__ or self.code).split("\n\n", 1)[0])
 
 
 class Unauthenticated(Refusal):
@@ -43,8 +46,8 @@ class Unauthenticated(Refusal):
 
 
 class CredentialMissing(Unauthenticated):
-    """No credential was presented. Send the one-time token in the Connector-Token header, or the administrator's
-    key as Authorization: Bearer.
+    """No credential was presented. Send the one-time token in the Connector-Token header, or an API key as
+    Authorization: Bearer.
     """
 
     code = "credential_missing"
@@ -74,10 +77,36 @@ class TokenWithdrawn(Unauthenticated):
     code = "token_withdrawn"
 
 
+class TokenSourceRefused(Unauthenticated):
+    """The one-time token may not be redeemed from this address. Use it where it was meant for, or ask the
+    administrator for a new one.
+    """
+
+    code = "token_source_refused"
+
+
 class KeyUnknown(Unauthenticated):
-    """The administrator's key is not known here. Send the content of admin.key as Authorization: Bearer."""
+    """The API key is not known here. Check that it was copied whole; the first one is in the file admin.key."""
 
     code = "key_unknown"
+
+
+class KeyExpired(Unauthenticated):
+    """The API key has expired. Ask an administrator for a new one."""
+
+    code = "key_expired"
+
+
+class KeyRevoked(Unauthenticated):
+    """The API key has been revoked. Ask an administrator for a new one."""
+
+    code = "key_revoked"
+
+
+class JWTRefused(Unauthenticated):
+    """The bearer token was refused. Sign in anew at the OpenID Connect issuer that the settings name."""
+
+    code = "jwt_refused"
 
 
 class CertificateUnknown(Unauthenticated):
@@ -99,7 +128,7 @@ class CertificateExpired(Unauthenticated):
 
 
 class InsufficientScopes(Refusal):
-    """Insufficient scopes provided: this operation is for administrators. Call it with an administrator's key."""
+    """Insufficient scopes provided. Call with the credential of somebody who may do this."""
 
     code = "insufficient_scopes"
 
@@ -180,6 +209,17 @@ class CSRKeyRefused(BadCSR):
         )
 
 
+class CSRKeyNotBound(BadCSR):
+    """The one-time token is bound to another key than the CSR's."""
+
+    code = "csr_key_not_bound"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Make the CSR with the key to which the token is bound.", "CSR: key refused: the token is bound to another."
+        )
+
+
 class CSRExtensionRefused(BadCSR):
     """The CSR asks for something that no client certificate may hold, and the settings say to refuse that."""
 
@@ -207,6 +247,12 @@ class NotUniqueName(Refusal):
     code = "not_unique_name"
 
 
+class ObjectInUse(Refusal):
+    """Object is in use: applications name this integration system. Update or unregister them first."""
+
+    code = "object_in_use"
+
+
 class TenantRequired(Refusal):
     """Tenant is required. Name the tenant's external id in the Tenant header."""
 
@@ -214,7 +260,7 @@ class TenantRequired(Refusal):
 
 
 class TenantForbidden(Refusal):
-    """Unauthorized: the Tenant header names another tenant than the caller's. Leave the header out."""
+    """Unauthorized: the caller has no right to the tenant that was named. Name one of the caller's own."""
 
     code = "tenant_forbidden"
 
@@ -277,6 +323,19 @@ class Overloaded(Refusal):
     """Too many large requests are coming in at the same time, so this one was not read. Send it again in a moment."""
 
     code = "overloaded"
+
+
+class TooManyAttempts(Refusal):
+    """Too many wrong credentials came from this address. Wait a minute, and check the credential before the next try.
+
+    ``retry_after`` is in seconds.
+    """
+
+    code = "too_many_attempts"
+
+    def __init__(self, retry_after: int = 60) -> None:
+        super().__init__()
+        self.retry_after = retry_after
 
 
 class StorageUnavailable(Refusal):

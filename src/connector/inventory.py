@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from connector.directory import EntityKind
 from connector.errors import CertificateExpired, CertificateRevoked, CertificateUnknown
 
 
@@ -41,7 +42,7 @@ class Certificate:
     key: bytes
     system_auth_id: str
     owner_id: str
-    owner_kind: str
+    owner_kind: EntityKind
     tenant_id: str
     not_before: datetime
     not_after: datetime
@@ -58,6 +59,27 @@ class Certificate:
         if now > self.not_after:  # RFC 5280 4.1.2.5: both ends inclusive
             return CertificateState.EXPIRED
         return CertificateState.ISSUED if self.superseded_at is None else CertificateState.SUPERSEDED
+
+
+class Condition(StrEnum):
+    """How an owner stands: it never had a certificate, has a good one, or has none that is good any more."""
+
+    INITIAL = "INITIAL"
+    CONNECTED = "CONNECTED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An owner's condition, and since when."""
+
+    condition: Condition
+    since: datetime
+
+
+def normalized_serial(text: str) -> str:
+    """The serial number as it is kept, from how openssl and browsers show it."""
+    return text.replace(":", "").lower().lstrip("0")
 
 
 def check(certificate: Certificate | None, *, now: datetime) -> Certificate:

@@ -4,7 +4,7 @@ A use case is a plain function over a :class:`Transaction`; a :class:`Store` run
 the result. The function may be run again after a conflict, so it holds no side effect but the transaction.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -12,9 +12,10 @@ from uuid import UUID
 
 from connector.audit import Action, Event
 from connector.directory import Entity, EntityKind, SystemAuth, Tenant
-from connector.inventory import Certificate, RevocationReason
-from connector.principals import ApiKey
-from connector.tokens import OneTimeToken
+from connector.inventory import Certificate, CertificateState, RevocationReason, Standing
+from connector.labels import LabelFilter
+from connector.principals import ApiKey, Caller
+from connector.tokens import OneTimeToken, TokenState
 
 T = TypeVar("T")
 
@@ -28,41 +29,72 @@ MakeID = Callable[[], UUID]
 """A new random UUID (RFC 9562 5.4)."""
 
 
-class Directory(Protocol):
-    """Tenants, entities, system auths."""
+class Tenants(Protocol):
+    """The tenants."""
 
-    def add_tenant(self, tenant: Tenant) -> None:
+    def add(self, tenant: Tenant) -> None:
         """Record a tenant. Raises NotUniqueName when the external id is taken; of two at once, one wins."""
 
-    def tenant(self, external_id: str) -> Tenant | None:
+    def find(self, external_id: str) -> Tenant | None:
         """The tenant that a Tenant header names."""
 
-    def tenants(self) -> Sequence[Tenant]:
-        """All tenants, by external id."""
+    def of_id(self, id: str) -> Tenant | None:
+        """The tenant of that internal id."""
+
+    def list(
+        self, *, within: frozenset[str] | None = None, after: str | None = None, most: int | None = None
+    ) -> Sequence[Tenant]:
+        """The tenants by external id: those of ``within`` if it is given, those after ``after``, so many at most."""
+
+    def count(self, *, within: frozenset[str] | None = None) -> int:
+        """How many there are."""
+
+
+class Directory(Protocol):
+    """One tenant's entities and system auths. Another tenant's are as unknown as those that never were."""
 
     def add_entity(self, entity: Entity) -> None:
         """Record an entity. Raises NotUniqueName when the tenant has one of that kind and name; one of two wins."""
 
-    def entity(self, tenant_id: str, kind: EntityKind, id: str) -> Entity | None:
-        """The tenant's entity of that kind and id; another tenant's is as unknown as one that never was."""
+    def update_entity(self, entity: Entity) -> None:
+        """Record what has changed of it. Raises NotUniqueName as add_entity does, ObjectNotFound when it is gone."""
 
-    def entity_named(self, tenant_id: str, kind: EntityKind, name: str) -> Entity | None:
-        """The tenant's entity of that kind and name."""
+    def entity(self, kind: EntityKind, id: str) -> Entity | None:
+        """The entity of that kind and id."""
 
-    def entities(self, tenant_id: str, kind: EntityKind) -> Sequence[Entity]:
-        """The tenant's entities of that kind, by name."""
+    def entity_named(self, kind: EntityKind, name: str) -> Entity | None:
+        """The entity of that kind and name."""
+
+    def entities(
+        self,
+        kind: EntityKind,
+        filters: Sequence[LabelFilter] = (),
+        *,
+        after: str | None = None,
+        most: int | None = None,
+    ) -> Sequence[Entity]:
+        """The entities of that kind that fit every filter, by name: those after that name, so many at most."""
+
+    def count_entities(self, kind: EntityKind, filters: Sequence[LabelFilter] = ()) -> int:
+        """How many fit."""
+
+    def names(self, ids: Collection[str]) -> Mapping[str, str]:
+        """The names of the entities of these ids, where there are such."""
 
     def remove_entity(self, entity: Entity) -> bool:
-        """Remove the entity and its system auths. False when it was gone already."""
+        """Remove the entity and its system auths. False when it was gone already.
+
+        Raises ObjectInUse when applications name it as their integration system.
+        """
 
     def add_system_auth(self, auth: SystemAuth) -> None:
         """Record a system auth. Raises ObjectNotFound when its owner is gone."""
 
-    def system_auth(self, tenant_id: str, id: str) -> SystemAuth | None:
-        """The tenant's system auth of that id."""
+    def system_auth(self, id: str) -> SystemAuth | None:
+        """The system auth of that id."""
 
-    def system_auths(self, owner_id: str) -> Sequence[SystemAuth]:
-        """The entity's system auths, oldest first."""
+    def system_auths(self, owner_ids: Collection[str]) -> Sequence[SystemAuth]:
+        """The system auths of these entities, oldest first."""
 
     def remove_system_auth(self, auth: SystemAuth) -> bool:
         """Remove the system auth. False when it was gone already."""
@@ -70,13 +102,21 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TokenFilter:
-    """Which tokens: those that fit every field that is given."""
+    """Which tokens: one tenant's, those that fit every other field that is given.
 
+    ``certificates`` holds fingerprints of certificates over whose connections tokens were fetched; ``handed_over``
+    asks for those that were fetched over none; ``state`` is that at ``now``, which is given with it.
+    """
+
+    tenant_id: str
     id: str | None = None
     system_auth_id: str | None = None
+    system_auth_ids: Collection[str] | None = None
     owner_id: str | None = None
-    tenant_id: str | None = None
-    certificate: bytes | None = None
+    certificates: Collection[bytes] | None = None
+    handed_over: bool | None = None
+    state: TokenState | None = None
+    now: datetime | None = None
 
 
 class Tokens(Protocol):
@@ -88,8 +128,13 @@ class Tokens(Protocol):
     def find(self, digest: bytes) -> OneTimeToken | None:
         """The token whose secret has this SHA-256, in whatever state."""
 
-    def list(self, which: TokenFilter) -> Sequence[OneTimeToken]:
-        """The tokens that fit, newest first."""
+    def list(
+        self, which: TokenFilter, *, after: tuple[datetime, str] | None = None, most: int | None = None
+    ) -> Sequence[OneTimeToken]:
+        """The tokens that fit, newest first: those after that minting time and id, so many at most."""
+
+    def count(self, which: TokenFilter) -> int:
+        """How many fit."""
 
     def redeem(self, token: OneTimeToken, *, now: datetime) -> None:
         """Spend the token in one conditional statement; of any number of callers, on any replica, one wins.
@@ -102,22 +147,31 @@ class Tokens(Protocol):
         """Add one to the token's refused attempts, and return it as it is then."""
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:
-        """Withdraw the tokens that fit and were neither spent nor withdrawn, and return those.
+        """Withdraw the tokens that fit and were neither spent nor withdrawn, and return those, newest first.
 
-        Expired ones too: a redemption may be under way whose caller looked at the clock before they expired. An empty
-        filter raises ValueError.
+        Expired ones too: a redemption may be under way whose caller looked at the clock before they expired.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateFilter:
-    """Which certificates: those that fit every field that is given."""
+    """Which certificates: one tenant's, those that fit every other field that is given.
 
+    ``expires_from`` and ``expires_to`` are inclusive ends for ``not_after``; ``text`` is the beginning of a serial
+    number or fingerprint in lower-case hexadecimal, a system auth's id, or a part of the owner's name; ``state`` is
+    that at ``now``, which is given with it.
+    """
+
+    tenant_id: str
     serial: str | None = None
     fingerprint: bytes | None = None
     system_auth_id: str | None = None
     owner_id: str | None = None
-    tenant_id: str | None = None
+    state: CertificateState | None = None
+    now: datetime | None = None
+    expires_from: datetime | None = None
+    expires_to: datetime | None = None
+    text: str | None = None
 
 
 class Inventory(Protocol):
@@ -129,17 +183,30 @@ class Inventory(Protocol):
     def find(self, fingerprint: bytes) -> Certificate | None:
         """The certificate with this fingerprint, in whatever state: one indexed read, never cached."""
 
-    def list(self, which: CertificateFilter) -> Sequence[Certificate]:
-        """The certificates that fit, newest first."""
+    def of_serial(self, serial: str) -> Sequence[Certificate]:
+        """The certificates of any tenant with this serial number, one for each issuer that gave it; newest first."""
+
+    def list(
+        self, which: CertificateFilter, *, after: tuple[datetime, bytes] | None = None, most: int | None = None
+    ) -> Sequence[Certificate]:
+        """The certificates that fit, newest first: those after that time of issue and fingerprint, so many at most."""
+
+    def count(self, which: CertificateFilter) -> int:
+        """How many fit."""
+
+    def standings(self, tenant_id: str, owner_ids: Collection[str], *, now: datetime) -> Mapping[str, Standing]:
+        """How these owners stand; those that never had a certificate are left out."""
+
+    def certified(self, tenant_id: str, system_auth_ids: Collection[str]) -> frozenset[str]:
+        """Those of the system auths under which a certificate was ever issued."""
 
     def supersede(self, certificate: Certificate, *, now: datetime) -> None:
         """Mark the certificate as superseded, unless it is already."""
 
     def revoke(self, which: CertificateFilter, reason: RevocationReason, *, now: datetime) -> Sequence[Certificate]:
-        """Revoke the certificates that fit and are not revoked, and return those as they are then.
+        """Revoke the certificates that fit and are not revoked, and return those as they are then, newest first.
 
-        The first revocation's time and reason stay; of two at once, one record is made. An empty filter raises
-        ValueError.
+        The first revocation's time and reason stay; of two at once, one record is made.
         """
 
 
@@ -154,13 +221,28 @@ class Audit(Protocol):
 
 
 class ApiKeys(Protocol):
-    """Administrators' keys."""
+    """API keys."""
 
     def add(self, key: ApiKey) -> None:
-        """Record a key."""
+        """Record a key. Raises NotUniqueName when there is one of that name for that tenant, or for all."""
 
     def find(self, digest: bytes) -> ApiKey | None:
-        """The key whose text has this SHA-256."""
+        """The key whose text has this SHA-256, in whatever state."""
+
+    def list(
+        self,
+        *,
+        within: frozenset[str] | None = None,
+        after: tuple[datetime, str] | None = None,
+        most: int | None = None,
+    ) -> Sequence[ApiKey]:
+        """The keys for the tenants of these external ids, or all; newest first, those after that time and id."""
+
+    def count(self, *, within: frozenset[str] | None = None) -> int:
+        """How many there are."""
+
+    def revoke(self, id: str, *, within: frozenset[str] | None, now: datetime) -> ApiKey | None:
+        """Revoke the key, unless it is revoked; return it as it is then, None where there is none among those."""
 
     def any(self) -> bool:
         """Whether there is any key."""
@@ -170,8 +252,11 @@ class Transaction(Protocol):
     """All that one transaction can read and write."""
 
     @property
-    def directory(self) -> Directory:
-        """Tenants, entities, system auths."""
+    def tenants(self) -> Tenants:
+        """The tenants."""
+
+    def directory(self, tenant_id: str) -> Directory:
+        """What that tenant has registered."""
 
     @property
     def tokens(self) -> Tokens:
@@ -187,7 +272,7 @@ class Transaction(Protocol):
 
     @property
     def keys(self) -> ApiKeys:
-        """Administrators' keys."""
+        """API keys."""
 
 
 class Store(Protocol):
@@ -208,3 +293,13 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun and release everything. Later calls raise StorageUnavailable."""
+
+
+class Bearers(Protocol):
+    """Knows the bearers of tokens that somebody else issued: an OpenID Connect issuer."""
+
+    async def caller(self, text: str) -> Caller:
+        """Who calls with this token. Raises JWTRefused: nobody does; the message says why, without the token."""
+
+    def ailing(self) -> str | None:
+        """What is wrong with the source of trust, in a sentence for people; None when nothing is."""

@@ -17,8 +17,10 @@ def revoke(
     Returns those that this call revoked; a certificate that was revoked before keeps its time and reason.
     """
     revoked = tx.inventory.revoke(which, reason, now=now)
-    for certificate in revoked:
-        tx.audit.append(
+    if not revoked:
+        return revoked
+    tx.audit.append(
+        *(
             Event(
                 at=now,
                 action=Action.CERTIFICATE_REVOKED,
@@ -29,8 +31,11 @@ def revoke(
                 serial=certificate.serial,
                 reason=reason.value,
             )
+            for certificate in revoked
         )
-        withdraw(tx, TokenFilter(certificate=certificate.fingerprint), actor=actor, now=now)
+    )
+    fingerprints = [certificate.fingerprint for certificate in revoked]
+    withdraw(tx, TokenFilter(which.tenant_id, certificates=fingerprints), actor=actor, now=now)
     return revoked
 
 
@@ -43,7 +48,7 @@ def revoke_presented(tx: Transaction, fingerprint: bytes, *, now: datetime) -> C
     certificate = check(tx.inventory.find(fingerprint), now=now)
     revoke(
         tx,
-        CertificateFilter(fingerprint=fingerprint),
+        CertificateFilter(certificate.tenant_id, fingerprint=fingerprint),
         RevocationReason.UNSPECIFIED,
         actor=f"certificate:{certificate.serial}",
         now=now,
@@ -54,8 +59,8 @@ def revoke_presented(tx: Transaction, fingerprint: bytes, *, now: datetime) -> C
 def withdraw(tx: Transaction, which: TokenFilter, *, actor: str, now: datetime) -> Sequence[OneTimeToken]:
     """Withdraw the tokens that fit and are still minted, and return those."""
     withdrawn = tx.tokens.withdraw(which, now=now)
-    for token in withdrawn:
-        tx.audit.append(token_event(Action.TOKEN_WITHDRAWN, token, actor=actor, now=now))
+    if withdrawn:
+        tx.audit.append(*(token_event(Action.TOKEN_WITHDRAWN, token, actor=actor, now=now) for token in withdrawn))
     return withdrawn
 
 

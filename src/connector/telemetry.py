@@ -27,12 +27,12 @@ _WORD_BREAK = re.compile(r"[^a-z0-9]+")
 # The shapes of our secrets, wherever a library may quote them: a one-time token, an administrator's key, a private key.
 _SECRET_TEXT = re.compile(
     r"(?<![\w\-])[\w\-]{86}=="
-    r"|connector-admin-[\w\-]+"
+    r"|connector-key-[\w\-]+"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.ASCII | re.DOTALL,
 )
 SHORTEST_TOKEN = 88
-_MARKS = ("connector-admin-", "PRIVATE KEY-----")
+_MARKS = ("connector-key-", "PRIVATE KEY-----")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 

@@ -7,10 +7,20 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from uuid import UUID
 
-from connector.errors import Refusal, TokenExpired, TokenSpent, TokenUnknown, TokenWithdrawn
+from connector.errors import (
+    CSRKeyNotBound,
+    InvalidData,
+    Refusal,
+    TokenExpired,
+    TokenSourceRefused,
+    TokenSpent,
+    TokenUnknown,
+    TokenWithdrawn,
+)
 
 SECRET_OCTETS = 64
 # 64 octets in base64 with padding; a longer text is no token of ours, and is not even hashed.
@@ -35,11 +45,26 @@ class TokenState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenPolicy:
-    """How long each type of token lives, and after how many refused attempts one is withdrawn."""
+    """How long each type of token lives unless a mint says otherwise, how long at most, and after how many refused
+    attempts one is withdrawn.
+    """
 
     lifetimes: Mapping[TokenType, timedelta]
+    longest: Mapping[TokenType, timedelta]
     renewal_lifetime: timedelta
     refusals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a token is bound to beside its owner; nothing, unless it is said.
+
+    ``source`` is the network (CIDR) from which alone it may be redeemed, ``key`` the SHA-256 of the SPKI of the one
+    key for which it gives a certificate.
+    """
+
+    source: str | None = None
+    key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +95,13 @@ class OneTimeToken:
     withdrawn_at: datetime | None = None
     refusals: int = 0
     certificate: bytes | None = None
+    source: str | None = None
+    key: bytes | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """What the token is bound to."""
+        return Terms(self.source, self.key)
 
     def state(self, *, now: datetime) -> TokenState:
         """The state at ``now``. A token that was spent or withdrawn in time stays so after its expiry."""
@@ -106,6 +138,7 @@ def mint(
     now: datetime,
     lifetime: timedelta,
     certificate: bytes | None = None,
+    terms: Terms = Terms(),
 ) -> Minted:
     """A new token from 64 random octets.
 
@@ -126,8 +159,73 @@ def mint(
         minted_at=now,
         expires_at=now + lifetime,
         certificate=certificate,
+        source=terms.source,
+        key=terms.key,
     )
     return Minted(secret, token)
+
+
+def read_terms(source_network: str | None, key_sha256: str | None) -> Terms:
+    """The terms that an administrator gave: a network such as 192.0.2.0/24, a SHA-256 of the SPKI in hexadecimal.
+
+    Raises:
+        InvalidData: one of them cannot be read.
+    """
+    try:
+        source = None if source_network is None else str(ip_network(source_network))
+    except ValueError as error:
+        raise InvalidData(
+            "Invalid data sourceNetwork: use an address or a network, such as 192.0.2.0/24 or 2001:db8::/32, with no "
+            "bits set after the prefix."
+        ) from error
+    try:
+        key = None if key_sha256 is None else bytes.fromhex(key_sha256.replace(":", ""))
+    except ValueError:
+        key = b""
+    if key is not None and len(key) != sha256().digest_size:
+        raise InvalidData("Invalid data keySHA256: use the SHA-256 of the public key's DER, 64 hexadecimal digits.")
+    return Terms(source, key)
+
+
+def lifetime(policy: TokenPolicy, type: TokenType, seconds: int | None) -> timedelta:
+    """How long a token of that type is to live: as asked for in seconds, or as the policy says.
+
+    Raises:
+        InvalidData: it is less than a second, or more than the policy allows.
+    """
+    if seconds is None:
+        return policy.lifetimes[type]
+    most = policy.longest[type]
+    if not 1 <= seconds <= most.total_seconds():
+        raise InvalidData(f"Invalid data lifetimeSeconds: use 1 to {int(most.total_seconds())}.")
+    return timedelta(seconds=seconds)
+
+
+def check_source(token: OneTimeToken, source: str | None) -> None:
+    """Return if the token may be redeemed from this address.
+
+    Raises:
+        TokenSourceRefused: it is bound to a network that does not hold the address.
+    """
+    if token.source is None:
+        return
+    try:
+        address = ip_address(source or "")
+    except ValueError as error:
+        raise TokenSourceRefused from error
+    address = getattr(address, "ipv4_mapped", None) or address  # what a socket for both families shows of IPv4
+    if address not in ip_network(token.source):
+        raise TokenSourceRefused
+
+
+def check_key(token: OneTimeToken, key: bytes) -> None:
+    """Return if the token gives a certificate for the key with this SHA-256.
+
+    Raises:
+        CSRKeyNotBound: it is bound to another key.
+    """
+    if token.key is not None and not compare_digest(token.key, key):
+        raise CSRKeyNotBound
 
 
 def digest(text: str) -> bytes:

@@ -445,7 +445,7 @@ class TestAdministrators:
             ("Bearer x", "key_unknown"),
             ("Bearer \u00e9", "key_unknown"),
             ("Bearer " + "A" * 20_000, "key_unknown"),
-            ("bearer connector-admin-", "key_unknown"),
+            ("bearer connector-key-", "key_unknown"),
         ],
     )
     def test_keys(self, server: Server, http: httpx2.Client, authorization: str, code: str) -> None:

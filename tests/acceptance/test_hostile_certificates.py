@@ -28,6 +28,7 @@ from tests.support.server import Identity, Server
 from tests.vectors.catalogue import vectors
 
 from connector import registration
+from connector.access import OPERATOR, enter
 from connector.client import Client, Refused, make_key
 from connector.directory import EntityKind, SystemAuth
 from connector.ports import Transaction
@@ -125,20 +126,20 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, I
         store = open_sqlite(server.data / "connector.db")
 
         def make(tx: Transaction) -> str:
-            tenant = registration.tenant_named(tx, "default")
+            realm = enter(tx, OPERATOR, "default")
             now = datetime.now(UTC)
             entity = registration.register(
-                tx, tenant, EntityKind.APPLICATION, "victim", None, actor="test", make_id=uuid4, now=now
+                tx, realm, EntityKind.APPLICATION, {"name": "victim"}, make_id=uuid4, now=now
             )
-            tx.directory.add_system_auth(SystemAuth(COMMON_NAME, tenant.id, entity.id, entity.kind, now))
+            auth = SystemAuth(COMMON_NAME, realm.tenant.id, entity.id, entity.kind, now)
+            tx.directory(realm.tenant.id).add_system_auth(auth)
             minted = registration.hand_over(
                 tx,
-                tenant,
+                realm,
                 entity.kind,
                 "",
                 system_auth_id=COMMON_NAME,
                 policy=POLICY.tokens,
-                actor="test",
                 random=token_bytes,
                 make_id=uuid4,
                 now=now,

@@ -51,10 +51,10 @@ def furnished(stored: Stored) -> Stored:
     """A store with two tenants, an application of the first and its system auth."""
 
     def furnish(tx: Transaction) -> None:
-        tx.directory.add_tenant(records.tenant(1))
-        tx.directory.add_tenant(records.tenant(2))
-        tx.directory.add_entity(records.entity())
-        tx.directory.add_system_auth(records.system_auth())
+        tx.tenants.add(records.tenant(1))
+        tx.tenants.add(records.tenant(2))
+        tx.directory(records.tenant().id).add_entity(records.entity())
+        tx.directory(records.tenant().id).add_system_auth(records.system_auth())
 
     stored.write(furnish)
     return stored

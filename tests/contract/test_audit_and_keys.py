@@ -1,8 +1,9 @@
 import pytest
 from tests.contract.conftest import Stored
-from tests.support.records import NOW, api_key, digest, event
+from tests.support.records import NOW, api_key, digest, event, identifier
 
 from connector.audit import Action
+from connector.errors import NotUniqueName
 
 
 def test_events_are_listed_newest_first(stored: Stored) -> None:
@@ -42,9 +43,13 @@ def test_a_key_is_found_by_its_digest(stored: Stored) -> None:
     assert stored.read(lambda tx: tx.keys.find(digest(2))) is None
 
 
-def test_a_key_is_recorded_once(stored: Stored) -> None:
-    """A digest belongs to one key."""
+def test_of_one_name_there_is_one_key_for_each_tenant_and_one_for_all(stored: Stored) -> None:
+    """The audit names keys by name and tenant, so that no two have both; not even when one was revoked."""
     stored.write(lambda tx: tx.keys.add(api_key()))
+    stored.write(lambda tx: tx.keys.add(api_key(2, name="key-1", tenant="a")))
+    stored.write(lambda tx: tx.keys.revoke(identifier(2), within=None, now=NOW))
 
-    with pytest.raises(ValueError, match="recorded already"):
-        stored.write(lambda tx: tx.keys.add(api_key(2, digest=digest(1))))
+    for tenant in (None, "a"):
+        with pytest.raises(NotUniqueName):
+            stored.write(lambda tx, tenant=tenant: tx.keys.add(api_key(3, name="key-1", tenant=tenant)))
+    stored.write(lambda tx: tx.keys.add(api_key(3, name="key-1", tenant="b")))

@@ -51,10 +51,10 @@ class TokensOverStores(RuleBasedStateMachine):
     @initialize()
     def furnish(self) -> None:
         """Three system auths that tokens can be minted under."""
-        self.both(lambda tx: tx.directory.add_tenant(tenant()))
-        self.both(lambda tx: tx.directory.add_entity(entity()))
+        self.both(lambda tx: tx.tenants.add(tenant()))
+        self.both(lambda tx: tx.directory(tenant().id).add_entity(entity()))
         for number in (1, 2, 3):
-            self.both(lambda tx, number=number: tx.directory.add_system_auth(system_auth(number)))
+            self.both(lambda tx, number=number: tx.directory(tenant().id).add_system_auth(system_auth(number)))
 
     @rule(target=tokens, auth=AUTHS, minutes=st.integers(0, 5))
     def mint(self, auth: int, minutes: int) -> str:
@@ -87,13 +87,13 @@ class TokensOverStores(RuleBasedStateMachine):
     @rule(id=tokens)
     def withdraw(self, id: str) -> None:
         """Withdraw one token."""
-        self._withdraw(TokenFilter(id=id))
+        self._withdraw(TokenFilter(tenant().id, id=id))
 
     @rule(auth=AUTHS)
     def remove_system_auth(self, auth: int) -> None:
         """Remove a system auth and cut off its tokens, once or again."""
-        self.both(lambda tx: tx.directory.remove_system_auth(system_auth(auth)))
-        self._withdraw(TokenFilter(system_auth_id=identifier(auth)))
+        self.both(lambda tx: tx.directory(tenant().id).remove_system_auth(system_auth(auth)))
+        self._withdraw(TokenFilter(tenant().id, system_auth_id=identifier(auth)))
 
     def _withdraw(self, which: TokenFilter) -> None:
         fitting = [one for one in self.model.values() if which in _filters(one)]
@@ -109,7 +109,7 @@ class TokensOverStores(RuleBasedStateMachine):
     @invariant()
     def hold_what_the_model_holds(self) -> None:
         """Field by field."""
-        assert {one.id: one for one in self.both(lambda tx: tx.tokens.list(TokenFilter()))} == self.model
+        assert {one.id: one for one in self.both(lambda tx: tx.tokens.list(TokenFilter(tenant().id)))} == self.model
 
     def teardown(self) -> None:
         """Let go of everything."""
@@ -120,7 +120,7 @@ class TokensOverStores(RuleBasedStateMachine):
 
 
 def _filters(one: OneTimeToken) -> tuple[TokenFilter, TokenFilter]:
-    return TokenFilter(id=one.id), TokenFilter(system_auth_id=one.system_auth_id)
+    return TokenFilter(tenant().id, id=one.id), TokenFilter(tenant().id, system_auth_id=one.system_auth_id)
 
 
 TestTokensOverStores = TokensOverStores.TestCase

@@ -34,7 +34,7 @@ def test_of_many_redemptions_one_wins(stored: Stored) -> None:
         return stored.store.transaction(function)
 
     assert outcomes(stored, *(enroll(number) for number in range(50))) == {"NoneType": 1, TokenSpent.__name__: 49}
-    assert len(stored.read(lambda tx: tx.inventory.list(CertificateFilter()))) == 1
+    assert len(stored.read(lambda tx: tx.inventory.list(CertificateFilter(tenant().id)))) == 1
     assert len(stored.read(lambda tx: tx.audit.list())) == 1
 
 
@@ -44,21 +44,21 @@ def test_of_two_of_one_name_one_wins(stored: Stored) -> None:
     entities = [entity(number, name="same") for number in range(1, 11)]
 
     def add_tenant(one: Any) -> Awaitable[None]:
-        return stored.store.transaction(lambda tx: tx.directory.add_tenant(one))
+        return stored.store.transaction(lambda tx: tx.tenants.add(one))
 
     def add_entity(one: Any) -> Awaitable[None]:
-        return stored.store.transaction(lambda tx: tx.directory.add_entity(one))
+        return stored.store.transaction(lambda tx: tx.directory(tenant().id).add_entity(one))
 
     expected = {"NoneType": 1, NotUniqueName.__name__: 9}
     assert outcomes(stored, *map(add_tenant, tenants)) == expected
-    owner = stored.read(lambda tx: tx.directory.tenants())[0]
+    owner = stored.read(lambda tx: tx.tenants.list())[0]
     assert outcomes(stored, *(add_entity(replace(one, tenant_id=owner.id)) for one in entities)) == expected
 
 
 def test_of_two_revocations_one_is_recorded(stored: Stored) -> None:
     """Of many revocations at once one revokes; the others find nothing left to do, and change nothing."""
     stored.write(lambda tx: tx.inventory.add(certificate()))
-    which = CertificateFilter(fingerprint=digest(1))
+    which = CertificateFilter(tenant().id, fingerprint=digest(1))
 
     async def revoke_at_once() -> list[int]:
         attempts = (

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from tests.contract.conftest import Stored
-from tests.support.records import api_key, digest, event, token
+from tests.support.records import api_key, digest, event, tenant, token
 
 from connector.errors import StorageReadOnly, StorageUnavailable
 from connector.ports import TokenFilter, Transaction
@@ -61,7 +61,7 @@ def test_an_exception_that_means_something_to_python_hurts_nobody(stored: Stored
 
     # PEP 479: a StopIteration leaves a coroutine as a RuntimeError.
     assert isinstance(stored.runner.run(attempt()), RuntimeError if error is StopIteration else error)
-    assert stored.write(lambda tx: tx.tokens.list(TokenFilter())) == []
+    assert stored.write(lambda tx: tx.tokens.list(TokenFilter(tenant().id))) == []
 
 
 def test_a_failing_function_does_not_hurt_its_neighbours(stored: Stored) -> None:
@@ -83,7 +83,7 @@ def test_a_failing_function_does_not_hurt_its_neighbours(stored: Stored) -> None
     assert [type(outcome) for outcome in outcomes] == [
         type(None) if number % 3 else BrokenError for number in range(100)
     ]
-    recorded = {one.id for one in stored.read(lambda tx: tx.tokens.list(TokenFilter()))}
+    recorded = {one.id for one in stored.read(lambda tx: tx.tokens.list(TokenFilter(tenant().id)))}
     assert recorded == {token(number).id for number in range(100) if number % 3}
 
 

@@ -17,7 +17,7 @@ TENANT = directory.register_tenant("acme", "Acme", id=ID, now=NOW)
 
 
 def register(kind: EntityKind, name: str, description: str | None = None) -> Entity:
-    return directory.register_entity(TENANT, kind, name, description, id=ID, now=NOW)
+    return directory.register_entity(TENANT, kind, {"name": name, "description": description}, id=ID, now=NOW)
 
 
 @pytest.mark.parametrize("name", ["a", "Billing", "billing-2.eu", "Über Shop", "x" * 100, "my_app"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pysqlite3.dbapi2 as driver
 import pytest
-from tests.support.records import identifier
+from tests.support.records import identifier, tenant
 
 from connector.ports import CertificateFilter
 from connector.storage import SqliteStore, open_sqlite
@@ -29,7 +29,8 @@ def test_what_was_acknowledged_survives_a_kill(path: Path, runner: Runner, milli
 
     store = open_sqlite(path)
     recorded = {
-        int(one.serial, 16) for one in runner.run(store.read(lambda tx: tx.inventory.list(CertificateFilter())))
+        int(one.serial, 16)
+        for one in runner.run(store.read(lambda tx: tx.inventory.list(CertificateFilter(tenant().id))))
     }
     audited = {one.token_id for one in runner.run(store.read(lambda tx: tx.audit.list(limit=1_000_000)))}
     runner.run(store.close())

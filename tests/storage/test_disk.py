@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pysqlite3.dbapi2 as driver
 import pytest
-from tests.support.records import certificate, digest
+from tests.support.records import certificate, digest, tenant
 
 from connector.errors import StorageFull, StorageReadOnly
 from connector.ports import CertificateFilter
@@ -59,7 +59,9 @@ def test_a_full_disk(disk: Path, runner: Runner) -> None:
 
     filler.unlink()
     runner.run(store.transaction(lambda tx: tx.inventory.add(certificate(refused))))
-    recorded = {one.serial for one in runner.run(store.read(lambda tx: tx.inventory.list(CertificateFilter())))}
+    recorded = {
+        one.serial for one in runner.run(store.read(lambda tx: tx.inventory.list(CertificateFilter(tenant().id))))
+    }
     assert recorded == {f"{number:x}" for number in range(1, refused + 1)}
     runner.run(store.close())
     assert driver.connect(str(disk / "connector.db")).execute("PRAGMA integrity_check").fetchall() == [("ok",)]

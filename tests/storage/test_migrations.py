@@ -74,7 +74,7 @@ def test_to_attach_changes_no_table(path: Path, runner: Runner) -> None:
     """Whoever attaches to a database works on one of the own version, and leaves every other as it is."""
     runner.run(open_sqlite(path).close())
     store = attach_sqlite(path)
-    assert runner.run(store.transaction(lambda tx: tx.directory.tenants())) == []
+    assert runner.run(store.transaction(lambda tx: tx.tenants.list())) == []
     runner.run(store.close())
 
     with driver.connect(str(path)) as connection:

@@ -15,7 +15,7 @@ from uuid import uuid4
 import pysqlite3.dbapi2 as driver
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
-from tests.support.records import NOW, api_key, token
+from tests.support.records import NOW, api_key, tenant, token
 
 from connector import tokens
 from connector.errors import StorageFull, StorageUnavailable, TokenSpent
@@ -115,7 +115,9 @@ def test_many_that_wait_share_a_commit(path: Path, store: SqliteStore, runner: R
     def add(tx: Transaction, number: int) -> object:
         tx.tokens.add(token(number))
         with closing(driver.connect(str(path))) as other:
-            return len(tx.tokens.list(TokenFilter())), other.execute("SELECT count(*) FROM tokens").fetchone()[0]
+            return len(tx.tokens.list(TokenFilter(tenant().id))), other.execute(
+                "SELECT count(*) FROM tokens"
+            ).fetchone()[0]
 
     functions = [partial(add, number=number) for number in range(64)]
     assert runner.run(while_held(store, *functions)) == [(number + 1, 0) for number in range(64)]
@@ -145,7 +147,7 @@ def test_a_fault_is_told_to_all_that_shared_the_commit(store: SqliteStore, runne
 
     assert list(map(type, outcomes)) == [StorageFull] * 4
     runner.run(store.transaction(lambda tx: tx.tokens.add(token(4))))
-    assert runner.run(store.read(lambda tx: tx.tokens.list(TokenFilter()))) == [token(4)]
+    assert runner.run(store.read(lambda tx: tx.tokens.list(TokenFilter(tenant().id)))) == [token(4)]
 
 
 def test_too_many_that_wait_are_refused(path: Path, runner: Runner) -> None:

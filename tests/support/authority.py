@@ -3,17 +3,20 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
+from typing import Any
 from uuid import uuid4
 
 from connector import registration
-from connector.directory import Entity, EntityKind, Tenant
+from connector.access import Realm, create_tenant, enter
+from connector.directory import Entity, EntityKind
 from connector.enrollment import Enrollment, EnrollmentPolicy
 from connector.pki.csr import CSRPolicy
 from connector.pki.issuer import Issuer, generate_key, make_issuing, make_root
 from connector.pki.names import SubjectPolicy
 from connector.pki.profile import ClientProfile
-from connector.ports import Store
-from connector.tokens import Minted, TokenPolicy, TokenType
+from connector.ports import Store, Transaction
+from connector.principals import Caller, Role
+from connector.tokens import Minted, Terms, TokenPolicy, TokenType
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 YEARS = timedelta(days=3650)
@@ -35,10 +38,13 @@ POLICY = EnrollmentPolicy(
     ClientProfile(),
     TokenPolicy(
         {TokenType.APPLICATION: timedelta(minutes=5), TokenType.RUNTIME: timedelta(minutes=60)},
+        longest={TokenType.APPLICATION: timedelta(days=1), TokenType.RUNTIME: timedelta(days=1)},
         renewal_lifetime=timedelta(minutes=5),
         refusals=10,
     ),
 )
+
+ADMINISTRATOR = Caller("test", "admin:test", Role.ADMINISTRATOR, None)
 
 
 @dataclass(slots=True)
@@ -52,30 +58,41 @@ class World:
     def __post_init__(self) -> None:
         self.enrollment = Enrollment(self.store, ISSUER, POLICY, lambda: self.time, token_bytes, uuid4)
 
-    async def tenant(self, external_id: str = "acme") -> Tenant:
-        return await self.store.transaction(
-            lambda tx: registration.create_tenant(
-                tx, external_id, external_id, actor="admin:test", make_id=uuid4, now=self.time
-            )
-        )
+    async def tenant(self, external_id: str = "acme") -> Realm:
+        def create(tx: Transaction) -> Realm:
+            create_tenant(tx, ADMINISTRATOR, external_id, external_id, make_id=uuid4, now=self.time)
+            return enter(tx, ADMINISTRATOR, external_id)
 
-    async def register(self, tenant: Tenant, name: str = "shop", kind: EntityKind = EntityKind.APPLICATION) -> Entity:
+        return await self.store.transaction(create)
+
+    async def register(
+        self, realm: Realm, name: str = "shop", kind: EntityKind = EntityKind.APPLICATION, **particulars: Any
+    ) -> Entity:
         return await self.store.transaction(
             lambda tx: registration.register(
-                tx, tenant, kind, name, None, actor="admin:test", make_id=uuid4, now=self.time
+                tx, realm, kind, {"name": name, **particulars}, make_id=uuid4, now=self.time
             )
         )
 
-    async def hand_over(self, tenant: Tenant, entity: Entity, *, system_auth_id: str | None = None) -> Minted:
+    async def hand_over(
+        self,
+        realm: Realm,
+        entity: Entity,
+        *,
+        system_auth_id: str | None = None,
+        seconds: int | None = None,
+        terms: Terms = registration.NO_TERMS,
+    ) -> Minted:
         return await self.store.transaction(
             lambda tx: registration.hand_over(
                 tx,
-                tenant,
+                realm,
                 entity.kind,
                 entity.id,
                 system_auth_id=system_auth_id,
+                seconds=seconds,
+                terms=terms,
                 policy=POLICY.tokens,
-                actor="admin:test",
                 random=token_bytes,
                 make_id=uuid4,
                 now=self.time,

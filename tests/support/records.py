@@ -9,7 +9,7 @@ from uuid import UUID
 from connector.audit import Action, Event
 from connector.directory import Entity, EntityKind, SystemAuth, Tenant
 from connector.inventory import Certificate
-from connector.principals import ApiKey
+from connector.principals import ApiKey, Role
 from connector.tokens import OneTimeToken, TokenType
 
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -30,7 +30,19 @@ def tenant(number: int = 1, **changes: Any) -> Tenant:
 
 
 def entity(number: int = 1, **changes: Any) -> Entity:
-    made = Entity(identifier(number), tenant().id, EntityKind.APPLICATION, f"entity-{number}", None, NOW)
+    made = Entity(
+        id=identifier(number),
+        tenant_id=tenant().id,
+        kind=EntityKind.APPLICATION,
+        name=f"entity-{number}",
+        description=None,
+        created_at=NOW,
+        provider_name=None,
+        integration_system_id=None,
+        labels={},
+        eventing_runtime_id=None,
+        updated_at=None,
+    )
     return replace(made, **changes)
 
 
@@ -62,7 +74,7 @@ def certificate(number: int = 1, **changes: Any) -> Certificate:
         key=digest(-2),
         system_auth_id=system_auth().id,
         owner_id=entity().id,
-        owner_kind="Application",
+        owner_kind=EntityKind.APPLICATION,
         tenant_id=tenant().id,
         not_before=NOW,
         not_after=NOW + timedelta(days=90),
@@ -78,4 +90,4 @@ def event(number: int = 1, **changes: Any) -> Event:
 
 
 def api_key(number: int = 1, **changes: Any) -> ApiKey:
-    return replace(ApiKey(identifier(number), f"key-{number}", digest(number), NOW), **changes)
+    return replace(ApiKey(identifier(number), f"key-{number}", digest(number), NOW, Role.VIEWER), **changes)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from connector.telemetry import WITHHELD, Format, configure, logger, withhold_secrets
 
 TOKEN = urlsafe_b64encode(bytes(range(64))).decode()
-KEY = "connector-admin-abcDEF_123-456abcDEF_123-456abcDEF_123-456abc"
+KEY = "connector-key-abcDEF_123-456abcDEF_123-456abcDEF_123-456abc"
 PRIVATE = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----"
 
 

@@ -52,7 +52,7 @@ async def enrolled(world: World) -> tuple[Any, Any, Any, Any]:
     entity = await world.register(tenant)
     minted = await world.hand_over(tenant, entity)
     issued = await world.enrollment.enroll(
-        minted.secret.text, csr(world.enrollment.subject_text(minted.token.system_auth_id))
+        minted.secret.text, None, csr(world.enrollment.subject_text(minted.token.system_auth_id))
     )
     return tenant, entity, minted, issued
 
@@ -70,8 +70,8 @@ def test_a_life(world: World) -> None:
         tenant = await world.tenant()
         entity = await world.register(tenant)
         minted = await world.hand_over(tenant, entity)
-        told = await world.enrollment.configure(minted.secret.text)
-        first = await world.enrollment.enroll(told.minted.secret.text, csr(told.subject))
+        told = await world.enrollment.configure(minted.secret.text, None)
+        first = await world.enrollment.enroll(told.minted.secret.text, None, csr(told.subject))
         second = await world.enrollment.renew(first.fingerprint, csr(told.subject))
         await world.store.transaction(lambda tx: revoke_presented(tx, second.fingerprint, now=world.time))
 
@@ -106,7 +106,7 @@ def test_every_request_makes_a_system_auth_of_its_own(world: World) -> None:
             world.time += timedelta(seconds=1)
             minted.append(await world.hand_over(tenant, entity))
 
-        auths = await world.store.read(lambda tx: tx.directory.system_auths(entity.id))
+        auths = await world.store.read(lambda tx: tx.directory(entity.tenant_id).system_auths([entity.id]))
         assert [auth.id for auth in auths] == [each.token.system_auth_id for each in minted]
 
     run(scenario())
@@ -123,8 +123,8 @@ def test_a_named_system_auth_gets_a_new_token(world: World) -> None:
 
         assert second.token.system_auth_id == first.token.system_auth_id
         with pytest.raises(TokenWithdrawn):
-            await world.enrollment.configure(first.secret.text)
-        await world.enrollment.configure(second.secret.text)
+            await world.enrollment.configure(first.secret.text, None)
+        await world.enrollment.configure(second.secret.text, None)
 
     run(scenario())
 
@@ -139,7 +139,7 @@ def test_a_token_expires(world: World) -> None:
             assert minted.token.expires_at == world.time + timedelta(minutes=minutes)
             world.time = minted.token.expires_at
             with pytest.raises(TokenExpired):
-                await world.enrollment.configure(minted.secret.text)
+                await world.enrollment.configure(minted.secret.text, None)
             assert (await actions(world))[-1] is Action.TOKEN_REFUSED
 
     run(scenario())
@@ -152,7 +152,7 @@ def test_the_next_token_has_its_owners_lifetime(world: World) -> None:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant, "runtime", EntityKind.RUNTIME))
         world.time += timedelta(minutes=59)
-        told = await world.enrollment.configure(minted.secret.text)
+        told = await world.enrollment.configure(minted.secret.text, None)
 
         assert told.minted.token.expires_at == world.time + timedelta(minutes=60)
 
@@ -164,9 +164,9 @@ def test_what_is_unknown_leaves_no_trace(world: World) -> None:
 
     async def scenario() -> None:
         with pytest.raises(TokenUnknown):
-            await world.enrollment.configure("A" * 88)
+            await world.enrollment.configure("A" * 88, None)
         with pytest.raises(TokenUnknown):
-            await world.enrollment.enroll("A" * 88, "no CSR")
+            await world.enrollment.enroll("A" * 88, None, "no CSR")
         with pytest.raises(CertificateUnknown):
             await world.enrollment.renew(bytes(32), "no CSR")
         assert await actions(world) == []
@@ -181,11 +181,11 @@ def test_two_redeemers_one_winner(world: World) -> None:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
         subject = world.enrollment.subject_text(minted.token.system_auth_id)
-        tries = [world.enrollment.enroll(minted.secret.text, csr(subject)) for _ in range(2)]
+        tries = [world.enrollment.enroll(minted.secret.text, None, csr(subject)) for _ in range(2)]
         outcomes = await asyncio.gather(*tries, return_exceptions=True)
 
         assert [TokenSpent] == [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
-        assert len(await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(tenant_id=tenant.id)))) == 1
+        assert len(await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(tenant.tenant.id)))) == 1
 
     run(scenario())
 
@@ -196,11 +196,11 @@ def test_a_revoked_holder_has_no_way_back(world: World) -> None:
     async def scenario() -> None:
         _, _, _, issued = await enrolled(world)
         beside = await world.enrollment.mint_beside(issued.fingerprint)
-        told = await world.enrollment.configure(beside.secret.text)
+        told = await world.enrollment.configure(beside.secret.text, None)
         await world.store.transaction(lambda tx: revoke_presented(tx, issued.fingerprint, now=world.time))
 
         with pytest.raises(TokenWithdrawn):
-            await world.enrollment.enroll(told.minted.secret.text, csr(told.subject))
+            await world.enrollment.enroll(told.minted.secret.text, None, csr(told.subject))
         with pytest.raises(CertificateRevoked):
             await world.enrollment.mint_beside(issued.fingerprint)
         with pytest.raises(CertificateRevoked):
@@ -234,7 +234,7 @@ def test_unregistering_ends_everything(world: World) -> None:
         tenant, entity, _, issued = await enrolled(world)
         pending = await world.hand_over(tenant, entity)
         await world.store.transaction(
-            lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, actor="admin:test", now=world.time)
+            lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, now=world.time)
         )
 
         assert (await actions(world))[-3:] == [
@@ -245,10 +245,12 @@ def test_unregistering_ends_everything(world: World) -> None:
         with pytest.raises(CertificateRevoked):
             await world.enrollment.identify(issued.fingerprint)
         with pytest.raises(TokenWithdrawn):
-            await world.enrollment.configure(pending.secret.text)
+            await world.enrollment.configure(pending.secret.text, None)
         with pytest.raises(ObjectNotFound):
             await world.hand_over(tenant, entity)
-        (certificate,) = await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(owner_id=entity.id)))
+        (certificate,) = await world.store.read(
+            lambda tx: tx.inventory.list(CertificateFilter(entity.tenant_id, owner_id=entity.id))
+        )
         assert certificate.revocation_reason is RevocationReason.CESSATION_OF_OPERATION
 
     run(scenario())
@@ -264,7 +266,7 @@ def test_deleting_a_system_auth_ends_only_its_own(world: World) -> None:
         def delete(kind: EntityKind) -> Coroutine[Any, Any, object]:
             auth_id = minted.token.system_auth_id
             return world.store.transaction(
-                lambda tx: registration.delete_system_auth(tx, tenant, kind, auth_id, actor="a", now=world.time)
+                lambda tx: registration.delete_system_auth(tx, tenant, kind, auth_id, now=world.time)
             )
 
         with pytest.raises(ObjectNotFound):
@@ -275,7 +277,7 @@ def test_deleting_a_system_auth_ends_only_its_own(world: World) -> None:
             await world.enrollment.identify(issued.fingerprint)
         with pytest.raises(ObjectNotFound):
             await delete(EntityKind.APPLICATION)
-        await world.enrollment.configure(other.secret.text)
+        await world.enrollment.configure(other.secret.text, None)
 
     run(scenario())
 
@@ -287,13 +289,15 @@ def test_revoking_twice_is_one_revocation(world: World) -> None:
         _, entity, _, issued = await enrolled(world)
 
         def again(reason: RevocationReason) -> Coroutine[Any, Any, Any]:
-            which = CertificateFilter(fingerprint=issued.fingerprint)
+            which = CertificateFilter(entity.tenant_id, fingerprint=issued.fingerprint)
             return world.store.transaction(lambda tx: revoke(tx, which, reason, actor="admin:test", now=world.time))
 
         assert len(await again(RevocationReason.KEY_COMPROMISE)) == 1
         world.time += timedelta(hours=1)
         assert await again(RevocationReason.UNSPECIFIED) == []
-        (certificate,) = await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(owner_id=entity.id)))
+        (certificate,) = await world.store.read(
+            lambda tx: tx.inventory.list(CertificateFilter(entity.tenant_id, owner_id=entity.id))
+        )
         assert certificate.revocation_reason is RevocationReason.KEY_COMPROMISE
         assert certificate.revoked_at == world.time - timedelta(hours=1)
         assert (await actions(world)).count(Action.CERTIFICATE_REVOKED) == 1
@@ -340,12 +344,16 @@ def test_refused_csrs_are_counted(world: World) -> None:
         minted = await world.hand_over(tenant, await world.register(tenant))
 
         async def state() -> TokenState:
-            (token,) = await world.store.read(lambda tx: tx.tokens.list(TokenFilter(id=minted.token.id)))
+            (token,) = await world.store.read(
+                lambda tx: tx.tokens.list(TokenFilter(minted.token.tenant_id, id=minted.token.id))
+            )
             return token.state(now=world.time)
 
         for attempt in range(1, 11):
             with pytest.raises(CSRSubjectMismatch):
-                await world.enrollment.enroll(minted.secret.text, csr(world.enrollment.subject_text("somebody-else")))
+                await world.enrollment.enroll(
+                    minted.secret.text, None, csr(world.enrollment.subject_text("somebody-else"))
+                )
             assert await state() is (TokenState.MINTED if attempt < 10 else TokenState.WITHDRAWN)
         assert (await actions(world)).count(Action.TOKEN_REFUSED) == 10
 
@@ -361,15 +369,18 @@ def test_a_redemption_under_way_does_not_outlive_its_owner(world: World) -> None
         minted = await world.hand_over(tenant, entity)
         late = minted.token.expires_at + timedelta(milliseconds=5)
         begun = minted.token.expires_at - timedelta(milliseconds=5)
-        await world.store.transaction(
-            lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, actor="admin:test", now=late)
-        )
+        await world.store.transaction(lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, now=late))
         world.time = begun
         with pytest.raises(TokenWithdrawn):
             await world.enrollment.enroll(
-                minted.secret.text, csr(world.enrollment.subject_text(minted.token.system_auth_id))
+                minted.secret.text, None, csr(world.enrollment.subject_text(minted.token.system_auth_id))
             )
-        assert await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(owner_id=entity.id))) == []
+        assert (
+            await world.store.read(
+                lambda tx: tx.inventory.list(CertificateFilter(entity.tenant_id, owner_id=entity.id))
+            )
+            == []
+        )
 
     run(scenario())
 
@@ -382,14 +393,14 @@ def test_a_token_that_hangs_on_a_certificate_stays_short_lived(world: World) -> 
         runtime = await world.register(tenant, "runtime", EntityKind.RUNTIME)
         minted = await world.hand_over(tenant, runtime)
         subject = world.enrollment.subject_text(minted.token.system_auth_id)
-        issued = await world.enrollment.enroll(minted.secret.text, csr(subject))
+        issued = await world.enrollment.enroll(minted.secret.text, None, csr(subject))
         world.time = issued.not_after - timedelta(minutes=1)
         beside = await world.enrollment.mint_beside(issued.fingerprint)
-        told = await world.enrollment.configure(beside.secret.text)
+        told = await world.enrollment.configure(beside.secret.text, None)
         assert told.minted.token.expires_at == world.time + timedelta(minutes=5)
         world.time = issued.not_after + timedelta(seconds=1)
         with pytest.raises(CertificateExpired):
-            await world.enrollment.enroll(told.minted.secret.text, csr(subject))
+            await world.enrollment.enroll(told.minted.secret.text, None, csr(subject))
 
     run(scenario())
 
@@ -401,10 +412,10 @@ def test_a_worthless_token_does_not_fill_the_audit(world: World, monkeypatch: py
     async def scenario() -> None:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
-        await world.enrollment.configure(minted.secret.text)
+        await world.enrollment.configure(minted.secret.text, None)
         for _ in range(6):
             with pytest.raises(TokenSpent):
-                await world.enrollment.configure(minted.secret.text)
+                await world.enrollment.configure(minted.secret.text, None)
         assert (await actions(world)).count(Action.TOKEN_REFUSED) == 3
 
     run(scenario())

@@ -6,20 +6,20 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from connector import bootstrap, pairing, registration
+from connector import access, bootstrap, pairing, registration
+from connector.access import OPERATOR, Realm, enter
 from connector.bootstrap import Administration
 from connector.cli.command import command
 from connector.cli.output import Row, Verbatim
 from connector.directory import Entity, EntityKind, Tenant
 from connector.errors import ObjectNotFound
-from connector.inventory import Certificate, RevocationReason
+from connector.inventory import Certificate, RevocationReason, normalized_serial
 from connector.pairing import timestamp
 from connector.pki import chain
 from connector.ports import CertificateFilter, TokenFilter, Transaction
-from connector.revocation import revoke, withdraw
-from connector.tokens import OneTimeToken
+from connector.revocation import revoke
+from connector.tokens import OneTimeToken, read_terms
 
-ACTOR = "admin:command"
 NameOrID = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="Its name or its id.")]
 Serial = Annotated[
     str, typer.Argument(metavar="SERIAL", help="The serial number in hexadecimal, as openssl or a browser shows it.")
@@ -40,8 +40,8 @@ def create_tenant(
     name: Annotated[str | None, typer.Option(help="A name to show; the external id if none is given.")] = None,
 ) -> Row:
     """Create a tenant."""
-    created = registration.create_tenant(
-        tx, external_id, name or external_id, actor=ACTOR, make_id=admin.make_id, now=admin.clock()
+    created = access.create_tenant(
+        tx, OPERATOR, external_id, name or external_id, make_id=admin.make_id, now=admin.clock()
     )
     return _tenant(created)
 
@@ -49,7 +49,7 @@ def create_tenant(
 @command(tenant, "list", nothing="There are no tenants.")
 def list_tenants(_: Administration, tx: Transaction) -> list[Row]:
     """List the tenants."""
-    return [_tenant(each) for each in tx.directory.tenants()]
+    return [_tenant(each) for each in tx.tenants.list()]
 
 
 def entities(kind: EntityKind) -> typer.Typer:
@@ -80,37 +80,31 @@ def _register(
     description: Annotated[str | None, typer.Option(help="What it is, for people.")] = None,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
-    entity = registration.register(
-        tx,
-        registration.tenant_named(tx, tenant_id),
-        kind,
-        name,
-        description,
-        actor=ACTOR,
-        make_id=admin.make_id,
-        now=admin.clock(),
-    )
-    return _entity(entity)
+    particulars = {"name": name, "description": description}
+    realm = enter(tx, OPERATOR, tenant_id)
+    return _entity(registration.register(tx, realm, kind, particulars, make_id=admin.make_id, now=admin.clock()))
 
 
 def _list(kind: EntityKind, _: Administration, tx: Transaction, tenant_id: TenantID = DEFAULT_TENANT) -> list[Row]:
-    tenant = registration.tenant_named(tx, tenant_id)
-    return [_entity(entity) for entity in tx.directory.entities(tenant.id, kind)]
+    realm = enter(tx, OPERATOR, tenant_id)
+    return [_entity(entity) for entity in tx.directory(realm.tenant.id).entities(kind)]
 
 
 def _show(
     kind: EntityKind, _: Administration, tx: Transaction, entity: NameOrID, tenant_id: TenantID = DEFAULT_TENANT
 ) -> Row:
-    found = _named(tx, registration.tenant_named(tx, tenant_id), kind, entity)
-    return {**_entity(found), "systemAuths": [auth.id for auth in tx.directory.system_auths(found.id)]}
+    realm = enter(tx, OPERATOR, tenant_id)
+    found = _named(tx, realm, kind, entity)
+    auths = tx.directory(realm.tenant.id).system_auths([found.id])
+    return {**_entity(found), "labels": found.labels, "systemAuths": [auth.id for auth in auths]}
 
 
 def _unregister(
     kind: EntityKind, admin: Administration, tx: Transaction, entity: NameOrID, tenant_id: TenantID = DEFAULT_TENANT
 ) -> Row:
-    tenant = registration.tenant_named(tx, tenant_id)
-    found = _named(tx, tenant, kind, entity)
-    return _entity(registration.unregister(tx, tenant, kind, found.id, actor=ACTOR, now=admin.clock()))
+    realm = enter(tx, OPERATOR, tenant_id)
+    found = _named(tx, realm, kind, entity)
+    return _entity(registration.unregister(tx, realm, kind, found.id, now=admin.clock()))
 
 
 token = typer.Typer(help="One-time tokens: mint, list, withdraw.", no_args_is_help=True)
@@ -122,18 +116,24 @@ def mint_token(
     tx: Transaction,
     entity: NameOrID,
     runtime: Annotated[bool, typer.Option("--runtime", help="It is a runtime, not an application.")] = False,
+    lifetime: Annotated[int | None, typer.Option(metavar="SECONDS", help="How long it lives.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="CIDR", help="From where alone it may be redeemed.")] = None,
+    key: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="Of the SPKI of the one key that it gives a certificate for.")
+    ] = None,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     """Mint a token, and print the pairing string to hand over. It is shown this once."""
     kind = EntityKind.RUNTIME if runtime else EntityKind.APPLICATION
-    tenant = registration.tenant_named(tx, tenant_id)
+    realm = enter(tx, OPERATOR, tenant_id)
     minted = registration.hand_over(
         tx,
-        tenant,
+        realm,
         kind,
-        _named(tx, tenant, kind, entity).id,
+        _named(tx, realm, kind, entity).id,
+        seconds=lifetime,
+        terms=read_terms(source, key),
         policy=admin.settings.token_policy,
-        actor=ACTOR,
         random=admin.random,
         make_id=admin.make_id,
         now=admin.clock(),
@@ -149,12 +149,10 @@ def mint_token(
 @command(token, "list", nothing="There are no tokens. Mint one: connector token mint NAME")
 def list_tokens(admin: Administration, tx: Transaction, tenant_id: TenantID = DEFAULT_TENANT) -> list[Row]:
     """List the tenant's tokens by their public ids; the secrets are not kept."""
-    tenant = registration.tenant_named(tx, tenant_id)
-    names = _names(tx, tenant)
-    return [
-        {"id": each.id, "name": names.get(each.owner_id), **_token(each, admin)}
-        for each in tx.tokens.list(TokenFilter(tenant_id=tenant.id))
-    ]
+    realm = enter(tx, OPERATOR, tenant_id)
+    found = tx.tokens.list(TokenFilter(realm.tenant.id))
+    names = tx.directory(realm.tenant.id).names({each.owner_id for each in found})
+    return [{"id": each.id, "name": names.get(each.owner_id), **_token(each, admin)} for each in found]
 
 
 @command(token, "withdraw", writes=True)
@@ -165,11 +163,8 @@ def withdraw_token(
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     """Withdraw a token that was not yet redeemed."""
-    tenant = registration.tenant_named(tx, tenant_id)
-    withdrawn = withdraw(tx, TokenFilter(id=token_id, tenant_id=tenant.id), actor=ACTOR, now=admin.clock())
-    if not withdrawn:
-        raise ObjectNotFound("Object not found: the tenant has no token of that id that could be redeemed.")
-    return _token(withdrawn[0], admin)
+    realm = enter(tx, OPERATOR, tenant_id)
+    return _token(registration.withdraw_token(tx, realm, token_id, now=admin.clock()), admin)
 
 
 certificate = typer.Typer(help="Certificates: list, show, revoke.", no_args_is_help=True)
@@ -178,18 +173,16 @@ certificate = typer.Typer(help="Certificates: list, show, revoke.", no_args_is_h
 @command(certificate, "list", nothing="There are no certificates yet.")
 def list_certificates(admin: Administration, tx: Transaction, tenant_id: TenantID = DEFAULT_TENANT) -> list[Row]:
     """List the tenant's certificates, newest first."""
-    tenant = registration.tenant_named(tx, tenant_id)
-    names = _names(tx, tenant)
-    return [
-        {"serial": each.serial, "name": names.get(each.owner_id), **_certificate(each, admin)}
-        for each in tx.inventory.list(CertificateFilter(tenant_id=tenant.id))
-    ]
+    realm = enter(tx, OPERATOR, tenant_id)
+    found = tx.inventory.list(CertificateFilter(realm.tenant.id))
+    names = tx.directory(realm.tenant.id).names({each.owner_id for each in found})
+    return [{"serial": each.serial, "name": names.get(each.owner_id), **_certificate(each, admin)} for each in found]
 
 
 @command(certificate, "show")
 def show_certificate(admin: Administration, tx: Transaction, serial: Serial) -> Row:
     """Show the certificate of this serial number."""
-    found = tx.inventory.list(CertificateFilter(serial=_serial(serial)))
+    found = tx.inventory.of_serial(normalized_serial(serial))
     if not found:
         raise ObjectNotFound
     return {
@@ -204,11 +197,11 @@ def revoke_certificate(
     admin: Administration, tx: Transaction, serial: Serial, reason: Reason = RevocationReason.UNSPECIFIED
 ) -> Row:
     """Revoke the certificate of this serial number, from its holder's very next request."""
-    which = CertificateFilter(serial=_serial(serial))
-    found = tx.inventory.list(which)
+    found = tx.inventory.of_serial(normalized_serial(serial))
     if not found:
         raise ObjectNotFound
-    revoked = revoke(tx, which, reason, actor=ACTOR, now=admin.clock())
+    which = CertificateFilter(found[0].tenant_id, fingerprint=found[0].fingerprint)
+    revoked = revoke(tx, which, reason, actor=OPERATOR.actor, now=admin.clock())
     return _certificate((revoked or found)[0], admin)
 
 
@@ -230,26 +223,17 @@ def show_ca(admin: Administration, _: Transaction) -> list[Row]:
     ]
 
 
-def _named(tx: Transaction, tenant: Tenant, kind: EntityKind, name_or_id: str) -> Entity:
+def _named(tx: Transaction, realm: Realm, kind: EntityKind, name_or_id: str) -> Entity:
     """The tenant's entity of that name or id.
 
     Raises:
         ObjectNotFound: there is none.
     """
-    found = tx.directory.entity_named(tenant.id, kind, name_or_id) or tx.directory.entity(tenant.id, kind, name_or_id)
+    directory = tx.directory(realm.tenant.id)
+    found = directory.entity_named(kind, name_or_id) or directory.entity(kind, name_or_id)
     if found is None:
         raise ObjectNotFound(f"Object not found: the tenant has no {kind.value.lower()} of that name or id.")
     return found
-
-
-def _names(tx: Transaction, tenant: Tenant) -> dict[str, str]:
-    """The names of the tenant's entities by their ids."""
-    return {entity.id: entity.name for kind in EntityKind for entity in tx.directory.entities(tenant.id, kind)}
-
-
-def _serial(text: str) -> str:
-    """The serial number as it is kept, from how openssl and browsers show it."""
-    return text.replace(":", "").lower().lstrip("0")
 
 
 def _tenant(tenant: Tenant) -> Row:

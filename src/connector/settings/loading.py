@@ -14,7 +14,8 @@ from typing import Any, get_args
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from connector.settings.sections import Section, Settings
+from connector.settings.section import Section
+from connector.settings.sections import Settings
 
 PREFIX = "CONNECTOR_"
 DATA_DIR = "CONNECTOR_DATA_DIR"

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Confi
 from connector.pki.csr import CSRPolicy
 from connector.pki.names import SubjectPolicy
 from connector.pki.profile import ClientProfile
+from connector.settings.oidc import OIDC
+from connector.settings.section import DAY, HOUR, KIB, MIB, SECOND, Section
 from connector.settings.values import (
     Address,
     Duration,
@@ -21,21 +23,9 @@ from connector.settings.values import (
 )
 from connector.tokens import TokenPolicy, TokenType
 
-SECOND = timedelta(seconds=1)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-KIB = 1024
-MIB = 1024 * KIB
-
 _HttpsURL = Annotated[str, AfterValidator(check_https)]
 _Hosts = Annotated[tuple[Annotated[str, AfterValidator(check_host)], ...], BeforeValidator(read_list)]
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
-
-
-class Section(BaseModel):
-    """A table of connector.toml. A rule over several of its settings begins its message with the one to change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
 
 
 class Listeners(Section):
@@ -199,6 +189,18 @@ class Tokens(Section):
         le=30 * DAY,
         description="How long a runtime's token lives.",
     )
+    application_longest: Duration = Field(
+        default=DAY,
+        ge=SECOND,
+        le=30 * DAY,
+        description="How long an application's token lives at most, where its mint says how long.",
+    )
+    runtime_longest: Duration = Field(
+        default=DAY,
+        ge=SECOND,
+        le=30 * DAY,
+        description="How long a runtime's token lives at most, where its mint says how long.",
+    )
     renewal_lifetime: Duration = Field(
         default=timedelta(minutes=5),
         ge=SECOND,
@@ -206,6 +208,18 @@ class Tokens(Section):
         description="How long the token lives that a certificate's holder gets.",
     )
     refusals: int = Field(default=10, ge=1, le=1000, description="After so many refused CSRs a token is withdrawn.")
+    suggestion_header: str = Field(
+        default="suggest_token",
+        pattern=r"[A-Za-z0-9_\-]{1,64}",
+        description="A request for a token with this header as true gets the form that suits its application.",
+    )
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        for kind in ("application", "runtime"):
+            if getattr(self, f"{kind}_longest") < getattr(self, f"{kind}_lifetime"):
+                raise ValueError(f"{kind}_longest: It should not be less than tokens.{kind}_lifetime")
+        return self
 
 
 class GraphQL(Section):
@@ -218,6 +232,7 @@ class GraphQL(Section):
     aliases: int = Field(default=30, ge=0, le=1000, description="Aliases.")
     root_fields: int = Field(default=10, ge=1, le=1000, description="Root fields of a query.")
     introspection: bool = Field(default=False, description="Whether the schema can be asked for.")
+    explorer: bool = Field(default=False, description="Whether /explorer serves a page to try the Director API with.")
 
 
 class Limits(Section):
@@ -248,6 +263,12 @@ class Limits(Section):
         ge=SECOND,
         le=HOUR,
         description="Time until an idle connection is closed.",
+    )
+    attempts: int = Field(
+        default=20,
+        ge=0,
+        le=1_000_000,
+        description="So many wrong credentials from one address are answered, then as many a minute; 0 for any number.",
     )
     connections: int = Field(default=4096, ge=16, le=1_000_000, description="Open connections to each listener.")
     grace: Duration = Field(
@@ -281,6 +302,7 @@ class Settings(BaseModel):
     ca: CA = CA()
     tls: TLS = TLS()
     tokens: Tokens = Tokens()
+    oidc: OIDC = OIDC()
     graphql: GraphQL = GraphQL()
     limits: Limits = Limits()
     log: Log = Log()
@@ -306,6 +328,10 @@ class Settings(BaseModel):
             lifetimes={
                 TokenType.APPLICATION: self.tokens.application_lifetime,
                 TokenType.RUNTIME: self.tokens.runtime_lifetime,
+            },
+            longest={
+                TokenType.APPLICATION: self.tokens.application_longest,
+                TokenType.RUNTIME: self.tokens.runtime_longest,
             },
             renewal_lifetime=self.tokens.renewal_lifetime,
             refusals=self.tokens.refusals,

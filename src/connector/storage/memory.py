@@ -4,46 +4,35 @@
 A transaction works on a copy of the tables, which then takes their place; an exception leaves the old ones.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
 from threading import Lock
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
 from connector import tokens as token_rules
 from connector.audit import Action, Event
-from connector.directory import Entity, EntityKind, SystemAuth, Tenant
-from connector.errors import NotUniqueName, ObjectNotFound, StorageReadOnly, StorageUnavailable, TokenUnknown
-from connector.inventory import Certificate, RevocationReason
+from connector.errors import (
+    NotUniqueName,
+    StorageReadOnly,
+    StorageUnavailable,
+    TokenUnknown,
+)
+from connector.inventory import Certificate, Condition, RevocationReason, Standing
 from connector.ports import CertificateFilter, TokenFilter, Transaction
 from connector.principals import ApiKey
+from connector.storage.memory_directories import MemoryDirectory, MemoryTenants, Tables
 from connector.tokens import OneTimeToken
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class _Tables:
-    """Records by id; tokens by id, certificates by fingerprint, keys by digest."""
-
-    tenants: dict[str, Tenant] = field(default_factory=dict)
-    entities: dict[str, Entity] = field(default_factory=dict)
-    system_auths: dict[str, SystemAuth] = field(default_factory=dict)
-    tokens: dict[str, OneTimeToken] = field(default_factory=dict)
-    certificates: dict[bytes, Certificate] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    keys: dict[bytes, ApiKey] = field(default_factory=dict)
-
-    def copy(self) -> Self:
-        return type(self)(*(getattr(self, table.name).copy() for table in fields(self)))
 
 
 class MemoryStore:
     """Runs functions in transactions on tables in memory; see :class:`connector.ports.Store`."""
 
     def __init__(self) -> None:
-        self._tables = _Tables()
+        self._tables = Tables()
         self._lock = Lock()
         self._closed = False
 
@@ -65,73 +54,17 @@ class MemoryStore:
     async def close(self) -> None:
         self._closed = True
 
-    def _run(self, function: Callable[[Transaction], T]) -> tuple[T, _Tables]:
+    def _run(self, function: Callable[[Transaction], T]) -> tuple[T, Tables]:
         if self._closed:
             raise StorageUnavailable
         tables = self._tables.copy()
         return function(_MemoryTransaction(tables)), tables
 
 
-class _MemoryDirectory:
-    """Tenants, entities, system auths."""
-
-    def __init__(self, tables: _Tables) -> None:
-        self._tables = tables
-
-    def add_tenant(self, tenant: Tenant) -> None:
-        if self.tenant(tenant.external_id) is not None:
-            raise NotUniqueName
-        self._tables.tenants[tenant.id] = tenant
-
-    def tenant(self, external_id: str) -> Tenant | None:
-        return next((tenant for tenant in self._tables.tenants.values() if tenant.external_id == external_id), None)
-
-    def tenants(self) -> Sequence[Tenant]:
-        return sorted(self._tables.tenants.values(), key=attrgetter("external_id"))
-
-    def add_entity(self, entity: Entity) -> None:
-        if self.entity_named(entity.tenant_id, entity.kind, entity.name) is not None:
-            raise NotUniqueName
-        self._tables.entities[entity.id] = entity
-
-    def entity(self, tenant_id: str, kind: EntityKind, id: str) -> Entity | None:
-        return next((entity for entity in self.entities(tenant_id, kind) if entity.id == id), None)
-
-    def entity_named(self, tenant_id: str, kind: EntityKind, name: str) -> Entity | None:
-        return next((entity for entity in self.entities(tenant_id, kind) if entity.name == name), None)
-
-    def entities(self, tenant_id: str, kind: EntityKind) -> Sequence[Entity]:
-        found = [
-            entity for entity in self._tables.entities.values() if (entity.tenant_id, entity.kind) == (tenant_id, kind)
-        ]
-        return sorted(found, key=attrgetter("name"))
-
-    def remove_entity(self, entity: Entity) -> bool:
-        for auth in self.system_auths(entity.id):
-            self.remove_system_auth(auth)
-        return self._tables.entities.pop(entity.id, None) is not None
-
-    def add_system_auth(self, auth: SystemAuth) -> None:
-        if auth.owner_id not in self._tables.entities:
-            raise ObjectNotFound
-        self._tables.system_auths[auth.id] = auth
-
-    def system_auth(self, tenant_id: str, id: str) -> SystemAuth | None:
-        auth = self._tables.system_auths.get(id)
-        return auth if auth is not None and auth.tenant_id == tenant_id else None
-
-    def system_auths(self, owner_id: str) -> Sequence[SystemAuth]:
-        found = [auth for auth in self._tables.system_auths.values() if auth.owner_id == owner_id]
-        return sorted(found, key=attrgetter("created_at", "id"))
-
-    def remove_system_auth(self, auth: SystemAuth) -> bool:
-        return self._tables.system_auths.pop(auth.id, None) is not None
-
-
 class _MemoryTokens:
     """One-time tokens."""
 
-    def __init__(self, tables: _Tables) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._tokens = tables.tokens
 
     def add(self, token: OneTimeToken) -> None:
@@ -142,9 +75,15 @@ class _MemoryTokens:
     def find(self, digest: bytes) -> OneTimeToken | None:
         return next((token for token in self._tokens.values() if token.digest == digest), None)
 
-    def list(self, which: TokenFilter) -> Sequence[OneTimeToken]:
-        found = [token for token in self._tokens.values() if _fits(token, which)]
-        return sorted(found, key=attrgetter("minted_at", "id"), reverse=True)
+    def list(
+        self, which: TokenFilter, *, after: tuple[datetime, str] | None = None, most: int | None = None
+    ) -> Sequence[OneTimeToken]:
+        found = [token for token in self._tokens.values() if _token_fits(token, which)]
+        found = [token for token in found if after is None or (token.minted_at, token.id) < after]
+        return sorted(found, key=attrgetter("minted_at", "id"), reverse=True)[:most]
+
+    def count(self, which: TokenFilter) -> int:
+        return len(self.list(which))
 
     def redeem(self, token: OneTimeToken, *, now: datetime) -> None:
         current = token_rules.check(self._tokens.get(token.id), token.digest, now=now)
@@ -158,7 +97,6 @@ class _MemoryTokens:
         return counted
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:
-        _refuse_empty(which)
         is_open = (token for token in self.list(which) if token.spent_at is None and token.withdrawn_at is None)
         withdrawn = [replace(token, withdrawn_at=now) for token in is_open]
         self._tokens.update((token.id, token) for token in withdrawn)
@@ -168,8 +106,9 @@ class _MemoryTokens:
 class _MemoryInventory:
     """Issued certificates."""
 
-    def __init__(self, tables: _Tables) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._certificates = tables.certificates
+        self._entities = tables.entities
 
     def add(self, certificate: Certificate) -> None:
         same_serial = any(
@@ -183,9 +122,35 @@ class _MemoryInventory:
     def find(self, fingerprint: bytes) -> Certificate | None:
         return self._certificates.get(fingerprint)
 
-    def list(self, which: CertificateFilter) -> Sequence[Certificate]:
-        found = [certificate for certificate in self._certificates.values() if _fits(certificate, which)]
+    def of_serial(self, serial: str) -> Sequence[Certificate]:
+        found = [certificate for certificate in self._certificates.values() if certificate.serial == serial]
         return sorted(found, key=attrgetter("issued_at", "fingerprint"), reverse=True)
+
+    def list(
+        self, which: CertificateFilter, *, after: tuple[datetime, bytes] | None = None, most: int | None = None
+    ) -> Sequence[Certificate]:
+        found = [each for each in self._certificates.values() if self._fits(each, which)]
+        found = [each for each in found if after is None or (each.issued_at, each.fingerprint) < after]
+        return sorted(found, key=attrgetter("issued_at", "fingerprint"), reverse=True)[:most]
+
+    def count(self, which: CertificateFilter) -> int:
+        return len(self.list(which))
+
+    def standings(self, tenant_id: str, owner_ids: Collection[str], *, now: datetime) -> Mapping[str, Standing]:
+        standings = {}
+        for owner_id in owner_ids:
+            mine = self.list(CertificateFilter(tenant_id, owner_id=owner_id))
+            good = [each.issued_at for each in mine if each.revoked_at is None and each.not_after >= now]
+            if good:
+                standings[owner_id] = Standing(Condition.CONNECTED, max(good))
+            elif mine:
+                ended = max(each.revoked_at or each.not_after for each in mine)
+                standings[owner_id] = Standing(Condition.FAILED, ended)
+        return standings
+
+    def certified(self, tenant_id: str, system_auth_ids: Collection[str]) -> frozenset[str]:
+        mine = (each.system_auth_id for each in self._certificates.values() if each.tenant_id == tenant_id)
+        return frozenset(each for each in mine if each in system_auth_ids)
 
     def supersede(self, certificate: Certificate, *, now: datetime) -> None:
         current = self._certificates.get(certificate.fingerprint)
@@ -193,17 +158,34 @@ class _MemoryInventory:
             self._certificates[current.fingerprint] = replace(current, superseded_at=now)
 
     def revoke(self, which: CertificateFilter, reason: RevocationReason, *, now: datetime) -> Sequence[Certificate]:
-        _refuse_empty(which)
         good = [certificate for certificate in self.list(which) if certificate.revoked_at is None]
         revoked = [replace(certificate, revoked_at=now, revocation_reason=reason) for certificate in good]
         self._certificates.update((certificate.fingerprint, certificate) for certificate in revoked)
         return revoked
 
+    def _fits(self, certificate: Certificate, which: CertificateFilter) -> bool:
+        return (
+            _equal(certificate, which, "tenant_id", "serial", "fingerprint", "system_auth_id", "owner_id")
+            and (which.state is None or certificate.state(now=which.now or certificate.issued_at) is which.state)
+            and (which.expires_from is None or certificate.not_after >= which.expires_from)
+            and (which.expires_to is None or certificate.not_after <= which.expires_to)
+            and (which.text is None or self._is_about(certificate, which.text))
+        )
+
+    def _is_about(self, certificate: Certificate, text: str) -> bool:
+        owner = self._entities.get(certificate.owner_id)
+        return (
+            certificate.system_auth_id == text
+            or (owner is not None and text.lower() in owner.name.lower())
+            or (bool(text) and certificate.serial.startswith(text))
+            or (bool(text) and certificate.fingerprint.hex().startswith(text))
+        )
+
 
 class _MemoryAudit:
     """The events."""
 
-    def __init__(self, tables: _Tables) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._events = tables.events
 
     def append(self, *events: Event) -> None:
@@ -214,18 +196,39 @@ class _MemoryAudit:
 
 
 class _MemoryApiKeys:
-    """Administrators' keys."""
+    """API keys."""
 
-    def __init__(self, tables: _Tables) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._keys = tables.keys
 
     def add(self, key: ApiKey) -> None:
-        if key.digest in self._keys:
-            raise ValueError("the key is recorded already")
+        if any((other.tenant, other.name) == (key.tenant, key.name) for other in self._keys.values()):
+            raise NotUniqueName
         self._keys[key.digest] = key
 
     def find(self, digest: bytes) -> ApiKey | None:
         return self._keys.get(digest)
+
+    def list(
+        self,
+        *,
+        within: frozenset[str] | None = None,
+        after: tuple[datetime, str] | None = None,
+        most: int | None = None,
+    ) -> Sequence[ApiKey]:
+        found = [key for key in self._keys.values() if within is None or key.tenant in within]
+        found = [key for key in found if after is None or (key.created_at, key.id) < after]
+        return sorted(found, key=attrgetter("created_at", "id"), reverse=True)[:most]
+
+    def count(self, *, within: frozenset[str] | None = None) -> int:
+        return len(self.list(within=within))
+
+    def revoke(self, id: str, *, within: frozenset[str] | None, now: datetime) -> ApiKey | None:
+        key = next((key for key in self.list(within=within) if key.id == id), None)
+        if key is None or key.revoked_at is not None:
+            return key
+        self._keys[key.digest] = revoked = replace(key, revoked_at=now)
+        return revoked
 
     def any(self) -> bool:
         return bool(self._keys)
@@ -234,19 +237,28 @@ class _MemoryApiKeys:
 class _MemoryTransaction:
     """All that one transaction can read and write."""
 
-    def __init__(self, tables: _Tables) -> None:
-        self.directory = _MemoryDirectory(tables)
+    def __init__(self, tables: Tables) -> None:
+        self.tenants = MemoryTenants(tables)
         self.tokens = _MemoryTokens(tables)
         self.inventory = _MemoryInventory(tables)
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
+        self._tables = tables
+
+    def directory(self, tenant_id: str) -> MemoryDirectory:
+        return MemoryDirectory(self._tables, tenant_id)
 
 
-def _fits(record: OneTimeToken | Certificate, which: TokenFilter | CertificateFilter) -> bool:
-    given = ((item.name, getattr(which, item.name)) for item in fields(which))
+def _token_fits(token: OneTimeToken, which: TokenFilter) -> bool:
+    return (
+        _equal(token, which, "tenant_id", "id", "system_auth_id", "owner_id")
+        and (which.system_auth_ids is None or token.system_auth_id in which.system_auth_ids)
+        and (which.certificates is None or token.certificate in which.certificates)
+        and which.handed_over in (None, token.certificate is None)
+        and (which.state is None or token.state(now=which.now or token.minted_at) is which.state)
+    )
+
+
+def _equal(record: OneTimeToken | Certificate, which: TokenFilter | CertificateFilter, *names: str) -> bool:
+    given = ((name, getattr(which, name)) for name in names)
     return all(value is None or getattr(record, name) == value for name, value in given)
-
-
-def _refuse_empty(which: Any) -> None:
-    if which == type(which)():
-        raise ValueError("an empty filter fits everything")

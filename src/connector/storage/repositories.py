@@ -1,60 +1,33 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports
 """The ports over SQL: one class for each, on a connection whose transaction somebody else begins and ends.
 
-Statements are built once, here, so that SQLAlchemy compiles each once. A row holds a record's fields in their order.
+Statements are built once, here, so that SQLAlchemy compiles each once.
 """
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Select, bindparam, case, func, select, update
 
 from connector import tokens as token_rules
 from connector.audit import Action, Event
-from connector.directory import Entity, EntityKind, SystemAuth, Tenant
-from connector.errors import NotUniqueName, ObjectNotFound, TokenSpent, TokenUnknown
-from connector.inventory import Certificate, RevocationReason
+from connector.errors import NotUniqueName, TokenSpent, TokenUnknown
+from connector.inventory import Certificate, Condition, RevocationReason, Standing
 from connector.ports import CertificateFilter, TokenFilter
 from connector.principals import ApiKey
 from connector.storage import schema
-from connector.storage.schema import (
-    api_keys,
-    audit_events,
-    certificates,
-    entities,
-    probes,
-    system_auths,
-    tenants,
-    tokens,
-)
+from connector.storage.directories import SqlDirectory, SqlTenants
+from connector.storage.filters import certificate_conditions, token_conditions
+from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens
+from connector.storage.statements import Insert, chunks, page
 from connector.tokens import OneTimeToken
-
-_FIND_TENANT = select(tenants).where(tenants.c.external_id == bindparam("external_id"))
-_TENANTS = select(tenants).order_by(tenants.c.external_id)
-_KIND = (entities.c.tenant_id == bindparam("tenant"), entities.c.kind == bindparam("kind"))
-_FIND_ENTITY = select(entities).where(*_KIND, entities.c.id == bindparam("id"))
-_FIND_ENTITY_NAMED = select(entities).where(*_KIND, entities.c.name == bindparam("name"))
-_ENTITIES = select(entities).where(*_KIND).order_by(entities.c.name)
-_REMOVE_ENTITY = delete(entities).where(entities.c.id == bindparam("this"))
-_FIND_SYSTEM_AUTH = select(system_auths).where(
-    system_auths.c.tenant_id == bindparam("tenant"), system_auths.c.id == bindparam("id")
-)
-_SYSTEM_AUTHS = (
-    select(system_auths)
-    .where(system_auths.c.owner_id == bindparam("owner"))
-    .order_by(system_auths.c.created_at, system_auths.c.id)
-)
-_REMOVE_SYSTEM_AUTH = delete(system_auths).where(system_auths.c.id == bindparam("this"))
 
 _OPEN = (tokens.c.spent_at.is_(None), tokens.c.withdrawn_at.is_(None))
 _MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=schema.Moment))
 _FIND_TOKEN = select(tokens).where(tokens.c.digest == bindparam("digest"))
 _READ_TOKEN = select(tokens).where(tokens.c.id == bindparam("id"))
-_TOKENS = select(tokens).order_by(tokens.c.minted_at.desc(), tokens.c.id.desc())
 _REDEEM = update(tokens).where(tokens.c.id == bindparam("this"), *_MINTED).values(spent_at=bindparam("now"))
 _COUNT_REFUSAL = (
     update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 1).returning(tokens)
@@ -62,7 +35,19 @@ _COUNT_REFUSAL = (
 _WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).returning(tokens)
 
 _FIND_CERTIFICATE = select(certificates).where(certificates.c.fingerprint == bindparam("fingerprint"))
-_CERTIFICATES = select(certificates).order_by(certificates.c.issued_at.desc(), certificates.c.fingerprint.desc())
+_NEWEST_FIRST = (certificates.c.issued_at.desc(), certificates.c.fingerprint.desc())
+_OF_SERIAL = select(certificates).where(certificates.c.serial == bindparam("serial")).order_by(*_NEWEST_FIRST)
+_IS_GOOD = certificates.c.revoked_at.is_(None) & (certificates.c.not_after >= bindparam("now", type_=schema.Moment))
+_STANDINGS = (
+    select(
+        certificates.c.owner_id,
+        func.max(case((_IS_GOOD, certificates.c.issued_at))).label("good_since"),
+        func.max(func.coalesce(certificates.c.revoked_at, certificates.c.not_after)).label("ended"),
+    )
+    .where(certificates.c.tenant_id == bindparam("tenant"))
+    .group_by(certificates.c.owner_id)
+)
+_CERTIFIED = select(certificates.c.system_auth_id).distinct().where(certificates.c.tenant_id == bindparam("tenant"))
 _SUPERSEDE = (
     update(certificates)
     .where(certificates.c.fingerprint == bindparam("this"), certificates.c.superseded_at.is_(None))
@@ -82,81 +67,21 @@ _EVENTS_OF_ACTION = _EVENTS.where(audit_events.c.action == bindparam("action"))
 _FIND_KEY = select(api_keys).where(api_keys.c.digest == bindparam("digest"))
 _ANY_KEY = select(api_keys.c.id).limit(1)
 
+_REVOKE_KEY = (
+    update(api_keys)
+    .where(api_keys.c.id == bindparam("this"), api_keys.c.revoked_at.is_(None))
+    .values(revoked_at=bindparam("now"))
+)
+
 _PROBE = update(probes).values(count=probes.c.count + 1)
 
 
-class _Insert:
-    """The statement that records one record of a type, and the values that it takes."""
+_BY_MINTING = attrgetter("minted_at", "id")
 
-    def __init__(self, table: Table, record: type[Any]) -> None:
-        self._names = [field.name for field in fields(record)]
-        self._values = attrgetter(*self._names)
-        # Inline: nobody asks for the key that the database gave.
-        self._statement = insert(table).inline()
-
-    def __call__(self, connection: Connection, *records: object, taken: Exception) -> None:
-        rows = [dict(zip(self._names, self._values(record), strict=True)) for record in records]
-        try:
-            connection.execute(self._statement, rows)
-        except IntegrityError as error:
-            raise taken from error
-
-
-_ADD_TENANT = _Insert(tenants, Tenant)
-_ADD_ENTITY = _Insert(entities, Entity)
-_ADD_SYSTEM_AUTH = _Insert(system_auths, SystemAuth)
-_ADD_TOKEN = _Insert(tokens, OneTimeToken)
-_ADD_CERTIFICATE = _Insert(certificates, Certificate)
-_ADD_EVENT = _Insert(audit_events, Event)
-_ADD_KEY = _Insert(api_keys, ApiKey)
-
-
-class SqlDirectory:
-    """Tenants, entities, system auths."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def add_tenant(self, tenant: Tenant) -> None:
-        _ADD_TENANT(self._connection, tenant, taken=NotUniqueName())
-
-    def tenant(self, external_id: str) -> Tenant | None:
-        row = self._connection.execute(_FIND_TENANT, {"external_id": external_id}).one_or_none()
-        return None if row is None else Tenant(*row)
-
-    def tenants(self) -> Sequence[Tenant]:
-        return [Tenant(*row) for row in self._connection.execute(_TENANTS)]
-
-    def add_entity(self, entity: Entity) -> None:
-        _ADD_ENTITY(self._connection, entity, taken=NotUniqueName())
-
-    def entity(self, tenant_id: str, kind: EntityKind, id: str) -> Entity | None:
-        row = self._connection.execute(_FIND_ENTITY, {"tenant": tenant_id, "kind": kind, "id": id}).one_or_none()
-        return None if row is None else Entity(*row)
-
-    def entity_named(self, tenant_id: str, kind: EntityKind, name: str) -> Entity | None:
-        values = {"tenant": tenant_id, "kind": kind, "name": name}
-        row = self._connection.execute(_FIND_ENTITY_NAMED, values).one_or_none()
-        return None if row is None else Entity(*row)
-
-    def entities(self, tenant_id: str, kind: EntityKind) -> Sequence[Entity]:
-        return [Entity(*row) for row in self._connection.execute(_ENTITIES, {"tenant": tenant_id, "kind": kind})]
-
-    def remove_entity(self, entity: Entity) -> bool:
-        return self._connection.execute(_REMOVE_ENTITY, {"this": entity.id}).rowcount > 0
-
-    def add_system_auth(self, auth: SystemAuth) -> None:
-        _ADD_SYSTEM_AUTH(self._connection, auth, taken=ObjectNotFound())
-
-    def system_auth(self, tenant_id: str, id: str) -> SystemAuth | None:
-        row = self._connection.execute(_FIND_SYSTEM_AUTH, {"tenant": tenant_id, "id": id}).one_or_none()
-        return None if row is None else SystemAuth(*row)
-
-    def system_auths(self, owner_id: str) -> Sequence[SystemAuth]:
-        return [SystemAuth(*row) for row in self._connection.execute(_SYSTEM_AUTHS, {"owner": owner_id})]
-
-    def remove_system_auth(self, auth: SystemAuth) -> bool:
-        return self._connection.execute(_REMOVE_SYSTEM_AUTH, {"this": auth.id}).rowcount > 0
+_ADD_TOKEN = Insert(tokens, OneTimeToken)
+_ADD_CERTIFICATE = Insert(certificates, Certificate)
+_ADD_EVENT = Insert(audit_events, Event)
+_ADD_KEY = Insert(api_keys, ApiKey)
 
 
 class SqlTokens:
@@ -172,8 +97,24 @@ class SqlTokens:
         row = self._connection.execute(_FIND_TOKEN, {"digest": digest}).one_or_none()
         return None if row is None else OneTimeToken(*row)
 
-    def list(self, which: TokenFilter) -> Sequence[OneTimeToken]:
-        return [OneTimeToken(*row) for row in self._connection.execute(_TOKENS.where(*_fit(which, tokens)))]
+    def list(
+        self, which: TokenFilter, *, after: tuple[datetime, str] | None = None, most: int | None = None
+    ) -> Sequence[OneTimeToken]:
+        order = [tokens.c.minted_at, tokens.c.id]
+        found = [
+            OneTimeToken(*row)
+            for conditions in token_conditions(which)
+            for row in self._connection.execute(
+                page(select(tokens).where(*conditions), order, newest_first=True, after=after, most=most)
+            )
+        ]
+        return sorted(found, key=_BY_MINTING, reverse=True)[:most]
+
+    def count(self, which: TokenFilter) -> int:
+        return sum(
+            self._connection.execute(select(func.count()).select_from(tokens).where(*conditions)).scalar_one()
+            for conditions in token_conditions(which)
+        )
 
     def redeem(self, token: OneTimeToken, *, now: datetime) -> None:
         if self._connection.execute(_REDEEM, {"this": token.id, "now": now}).rowcount == 1:
@@ -189,8 +130,12 @@ class SqlTokens:
         return OneTimeToken(*row)
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:
-        rows = self._connection.execute(_WITHDRAW.where(*_fit_some(which, tokens)), {"now": now})
-        return sorted((OneTimeToken(*row) for row in rows), key=attrgetter("minted_at", "id"), reverse=True)
+        withdrawn = [
+            OneTimeToken(*row)
+            for conditions in token_conditions(which)
+            for row in self._connection.execute(_WITHDRAW.where(*conditions), {"now": now})
+        ]
+        return sorted(withdrawn, key=_BY_MINTING, reverse=True)
 
 
 class SqlInventory:
@@ -206,15 +151,46 @@ class SqlInventory:
         row = self._connection.execute(_FIND_CERTIFICATE, {"fingerprint": fingerprint}).one_or_none()
         return None if row is None else Certificate(*row)
 
-    def list(self, which: CertificateFilter) -> Sequence[Certificate]:
-        rows = self._connection.execute(_CERTIFICATES.where(*_fit(which, certificates)))
-        return [Certificate(*row) for row in rows]
+    def of_serial(self, serial: str) -> Sequence[Certificate]:
+        return [Certificate(*row) for row in self._connection.execute(_OF_SERIAL, {"serial": serial})]
+
+    def list(
+        self, which: CertificateFilter, *, after: tuple[datetime, bytes] | None = None, most: int | None = None
+    ) -> Sequence[Certificate]:
+        order = [certificates.c.issued_at, certificates.c.fingerprint]
+        statement = select(certificates).where(*certificate_conditions(which))
+        statement = page(statement, order, newest_first=True, after=after, most=most)
+        return [Certificate(*row) for row in self._connection.execute(statement)]
+
+    def count(self, which: CertificateFilter) -> int:
+        statement = select(func.count()).select_from(certificates).where(*certificate_conditions(which))
+        return self._connection.execute(statement).scalar_one()
+
+    def standings(self, tenant_id: str, owner_ids: Collection[str], *, now: datetime) -> Mapping[str, Standing]:
+        return {
+            row.owner_id: Standing(Condition.FAILED, row.ended)
+            if row.good_since is None
+            else Standing(Condition.CONNECTED, row.good_since)
+            for some in chunks(owner_ids)
+            for row in self._connection.execute(
+                _STANDINGS.where(certificates.c.owner_id.in_(some)), {"tenant": tenant_id, "now": now}
+            )
+        }
+
+    def certified(self, tenant_id: str, system_auth_ids: Collection[str]) -> frozenset[str]:
+        return frozenset(
+            row.system_auth_id
+            for some in chunks(system_auth_ids)
+            for row in self._connection.execute(
+                _CERTIFIED.where(certificates.c.system_auth_id.in_(some)), {"tenant": tenant_id}
+            )
+        )
 
     def supersede(self, certificate: Certificate, *, now: datetime) -> None:
         self._connection.execute(_SUPERSEDE, {"this": certificate.fingerprint, "now": now})
 
     def revoke(self, which: CertificateFilter, reason: RevocationReason, *, now: datetime) -> Sequence[Certificate]:
-        statement = _REVOKE.where(*_fit_some(which, certificates))
+        statement = _REVOKE.where(*certificate_conditions(which))
         rows = self._connection.execute(statement, {"now": now, "reason": reason})
         return sorted((Certificate(*row) for row in rows), key=attrgetter("issued_at", "fingerprint"), reverse=True)
 
@@ -237,16 +213,36 @@ class SqlAudit:
 
 
 class SqlApiKeys:
-    """Administrators' keys."""
+    """API keys."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def add(self, key: ApiKey) -> None:
-        _ADD_KEY(self._connection, key, taken=ValueError("the key is recorded already"))
+        _ADD_KEY(self._connection, key, taken=NotUniqueName())
 
     def find(self, digest: bytes) -> ApiKey | None:
         row = self._connection.execute(_FIND_KEY, {"digest": digest}).one_or_none()
+        return None if row is None else ApiKey(*row)
+
+    def list(
+        self,
+        *,
+        within: frozenset[str] | None = None,
+        after: tuple[datetime, str] | None = None,
+        most: int | None = None,
+    ) -> Sequence[ApiKey]:
+        order = [api_keys.c.created_at, api_keys.c.id]
+        statement = page(_keys_within(within), order, newest_first=True, after=after, most=most)
+        return [ApiKey(*row) for row in self._connection.execute(statement)]
+
+    def count(self, *, within: frozenset[str] | None = None) -> int:
+        return self._connection.execute(select(func.count()).select_from(_keys_within(within).subquery())).scalar_one()
+
+    def revoke(self, id: str, *, within: frozenset[str] | None, now: datetime) -> ApiKey | None:
+        statement = _REVOKE_KEY if within is None else _REVOKE_KEY.where(api_keys.c.tenant.in_(sorted(within)))
+        self._connection.execute(statement, {"this": id, "now": now})
+        row = self._connection.execute(_keys_within(within).where(api_keys.c.id == id)).one_or_none()
         return None if row is None else ApiKey(*row)
 
     def any(self) -> bool:
@@ -257,27 +253,21 @@ class SqlTransaction:
     """All that one transaction can read and write."""
 
     def __init__(self, connection: Connection) -> None:
-        self.directory = SqlDirectory(connection)
+        self.tenants = SqlTenants(connection)
         self.tokens = SqlTokens(connection)
         self.inventory = SqlInventory(connection)
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
         self._connection = connection
 
+    def directory(self, tenant_id: str) -> SqlDirectory:
+        return SqlDirectory(self._connection, tenant_id)
+
     def probe(self) -> None:
         """Write something that means nothing."""
         self._connection.execute(_PROBE)
 
 
-def _fit(which: TokenFilter | CertificateFilter, table: Table) -> list[ColumnElement[bool]]:
-    """The conditions of a filter; its fields are named as the columns."""
-    given = {field.name: getattr(which, field.name) for field in fields(which)}
-    return [table.c[name] == value for name, value in given.items() if value is not None]
-
-
-def _fit_some(which: TokenFilter | CertificateFilter, table: Table) -> list[ColumnElement[bool]]:
-    """The same, where an empty filter would change every row."""
-    conditions = _fit(which, table)
-    if not conditions:
-        raise ValueError("an empty filter fits everything")
-    return conditions
+def _keys_within(external_ids: frozenset[str] | None) -> Select[Any]:
+    statement = select(api_keys)
+    return statement if external_ids is None else statement.where(api_keys.c.tenant.in_(sorted(external_ids)))

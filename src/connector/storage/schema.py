@@ -4,6 +4,8 @@
 Tokens, certificates and events keep the ids of their owner and system auth without foreign keys: they outlive both.
 """
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
@@ -27,6 +29,8 @@ from sqlalchemy.types import TypeDecorator
 from connector.audit import Action
 from connector.directory import EntityKind
 from connector.inventory import RevocationReason
+from connector.labels import JSON, canonical
+from connector.principals import Role
 from connector.tokens import TokenType
 
 E = TypeVar("E", bound=StrEnum)
@@ -70,6 +74,26 @@ class Word(TypeDecorator[E]):
         return None if value is None else self.members(value)
 
 
+class TextWord(Word[E]):
+    """A :class:`Word` in a column that was made without a type of its own."""
+
+    impl = Text
+    cache_ok = True
+
+
+class Json(TypeDecorator[Mapping[str, JSON]]):
+    """An object of JSON values, as their one ASCII text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, JSON] | None, dialect: Dialect) -> str | None:
+        return None if value is None else canonical(dict(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, JSON] | None:
+        return None if value is None else json.loads(value)
+
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -97,7 +121,24 @@ entities = Table(
     Column("name", Text, nullable=False),
     Column("description", Text),
     Column("created_at", Moment, nullable=False),
+    Column("provider_name", Text),
+    Column("integration_system_id", Text, ForeignKey("entities.id")),
+    Column("labels", Json, nullable=False, server_default="{}"),
+    Column("eventing_runtime_id", Text),
+    Column("updated_at", Moment),
     UniqueConstraint("tenant_id", "kind", "name"),
+)
+# To remove an integration system, those that name it are looked for; most entities name none.
+_looked_after = entities.c.integration_system_id.is_not(None)
+Index(None, entities.c.integration_system_id, sqlite_where=_looked_after, postgresql_where=_looked_after)
+
+# The digests by which entities are found by their labels; made from entities.labels, and nothing that it does not say.
+label_terms = Table(
+    "label_terms",
+    metadata,
+    Column("owner_id", Text, ForeignKey("entities.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("term", LargeBinary(DIGEST_OCTETS), primary_key=True),
 )
 
 system_auths = Table(
@@ -118,7 +159,7 @@ tokens = Table(
     Column("type", Word(TokenType), nullable=False),
     Column("system_auth_id", Text, nullable=False, index=True),
     Column("owner_id", Text, nullable=False, index=True),
-    Column("tenant_id", Text, nullable=False, index=True),
+    Column("tenant_id", Text, nullable=False),
     Column("minted_by", Text, nullable=False),
     Column("minted_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
@@ -126,6 +167,10 @@ tokens = Table(
     Column("withdrawn_at", Moment),
     Column("refusals", Integer, nullable=False),
     Column("certificate", LargeBinary(DIGEST_OCTETS)),
+    Column("source", Text),
+    Column("key", LargeBinary(DIGEST_OCTETS)),
+    # A tenant's tokens, page by page.
+    Index(None, "tenant_id", "minted_at", "id"),
 )
 # Revoking a certificate withdraws the tokens that were fetched with it; most tokens were fetched with none.
 _fetched = tokens.c.certificate.is_not(None)
@@ -140,8 +185,8 @@ certificates = Table(
     Column("key", LargeBinary(DIGEST_OCTETS), nullable=False),
     Column("system_auth_id", Text, nullable=False, index=True),
     Column("owner_id", Text, nullable=False, index=True),
-    Column("owner_kind", Text, nullable=False),
-    Column("tenant_id", Text, nullable=False, index=True),
+    Column("owner_kind", TextWord(EntityKind), nullable=False),
+    Column("tenant_id", Text, nullable=False),
     Column("not_before", Moment, nullable=False),
     Column("not_after", Moment, nullable=False, index=True),
     Column("issued_at", Moment, nullable=False),
@@ -151,6 +196,8 @@ certificates = Table(
     Column("revocation_reason", Word(RevocationReason)),
     # The serial first: people look a certificate up by it alone.
     UniqueConstraint("serial", "issuer"),
+    # A tenant's certificates, page by page.
+    Index(None, "tenant_id", "issued_at", "fingerprint"),
 )
 
 audit_events = Table(
@@ -177,7 +224,24 @@ api_keys = Table(
     Column("name", Text, nullable=False),
     Column("digest", LargeBinary(DIGEST_OCTETS), nullable=False, unique=True),
     Column("created_at", Moment, nullable=False),
+    # A key of the first version may do everything everywhere.
+    Column("role", Word(Role), nullable=False, server_default=Role.ADMINISTRATOR.value),
+    Column("tenant", Text),
+    Column("created_by", Text, nullable=False, server_default="system"),
+    Column("expires_at", Moment),
+    Column("revoked_at", Moment),
 )
+# Of one name, one key for each tenant and one for all: the audit names keys by these two.
+_of_all = api_keys.c.tenant.is_(None)
+Index(
+    "uq_api_keys_tenant_name",
+    api_keys.c.tenant,
+    api_keys.c.name,
+    unique=True,
+    sqlite_where=~_of_all,
+    postgresql_where=~_of_all,
+)
+Index("uq_api_keys_name", api_keys.c.name, unique=True, sqlite_where=_of_all, postgresql_where=_of_all)
 
 # One row, made by the first migration, that a probe counts up.
 probes = Table(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -16,10 +17,11 @@ from starlette.types import ASGIApp, Scope
 from connector.enrollment import Enrollment
 from connector.errors import BadRequest, MethodNotAllowed, PathNotFound
 from connector.pairing import Links
-from connector.principals import Anonymous, Holder, KeyBearer, Principal, TokenBearer
+from connector.ports import Bearers
+from connector.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
 from connector.web.answers import error_answer
 from connector.web.graphql.connector_api import ConnectorAPI
-from connector.web.graphql.director_api import DirectorAPI
+from connector.web.graphql.director import Director, director_schema
 from connector.web.graphql.documents import DocumentLimits, Documents
 from connector.web.graphql.endpoint import Authenticate, Call, GraphQLEndpoint
 from connector.web.health import Readiness, healthz
@@ -36,6 +38,7 @@ class WebSettings:
     documents: DocumentLimits
     introspection: bool
     key_algorithm: str
+    suggestion_header: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,18 @@ class Web:
     enrollment: Enrollment
     links: Links
     settings: WebSettings
+    bearers: Bearers | None = None
 
     def public(self) -> ASGIApp:
         """Bearers of tokens, administrators, health, the CA's certificates."""
+        suggestion_header = self.settings.suggestion_header.lower().encode()
         return self._application(
             [
                 Route("/connector/graphql", self._connector(_token_bearer)),
-                Route("/director/graphql", self._director(_key_bearer)),
+                Route(
+                    "/director/graphql",
+                    self._director(partial(_bearer, suggestion_header=suggestion_header)),
+                ),
                 *self._health(),
                 Mount("/pki", routes=self._certificates()),
             ]
@@ -80,14 +88,15 @@ class Web:
         return self._endpoint(api.schema(), authenticate, replace(self.settings.documents, root_fields=1))
 
     def _director(self, authenticate: Authenticate) -> GraphQLEndpoint:
-        return self._endpoint(DirectorAPI(self.enrollment, self.links).schema(), authenticate, self.settings.documents)
+        schema = director_schema(Director(self.enrollment, self.links, self.bearers))
+        return self._endpoint(schema, authenticate, self.settings.documents)
 
     def _endpoint(self, schema: GraphQLSchema, authenticate: Authenticate, limits: DocumentLimits) -> GraphQLEndpoint:
         documents = Documents(schema, limits, introspection=self.settings.introspection)
         return GraphQLEndpoint(schema, documents, authenticate, self.settings.body)
 
     def _health(self) -> list[BaseRoute]:
-        readiness = Readiness(self.enrollment.store, self.enrollment.issuer)
+        readiness = Readiness(self.enrollment.store, self.enrollment.issuer, self.bearers)
         return [Route("/healthz", healthz), Route("/readyz", readiness.readyz)]
 
     def _certificates(self) -> list[BaseRoute]:
@@ -110,19 +119,27 @@ class Web:
 
 def _token_bearer(scope: Scope) -> Call:
     text = header(scope, b"connector-token")
-    return Call(TokenBearer(text) if text is not None else Anonymous(), None)
+    return Call(TokenBearer(text) if text is not None else Anonymous(), _source(scope))
 
 
-def _key_bearer(scope: Scope) -> Call:
+def _bearer(scope: Scope, suggestion_header: bytes) -> Call:
     # RFC 9110 11.1: the scheme's name in any case; RFC 6750 2.1: one token after it.
     scheme, _, text = (header(scope, b"authorization") or "").partition(" ")
-    principal: Principal = KeyBearer(text.strip()) if scheme.lower() == "bearer" and text else Anonymous()
-    return Call(principal, header(scope, b"tenant"))
+    principal: Principal = Bearer(text.strip()) if scheme.lower() == "bearer" and text.strip() else Anonymous()
+    suggest = (header(scope, suggestion_header) or "").lower() == "true"
+    return Call(principal, _source(scope), header(scope, b"tenant"), suggest)
 
 
 def _holder(scope: Scope) -> Call:
     certificate = scope.get("extensions", {}).get("tls", {}).get("client_cert")
-    return Call(Holder(sha256(certificate).digest()) if certificate else Anonymous(), header(scope, b"tenant"))
+    principal = Holder(sha256(certificate).digest()) if certificate else Anonymous()
+    return Call(principal, _source(scope), header(scope, b"tenant"))
+
+
+def _source(scope: Scope) -> str | None:
+    """The address of the peer, as the connection says: no header is believed."""
+    client = scope.get("client")
+    return str(client[0]) if client else None
 
 
 def _file(octets: bytes, media_type: str) -> Callable[[Request], Response]:

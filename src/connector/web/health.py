@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from connector.errors import StorageUnavailable
 from connector.pki.issuer import Issuer
-from connector.ports import Store
+from connector.ports import Bearers, Store
 from connector.web.answers import json_answer
 from connector.web.notes import note
 from connector.web.problems import body
@@ -27,11 +27,13 @@ async def healthz(_: Request) -> Response:
 class Readiness:
     """Whether a certificate could be issued now: a transaction is written and committed, and the issuer's key signs.
 
-    Anybody may ask, so that an answer is kept for a second, and one asks at a time.
+    Anybody may ask, so that an answer is kept for a second, and one asks at a time. An OpenID Connect issuer that is
+    away is a warning: holders of certificates and API keys go on as before, and no replica would be better off.
     """
 
     store: Store
     issuer: Issuer
+    bearers: Bearers | None = None
     _failure: BaseException | None = None
     _asked: float = float("-inf")
     _lock: Lock = field(default_factory=Lock)
@@ -43,7 +45,8 @@ class Readiness:
                 self._failure = await self._ask()
                 self._asked = time.monotonic()
         if self._failure is None:
-            return json_answer({"status": "ready"})
+            ailing = self.bearers.ailing() if self.bearers is not None else None
+            return json_answer({"status": "ready", **({"warnings": [ailing]} if ailing else {})})
         return json_answer({"status": "not ready", **body(self._failure)}, status=503)
 
     async def _ask(self) -> BaseException | None:

@@ -37,7 +37,7 @@ class ConnectorAPI:
     async def _configuration(self, _: None, info: Info) -> dict[str, Any]:
         match info.context.principal:
             case TokenBearer(text):
-                found = await self.enrollment.configure(text)
+                found = await self.enrollment.configure(text, info.context.source)
                 return self._answer(found.subject, {"token": found.minted.secret.text})
             case Holder(fingerprint):
                 certificate = await self.enrollment.identify(fingerprint)
@@ -62,7 +62,7 @@ class ConnectorAPI:
     async def _sign(self, _: None, info: Info, csr: str) -> dict[str, str]:
         match info.context.principal:
             case TokenBearer(text):
-                issued = await self.enrollment.enroll(text, csr)
+                issued = await self.enrollment.enroll(text, info.context.source, csr)
                 event = "certificate.issued"
             case Holder(fingerprint):
                 issued = await self.enrollment.renew(fingerprint, csr)

@@ -40,10 +40,15 @@ ALLOW = {"allow": "GET, POST"}  # RFC 9110 15.5.6
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who calls, and for which tenant: what resolvers are given."""
+    """Who calls, from which address, and for which tenant: what resolvers are given.
+
+    ``suggest`` says whether the caller asked for the kind of token that suits its owner (wire contract b.3).
+    """
 
     principal: Principal
-    tenant: str | None
+    source: str | None = None
+    tenant: str | None = None
+    suggest: bool = False
 
 
 Info = GraphQLResolveInfo[Call]

@@ -1,0 +1,180 @@
+# ruff: noqa: D102 - what the methods promise stands in connector.ports
+"""Tenants, and what each has registered, over SQL.
+
+A directory is made for one tenant, and every statement of it names that tenant.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from connector import labels
+from connector.directory import Entity, EntityKind, SystemAuth, Tenant
+from connector.errors import NotUniqueName, ObjectInUse, ObjectNotFound
+from connector.labels import LabelFilter
+from connector.storage.schema import entities, label_terms, system_auths, tenants
+from connector.storage.statements import Insert, chunks, page
+
+_FIND_TENANT = select(tenants).where(tenants.c.external_id == bindparam("external_id"))
+_READ_TENANT = select(tenants).where(tenants.c.id == bindparam("id"))
+
+_THIS = (entities.c.tenant_id == bindparam("tenant"), entities.c.id == bindparam("this"))
+_KIND = (entities.c.tenant_id == bindparam("tenant"), entities.c.kind == bindparam("kind"))
+_FIND_ENTITY = select(entities).where(*_KIND, entities.c.id == bindparam("id"))
+_FIND_ENTITY_NAMED = select(entities).where(*_KIND, entities.c.name == bindparam("name"))
+_NAMES = select(entities.c.id, entities.c.name).where(entities.c.tenant_id == bindparam("tenant"))
+_CHANGED = ("name", "description", "provider_name", "integration_system_id", "labels", "eventing_runtime_id")
+_UPDATE_ENTITY = (
+    update(entities).where(*_THIS).values({name: bindparam(f"new_{name}") for name in (*_CHANGED, "updated_at")})
+)
+_REMOVE_ENTITY = delete(entities).where(*_THIS)
+_REMOVE_TERMS = delete(label_terms).where(label_terms.c.owner_id == bindparam("this"))
+_ADD_TERMS = insert(label_terms).inline()
+
+_MINE = system_auths.c.tenant_id == bindparam("tenant")
+_FIND_SYSTEM_AUTH = select(system_auths).where(_MINE, system_auths.c.id == bindparam("id"))
+_SYSTEM_AUTHS = select(system_auths).where(_MINE).order_by(system_auths.c.created_at, system_auths.c.id)
+_REMOVE_SYSTEM_AUTH = delete(system_auths).where(_MINE, system_auths.c.id == bindparam("this"))
+
+_ADD_TENANT = Insert(tenants, Tenant)
+_ADD_ENTITY = Insert(entities, Entity)
+_ADD_SYSTEM_AUTH = Insert(system_auths, SystemAuth)
+
+
+class SqlTenants:
+    """The tenants."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, tenant: Tenant) -> None:
+        _ADD_TENANT(self._connection, tenant, taken=NotUniqueName())
+
+    def find(self, external_id: str) -> Tenant | None:
+        row = self._connection.execute(_FIND_TENANT, {"external_id": external_id}).one_or_none()
+        return None if row is None else Tenant(*row)
+
+    def of_id(self, id: str) -> Tenant | None:
+        row = self._connection.execute(_READ_TENANT, {"id": id}).one_or_none()
+        return None if row is None else Tenant(*row)
+
+    def list(
+        self, *, within: frozenset[str] | None = None, after: str | None = None, most: int | None = None
+    ) -> Sequence[Tenant]:
+        place = None if after is None else (after,)
+        statement = select(tenants).where(*_within(within))
+        statement = page(statement, [tenants.c.external_id], newest_first=False, after=place, most=most)
+        return [Tenant(*row) for row in self._connection.execute(statement)]
+
+    def count(self, *, within: frozenset[str] | None = None) -> int:
+        return self._connection.execute(select(func.count()).select_from(tenants).where(*_within(within))).scalar_one()
+
+
+class SqlDirectory:
+    """One tenant's entities and system auths."""
+
+    def __init__(self, connection: Connection, tenant_id: str) -> None:
+        self._connection = connection
+        self._tenant = tenant_id
+
+    def add_entity(self, entity: Entity) -> None:
+        self._own(entity)
+        _ADD_ENTITY(self._connection, entity, taken=NotUniqueName())
+        self._add_terms(entity)
+
+    def update_entity(self, entity: Entity) -> None:
+        self._own(entity)
+        values = {f"new_{name}": getattr(entity, name) for name in (*_CHANGED, "updated_at")}
+        try:
+            done = self._connection.execute(_UPDATE_ENTITY, {**values, "this": entity.id, "tenant": self._tenant})
+        except IntegrityError as error:
+            raise NotUniqueName from error
+        if done.rowcount == 0:
+            raise ObjectNotFound
+        self._connection.execute(_REMOVE_TERMS, {"this": entity.id})
+        self._add_terms(entity)
+
+    def entity(self, kind: EntityKind, id: str) -> Entity | None:
+        row = self._connection.execute(_FIND_ENTITY, {"tenant": self._tenant, "kind": kind, "id": id}).one_or_none()
+        return None if row is None else Entity(*row)
+
+    def entity_named(self, kind: EntityKind, name: str) -> Entity | None:
+        values = {"tenant": self._tenant, "kind": kind, "name": name}
+        row = self._connection.execute(_FIND_ENTITY_NAMED, values).one_or_none()
+        return None if row is None else Entity(*row)
+
+    def entities(
+        self,
+        kind: EntityKind,
+        filters: Sequence[LabelFilter] = (),
+        *,
+        after: str | None = None,
+        most: int | None = None,
+    ) -> Sequence[Entity]:
+        place = None if after is None else (after,)
+        statement = select(entities).where(*_KIND, *map(_holds, filters))
+        statement = page(statement, [entities.c.name], newest_first=False, after=place, most=most)
+        return [Entity(*row) for row in self._connection.execute(statement, {"tenant": self._tenant, "kind": kind})]
+
+    def count_entities(self, kind: EntityKind, filters: Sequence[LabelFilter] = ()) -> int:
+        statement = select(func.count()).select_from(entities).where(*_KIND, *map(_holds, filters))
+        return self._connection.execute(statement, {"tenant": self._tenant, "kind": kind}).scalar_one()
+
+    def names(self, ids: Collection[str]) -> Mapping[str, str]:
+        return {
+            row.id: row.name
+            for some in chunks(ids)
+            for row in self._connection.execute(_NAMES.where(entities.c.id.in_(some)), {"tenant": self._tenant})
+        }
+
+    def remove_entity(self, entity: Entity) -> bool:
+        values = {"this": entity.id, "tenant": self._tenant}
+        try:
+            return self._connection.execute(_REMOVE_ENTITY, values).rowcount > 0
+        except IntegrityError as error:
+            raise ObjectInUse from error
+
+    def add_system_auth(self, auth: SystemAuth) -> None:
+        self._own(auth)
+        _ADD_SYSTEM_AUTH(self._connection, auth, taken=ObjectNotFound())
+
+    def system_auth(self, id: str) -> SystemAuth | None:
+        row = self._connection.execute(_FIND_SYSTEM_AUTH, {"tenant": self._tenant, "id": id}).one_or_none()
+        return None if row is None else SystemAuth(*row)
+
+    def system_auths(self, owner_ids: Collection[str]) -> Sequence[SystemAuth]:
+        return [
+            SystemAuth(*row)
+            for some in chunks(owner_ids)
+            for row in self._connection.execute(
+                _SYSTEM_AUTHS.where(system_auths.c.owner_id.in_(some)), {"tenant": self._tenant}
+            )
+        ]
+
+    def remove_system_auth(self, auth: SystemAuth) -> bool:
+        values = {"this": auth.id, "tenant": self._tenant}
+        return self._connection.execute(_REMOVE_SYSTEM_AUTH, values).rowcount > 0
+
+    def _own(self, record: Entity | SystemAuth) -> None:
+        if record.tenant_id != self._tenant:
+            raise ValueError("the record is another tenant's")
+
+    def _add_terms(self, entity: Entity) -> None:
+        rows: list[dict[str, Any]] = [
+            {"owner_id": entity.id, "key": key, "term": term}
+            for key, value in entity.labels.items()
+            for term in labels.terms(value)
+        ]
+        if rows:
+            self._connection.execute(_ADD_TERMS, rows)
+
+
+def _within(external_ids: frozenset[str] | None) -> list[ColumnElement[bool]]:
+    return [] if external_ids is None else [tenants.c.external_id.in_(sorted(external_ids))]
+
+
+def _holds(which: LabelFilter) -> ColumnElement[bool]:
+    found = exists().where(label_terms.c.owner_id == entities.c.id, label_terms.c.key == which.key)
+    return found if which.term is None else found.where(label_terms.c.term == which.term)

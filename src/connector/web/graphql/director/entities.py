@@ -1,0 +1,225 @@
+"""Applications, runtimes and integration systems, which are alike in most."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ariadne import MutationType, QueryType
+
+from connector import registration
+from connector.access import Realm
+from connector.directory import EVENTS_LABEL, Entity, EntityKind, events_url
+from connector.errors import InvalidData, ObjectNotFound
+from connector.inventory import Condition, Standing
+from connector.labels import JSON, MOST_FILTERS, read_filter
+from connector.ports import Transaction
+from connector.principals import Holder
+from connector.web.graphql.director.api import Director
+from connector.web.graphql.director.auths import AuthFields
+from connector.web.graphql.director.paging import Cursors, Fields, page
+from connector.web.graphql.director.wanted import wanted
+from connector.web.graphql.endpoint import Info
+
+_NAMES = {
+    "name": "name",
+    "description": "description",
+    "providerName": "provider_name",
+    "integrationSystemID": "integration_system_id",
+    "labels": "labels",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFields:
+    """The fields about one kind."""
+
+    director: Director
+    kind: EntityKind
+
+    @property
+    def word(self) -> str:
+        """The kind as a field: application, runtime, integrationSystem."""
+        return self.kind.value[0].lower() + self.kind.value[1:]
+
+    @property
+    def auths(self) -> AuthFields:
+        """The fields about its system auths."""
+        return AuthFields(self.director, self.kind)
+
+    def bind(self, query: QueryType, mutation: MutationType) -> None:
+        """Set the resolvers."""
+        query.set_field(self.word, self.one)
+        query.set_field(f"{self.word}s", self.many)
+        mutation.set_field(f"register{self.kind.value}", self.register)
+        mutation.set_field(f"update{self.kind.value}", self.update)
+        mutation.set_field(f"unregister{self.kind.value}", self.unregister)
+        mutation.set_field(f"set{self.kind.value}Label", self.set_label)
+        mutation.set_field(f"delete{self.kind.value}Label", self.delete_label)
+        if self.kind is EntityKind.APPLICATION:
+            mutation.set_field("unpairApplication", self.unpair)
+            mutation.set_field("setDefaultEventingForApplication", self.set_eventing)
+            mutation.set_field("deleteDefaultEventingForApplication", self.set_eventing)
+        self.auths.bind(mutation)
+
+    async def one(self, _: None, info: Info, id: str) -> Fields | None:
+        names = wanted(info)
+
+        def find(tx: Transaction, realm: Realm) -> Fields | None:
+            try:
+                return self._tell_one(tx, realm, registration.registered(tx, realm, self.kind, id), names)
+            except ObjectNotFound:
+                return None
+
+        if isinstance(info.context.principal, Holder) and self.kind is not EntityKind.INTEGRATION_SYSTEM:
+            return await self.director.read_own(info, self.kind, id, find)
+        return await self.director.read(info, find)
+
+    async def many(self, _: None, info: Info, **arguments: Any) -> Fields:
+        given = [(each["key"], each.get("query")) for each in arguments.get("filter") or ()]
+        if len(given) > MOST_FILTERS:
+            raise InvalidData(f"Invalid data filter: use at most {MOST_FILTERS} labels.")
+        filters = [read_filter(key, query) for key, query in given]
+        names = wanted(info)
+
+        def read(tx: Transaction, realm: Realm) -> Fields:
+            directory = tx.directory(realm.tenant.id)
+
+            def after_name(after: tuple[str] | None, most: int) -> Sequence[Entity]:
+                return directory.entities(self.kind, filters, after=after[0] if after else None, most=most)
+
+            return page(
+                Cursors(f"{self.word}s {realm.tenant.id} {given}", (str,)),
+                arguments,
+                read=after_name,
+                place=lambda entity: (entity.name,),
+                tell=lambda found: self._tell(tx, realm, found, names),
+                count=lambda: directory.count_entities(self.kind, filters),
+                wanted=names,
+            )
+
+        return await self.director.read(info, read)
+
+    async def register(self, _: None, info: Info, **arguments: Fields) -> Fields:
+        enrollment = self.director.enrollment
+        particulars = _particulars(arguments["in"])
+        return await self._write(
+            info,
+            lambda tx, realm: registration.register(
+                tx, realm, self.kind, particulars, make_id=enrollment.make_id, now=enrollment.clock()
+            ),
+        )
+
+    async def update(self, _: None, info: Info, id: str, **arguments: Fields) -> Fields:
+        now = self.director.enrollment.clock()
+        changes = _particulars(arguments["in"])
+        return await self._write(
+            info, lambda tx, realm: registration.update(tx, realm, self.kind, id, changes, now=now)
+        )
+
+    async def unregister(self, _: None, info: Info, id: str) -> Fields:
+        now = self.director.enrollment.clock()
+        names = wanted(info)
+
+        def remove(tx: Transaction, realm: Realm) -> Fields:
+            fields = self._tell_one(tx, realm, registration.registered(tx, realm, self.kind, id), names)
+            registration.unregister(tx, realm, self.kind, id, now=now)
+            return fields
+
+        return await self.director.write(info, remove)
+
+    async def unpair(self, _: None, info: Info, id: str) -> Fields:
+        now = self.director.enrollment.clock()
+        return await self._write(info, lambda tx, realm: registration.unpair(tx, realm, self.kind, id, now=now))
+
+    async def set_label(self, _: None, info: Info, key: str, value: JSON, **owner: str) -> Fields:
+        now, owner_id = self.director.enrollment.clock(), owner[f"{self.word}ID"]
+        await self.director.write(
+            info,
+            lambda tx, realm: registration.set_label(tx, realm, self.kind, owner_id, key=key, value=value, now=now),
+        )
+        return {"key": key, "value": value}
+
+    async def delete_label(self, _: None, info: Info, key: str, **owner: str) -> Fields:
+        now, owner_id = self.director.enrollment.clock(), owner[f"{self.word}ID"]
+        value = await self.director.write(
+            info, lambda tx, realm: registration.delete_label(tx, realm, self.kind, owner_id, key, now=now)
+        )
+        return {"key": key, "value": value}
+
+    async def set_eventing(
+        self,
+        _: None,
+        info: Info,
+        appID: str,  # noqa: N803 - the SDL's
+        runtimeID: str | None = None,  # noqa: N803 - the SDL's
+    ) -> Fields:
+        now = self.director.enrollment.clock()
+
+        def change(tx: Transaction, realm: Realm) -> Fields:
+            return _eventing(tx, realm, registration.set_eventing(tx, realm, appID, runtimeID, now=now))
+
+        return await self.director.write(info, change)
+
+    async def _write(self, info: Info, function: Callable[[Transaction, Realm], Entity]) -> Fields:
+        names = wanted(info)
+        return await self.director.write(info, lambda tx, realm: self._tell_one(tx, realm, function(tx, realm), names))
+
+    def _tell_one(self, tx: Transaction, realm: Realm, entity: Entity, names: frozenset[str]) -> Fields:
+        (fields,) = self._tell(tx, realm, [entity], names)
+        return fields
+
+    def _tell(self, tx: Transaction, realm: Realm, entities: Sequence[Entity], names: frozenset[str]) -> list[Fields]:
+        """What is asked for of each: a fixed number of statements for all of them together."""
+        ids = [entity.id for entity in entities]
+        owned: dict[str, list[Fields]] = {each: [] for each in ids}
+        if "auths" in names:
+            auths = tx.directory(realm.tenant.id).system_auths(ids)
+            for auth, fields in zip(auths, self.auths.tell(tx, realm, auths, names), strict=True):
+                owned[auth.owner_id].append(fields)
+        standings: Mapping[str, Standing] = {}
+        if "status" in names:
+            standings = tx.inventory.standings(realm.tenant.id, ids, now=self.director.enrollment.clock())
+        return [
+            {
+                **_plain(entity, standings.get(entity.id)),
+                "auths": owned[entity.id],
+                "eventingConfiguration": _eventing(tx, realm, entity) if "eventingConfiguration" in names else None,
+            }
+            for entity in entities
+        ]
+
+
+def _particulars(given: Fields) -> Fields:
+    """The fields by the domain's names. No labels are an empty set of labels."""
+    named = {_NAMES[name]: value for name, value in given.items()}
+    return {**named, "labels": named["labels"] or {}} if "labels" in named else named
+
+
+def _plain(entity: Entity, standing: Standing | None) -> Fields:
+    standing = standing or Standing(Condition.INITIAL, entity.created_at)
+
+    def labels(_: Info, key: str | None = None) -> dict[str, JSON]:
+        return {name: value for name, value in entity.labels.items() if key in (None, name)}
+
+    return {
+        "id": entity.id,
+        "name": entity.name,
+        "providerName": entity.provider_name,
+        "description": entity.description,
+        "integrationSystemID": entity.integration_system_id,
+        "labels": labels,
+        "status": {"condition": standing.condition.value, "timestamp": standing.since},
+        "metadata": {"creationTimestamp": entity.created_at},
+        "createdAt": entity.created_at,
+        "updatedAt": entity.updated_at,
+    }
+
+
+def _eventing(tx: Transaction, realm: Realm, entity: Entity) -> Fields:
+    if entity.kind is EntityKind.RUNTIME:
+        base = entity.labels.get(EVENTS_LABEL)
+        return {"defaultURL": base if isinstance(base, str) else ""}
+    runtime = None
+    if entity.eventing_runtime_id is not None:
+        runtime = tx.directory(realm.tenant.id).entity(EntityKind.RUNTIME, entity.eventing_runtime_id)
+    return {"defaultURL": events_url(entity, runtime)}

@@ -1,0 +1,110 @@
+"""Pages of lists: how many, after which one, and whether there are more."""
+
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any, TypeVar
+
+from connector.errors import InvalidData
+
+T = TypeVar("T")
+Fields = dict[str, Any]
+Place = tuple[Any, ...]
+
+MOST = 200
+MAX_CURSOR = 2048
+
+_CHECK_OCTETS = 12
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursors:
+    """The cursors of one list: places in its order, of values of these types.
+
+    ``about`` says which list it is, of which tenant, with which filter: a cursor is good for that alone. The check is
+    no secret. Whoever forges a cursor names a place in a list that they may read anyway; it is there so that what was
+    cut, changed or taken from another list is refused, and not quietly answered with the wrong page.
+    """
+
+    about: str
+    types: tuple[type, ...]
+
+    def write(self, place: Place) -> str:
+        """The cursor for a place."""
+        body = json.dumps([_pack(value) for value in place], separators=(",", ":")).encode()
+        return urlsafe_b64encode(self._check(body) + body).decode("ascii")
+
+    def read(self, cursor: str) -> Place:
+        """The place of a cursor.
+
+        Raises:
+            InvalidData: it is none of this list's.
+        """
+        try:
+            octets = urlsafe_b64decode(cursor.encode("ascii")) if len(cursor) <= MAX_CURSOR else b""
+            body = octets[_CHECK_OCTETS:]
+            is_ours = octets == self._check(body) + body and urlsafe_b64encode(octets).decode("ascii") == cursor
+            values = json.loads(body) if is_ours else []
+            return tuple(_unpack(value, kind) for value, kind in zip(values, self.types, strict=True))
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise InvalidData(
+                "Invalid data after: it is no cursor of this list. Use the endCursor of the page before, with the "
+                "same filter."
+            ) from error
+
+    def _check(self, body: bytes) -> bytes:
+        return sha256(self.about.encode() + b"\0" + body).digest()[:_CHECK_OCTETS]
+
+
+def page(
+    cursors: Cursors,
+    arguments: Mapping[str, Any],
+    *,
+    read: Callable[[Any, int], Sequence[T]],
+    place: Callable[[T], Place],
+    tell: Callable[[Sequence[T]], list[Fields]],
+    count: Callable[[], int],
+    wanted: frozenset[str],
+) -> Fields:
+    """One page as a Pageable: ``read`` gets the place after which to begin, or None, and how many to read at most.
+
+    Raises:
+        InvalidData: ``first`` or ``after`` cannot be served.
+    """
+    first = MOST if arguments.get("first") is None else arguments["first"]
+    if not 1 <= first <= MOST:
+        raise InvalidData(f"Invalid data first: use 1 to {MOST}.")
+    after = None if arguments.get("after") is None else cursors.read(arguments["after"])
+    found = read(after, first + 1)
+    shown = found[:first]
+    return {
+        "data": tell(shown),
+        "pageInfo": {
+            "startCursor": cursors.write(place(shown[0])) if shown else "",
+            "endCursor": cursors.write(place(shown[-1])) if shown else "",
+            "hasNextPage": len(found) > first,
+        },
+        # Counted only where it is asked for: it takes longer the longer the list is.
+        "totalCount": count() if "totalCount" in wanted else 0,
+    }
+
+
+def _pack(value: object) -> object:
+    if isinstance(value, datetime):
+        return (value - _EPOCH) // _MICROSECOND
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _unpack(value: Any, type: type) -> object:
+    if type is datetime:
+        return _EPOCH + timedelta(microseconds=int(value))
+    if type is bytes:
+        return bytes.fromhex(value)
+    if not isinstance(value, type):
+        raise TypeError
+    return value

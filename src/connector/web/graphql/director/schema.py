@@ -1,0 +1,54 @@
+"""The schema of the Director API, with its resolvers."""
+
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
+from typing import Any
+
+from ariadne import InterfaceType, MutationType, QueryType, ScalarType, make_executable_schema
+from graphql import GraphQLSchema
+
+from connector.directory import EntityKind
+from connector.pairing import timestamp
+from connector.web.graphql.director.api import Director
+from connector.web.graphql.director.auths import TokenFields
+from connector.web.graphql.director.certificates import CertificateFields
+from connector.web.graphql.director.entities import EntityFields
+from connector.web.graphql.director.scopes import required
+from connector.web.graphql.director.tenants import TenantFields
+from connector.web.graphql.sdl import sdl
+
+
+def director_schema(director: Director) -> GraphQLSchema:
+    """The executable schema. A root field without a resolver or without a scope does not start."""
+    query, mutation = QueryType(), MutationType()
+    for kind in EntityKind:
+        EntityFields(director, kind).bind(query, mutation)
+    for fields in (TokenFields(director), CertificateFields(director), TenantFields(director)):
+        fields.bind(query, mutation)
+    token = InterfaceType("OneTimeToken", lambda fields, *_: f"OneTimeTokenFor{fields['type']}")
+    scalars = (
+        ScalarType("Timestamp", serializer=timestamp, value_parser=_read_timestamp),
+        ScalarType("Labels", value_parser=_read_labels),
+    )
+    schema = make_executable_schema(sdl("director"), query, mutation, token, *scalars)
+    for root in (schema.query_type, schema.mutation_type):
+        for name, field in root.fields.items() if root is not None else ():
+            required(root, name)
+            if field.resolve is None:
+                raise ValueError(f"{root}.{name} has no resolver")
+    return schema
+
+
+def _read_timestamp(value: object) -> datetime:
+    try:
+        time = datetime.fromisoformat(str(value))
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None or not MINYEAR < time.year < MAXYEAR:
+        raise ValueError("Use RFC 3339 with a zone, such as 2026-01-31T12:00:00Z.")
+    return time.astimezone(UTC)
+
+
+def _read_labels(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError("Use an object of JSON values.")  # noqa: TRY004 - what graphql-core expects
+    return value
