@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_bytes
+from time import monotonic
 from uuid import uuid4
 
 from cryptography import x509
@@ -31,6 +32,7 @@ from connector.settings import Problem, Settings, SettingsError, load
 from connector.web.application import Web, WebSettings
 from connector.web.graphql.documents import DocumentLimits
 from connector.web.requests import BodyLimits
+from connector.web.throttle import Throttle
 
 DEFAULT_TENANT = "default"
 DATABASE = "connector.db"
@@ -221,6 +223,7 @@ def _web(settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None,
             suggestion_header=settings.tokens.suggestion_header,
         ),
         bearers=bearers,
+        throttle=Throttle(limits.attempts, monotonic),
     )
 
 

@@ -4,6 +4,7 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from time import monotonic
 
 import pytest
 from graphql import build_schema
@@ -17,6 +18,7 @@ from connector.principals import Anonymous, TokenBearer
 from connector.web.graphql.documents import DocumentLimits, Documents
 from connector.web.graphql.endpoint import Call, GraphQLEndpoint
 from connector.web.requests import SMALL, BodyLimits, Budget, header, read_body
+from connector.web.throttle import Throttle
 
 LARGE = 64 * 1024
 QUERY = b'{"query": "{ a }"}'
@@ -134,7 +136,8 @@ def served(client: Callable[[int], object], limits: BodyLimits) -> None:
         text = header(scope, b"connector-token")
         return Call(TokenBearer(text) if text else Anonymous(), None)
 
-    endpoint = GraphQLEndpoint(schema, Documents(schema, DOCUMENTS, introspection=False), authenticate, limits)
+    documents = Documents(schema, DOCUMENTS, introspection=False)
+    endpoint = GraphQLEndpoint(schema, documents, authenticate, limits, Throttle(0, monotonic))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoint(scope, receive, send)

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connector.errors import Overloaded, StorageUnavailable
+from connector.errors import Overloaded, StorageUnavailable, TooManyAttempts
 from connector.web.problems import body, problem
 
 RETRY_AFTER_SECONDS = "2"
@@ -26,5 +26,9 @@ def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] |
 
 def error_answer(error: BaseException, headers: Mapping[str, str] | None = None) -> Response:
     """The error as a whole answer, with its HTTP status."""
-    retry = {"retry-after": RETRY_AFTER_SECONDS} if isinstance(error, StorageUnavailable | Overloaded) else {}
+    retry = {}
+    if isinstance(error, StorageUnavailable | Overloaded):
+        retry = {"retry-after": RETRY_AFTER_SECONDS}
+    elif isinstance(error, TooManyAttempts):
+        retry = {"retry-after": str(error.retry_after)}  # RFC 6585 4
     return json_answer(body(error), status=problem(error).status, headers={**retry, **(headers or {})})

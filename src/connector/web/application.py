@@ -1,9 +1,10 @@
 """The applications: what each listener serves."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
+from time import monotonic
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from graphql import GraphQLSchema
@@ -26,6 +27,7 @@ from connector.web.graphql.documents import DocumentLimits, Documents
 from connector.web.graphql.endpoint import Authenticate, Call, GraphQLEndpoint
 from connector.web.health import Readiness, healthz
 from connector.web.requests import BodyLimits, header, without_identity_headers
+from connector.web.throttle import Throttle
 
 CERTIFICATE_SECONDS = 3600
 
@@ -49,6 +51,7 @@ class Web:
     links: Links
     settings: WebSettings
     bearers: Bearers | None = None
+    throttle: Throttle = field(default_factory=lambda: Throttle(0, monotonic))
 
     def public(self) -> ASGIApp:
         """Bearers of tokens, administrators, health, the CA's certificates."""
@@ -93,7 +96,7 @@ class Web:
 
     def _endpoint(self, schema: GraphQLSchema, authenticate: Authenticate, limits: DocumentLimits) -> GraphQLEndpoint:
         documents = Documents(schema, limits, introspection=self.settings.introspection)
-        return GraphQLEndpoint(schema, documents, authenticate, self.settings.body)
+        return GraphQLEndpoint(schema, documents, authenticate, self.settings.body, self.throttle)
 
     def _health(self) -> list[BaseRoute]:
         readiness = Readiness(self.enrollment.store, self.enrollment.issuer, self.bearers)

@@ -22,18 +22,25 @@ from starlette.types import Receive, Scope, Send
 from connector.errors import (
     BadRequest,
     DocumentInvalid,
+    JWTRefused,
+    KeyUnknown,
     MethodNotAllowed,
     StorageUnavailable,
+    TokenUnknown,
     UnsupportedMediaType,
 )
-from connector.principals import Anonymous, Principal
+from connector.principals import Anonymous, Bearer, Principal, TokenBearer
 from connector.web.answers import error_answer, json_answer
 from connector.web.graphql.documents import Documents, Prepared, told
 from connector.web.notes import note
 from connector.web.problems import graphql_error
 from connector.web.requests import BodyLimits, header, read_body
+from connector.web.throttle import Throttle
 
 MAX_QUERY_PARAMETERS = 10
+
+# What a guess meets. A known credential that is spent, expired or revoked is none.
+GUESSES = (TokenUnknown, KeyUnknown, JWTRefused)
 
 ALLOW = {"allow": "GET, POST"}  # RFC 9110 15.5.6
 
@@ -74,6 +81,7 @@ class GraphQLEndpoint:
     documents: Documents
     authenticate: Authenticate
     limits: BodyLimits
+    throttle: Throttle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing is raised but cancellation."""
@@ -85,21 +93,26 @@ class GraphQLEndpoint:
         await answer(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
-        request = await self._read(scope, receive)
+        call = self.authenticate(scope)
+        if isinstance(call.principal, TokenBearer | Bearer):
+            self.throttle.admit(call.source)
+        request = await self._read(scope, receive, anonymous=isinstance(call.principal, Anonymous))
         prepared = self.documents.prepare(request.query)
         if scope["method"] == "GET":
             _refuse_mutation(prepared, request.operation_name)
-        result = await self._execute(prepared, request, self.authenticate(scope))
+        result = await self._execute(prepared, request, call)
         if not result.errors:
             return json_answer({"data": result.data})
         for error in result.errors:
+            if isinstance(error.original_error, GUESSES):
+                self.throttle.failed(call.source)
             if error.path is None:  # graphql-core's own: a variable that does not fit, an operation that is not there
                 raise DocumentInvalid(told(error))
             if isinstance(error.original_error, StorageUnavailable) and not any((result.data or {}).values()):
                 raise error.original_error  # nothing was done: the request as a whole may be sent again
         return json_answer({"errors": [_entry(error) for error in result.errors], "data": result.data})
 
-    async def _read(self, scope: Scope, receive: Receive) -> Request:
+    async def _read(self, scope: Scope, receive: Receive, *, anonymous: bool) -> Request:
         if scope["method"] == "GET":
             return _from_parameters(scope["query_string"])
         if scope["method"] != "POST":
@@ -109,7 +122,6 @@ class GraphQLEndpoint:
         media_type = (header(scope, b"content-type") or "").partition(";")[0].strip().lower()
         if media_type not in ("application/json", "application/graphql+json"):
             raise UnsupportedMediaType
-        anonymous = isinstance(self.authenticate(scope).principal, Anonymous)
         return _from_json(await read_body(scope, receive, self.limits, anonymous=anonymous))
 
     async def _execute(self, prepared: Prepared, request: Request, call: Call) -> ExecutionResult:
