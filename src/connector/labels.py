@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -24,7 +24,8 @@ MOST_FILTERS = 10
 
 _KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._\-/]*[A-Za-z0-9])?")
 # The two forms of SQL/JSON path by which clients of the original look for a value, alone or in a list.
-_PATH = re.compile(r"\$\[\*\]\s*\?\s*\(\s*@\s*==\s*(?P<value>.+?)\s*\)", re.DOTALL)
+# The JSON reader takes the white space around the value: two patterns for it side by side would take cubic time.
+_PATH = re.compile(r"\$\[\*\]\s*\?\s*\(\s*@\s*==(?P<value>.+)\)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,17 @@ def terms(value: JSON) -> frozenset[bytes]:
     return frozenset(_digest(each) for each in values)
 
 
+def read_filters(given: Sequence[tuple[str, str | None]]) -> Sequence[LabelFilter]:
+    """The filters of a list, each a key and a query or None.
+
+    Raises:
+        InvalidData: there are too many, or one cannot be read.
+    """
+    if len(given) > MOST_FILTERS:
+        raise InvalidData(f"Invalid data filter: use at most {MOST_FILTERS} labels.")
+    return [read_filter(key, query) for key, query in given]
+
+
 def read_filter(key: str, query: str | None) -> LabelFilter:
     """The filter of the Director API: a key alone, or with a JSON value or ``$[*] ? (@ == <JSON value>)``.
 
@@ -68,6 +80,8 @@ def read_filter(key: str, query: str | None) -> LabelFilter:
     _check_key(key)
     if query is None:
         return LabelFilter(key)
+    if len(query) > MAX_VALUE:
+        raise InvalidData(f"Invalid data filter.query: use at most {MAX_VALUE} characters.")
     path = _PATH.fullmatch(query.strip())
     try:
         value = json.loads(path["value"] if path else query)

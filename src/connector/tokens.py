@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 from uuid import UUID
 
@@ -172,7 +172,7 @@ def read_terms(source_network: str | None, key_sha256: str | None) -> Terms:
         InvalidData: one of them cannot be read.
     """
     try:
-        source = None if source_network is None else str(ip_network(source_network))
+        source = None if source_network is None else str(_network(source_network))
     except ValueError as error:
         raise InvalidData(
             "Invalid data sourceNetwork: use an address or a network, such as 192.0.2.0/24 or 2001:db8::/32, with no "
@@ -185,6 +185,13 @@ def read_terms(source_network: str | None, key_sha256: str | None) -> Terms:
     if key is not None and len(key) != sha256().digest_size:
         raise InvalidData("Invalid data keySHA256: use the SHA-256 of the public key's DER, 64 hexadecimal digits.")
     return Terms(source, key)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    network = ip_network(text)
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped is not None:
+        raise ValueError(text)  # sources are compared as IPv4 addresses, so that nobody could come from there
+    return network
 
 
 def lifetime(policy: TokenPolicy, type: TokenType, seconds: int | None) -> timedelta:

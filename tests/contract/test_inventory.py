@@ -1,12 +1,14 @@
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from tests.contract.conftest import Stored
-from tests.support.records import LATER, NOW, certificate, digest, identifier, tenant
+from tests.support.records import LATER, NOW, certificate, digest, entity, identifier, system_auth, tenant
 
-from connector.inventory import Certificate, RevocationReason
-from connector.ports import CertificateFilter
+from connector.inventory import Certificate, CertificateState, Condition, RevocationReason, Standing
+from connector.ports import CertificateFilter, Transaction
 
 INSTANT = timedelta(microseconds=1)
 REASON = RevocationReason.KEY_COMPROMISE
@@ -17,10 +19,15 @@ def found(stored: Stored, number: int = 1) -> Certificate | None:
     return stored.read(lambda tx: tx.inventory.find(digest(number)))
 
 
+def numbers(stored: Stored, which: CertificateFilter) -> list[int]:
+    """Which certificates fit, by their numbers."""
+    return sorted(int(one.serial, 16) for one in stored.read(lambda tx: tx.inventory.list(which)))
+
+
 def add(stored: Stored, *certificates: Certificate) -> None:
-    def function(tx: object) -> None:
+    def function(tx: Transaction) -> None:
         for one in certificates:
-            tx.inventory.add(one)  # type: ignore[attr-defined]
+            tx.inventory.add(one)
 
     stored.write(function)
 
@@ -104,3 +111,247 @@ def test_the_first_revocation_stays(stored: Stored) -> None:
     assert revoked == [replace(one, revoked_at=NOW, revocation_reason=REASON) for one in (certificate(1), older)]
     assert again == []
     assert [found(stored, number) for number in (1, 2, 3)] == [*revoked, other]
+
+
+END = certificate().not_after
+
+STATES = {
+    1: certificate(1),
+    2: certificate(2, superseded_at=NOW),
+    3: certificate(3, revoked_at=NOW, revocation_reason=REASON),
+    4: certificate(4, superseded_at=NOW, revoked_at=LATER, revocation_reason=REASON),
+    5: certificate(5, not_after=LATER),
+    6: certificate(6, not_after=LATER, superseded_at=NOW),
+    7: certificate(7, not_after=LATER, revoked_at=LATER, revocation_reason=REASON),
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "fitting"),
+    [
+        (CertificateState.ISSUED, LATER, [1, 5]),
+        (CertificateState.ISSUED, LATER + INSTANT, [1]),
+        (CertificateState.ISSUED, END + INSTANT, []),
+        (CertificateState.SUPERSEDED, LATER, [2, 6]),
+        (CertificateState.SUPERSEDED, LATER + INSTANT, [2]),
+        (CertificateState.EXPIRED, LATER, []),
+        (CertificateState.EXPIRED, LATER + INSTANT, [5, 6]),
+        (CertificateState.EXPIRED, END, [5, 6]),
+        (CertificateState.EXPIRED, END + INSTANT, [1, 2, 5, 6]),
+        (CertificateState.REVOKED, NOW, [3, 4, 7]),
+        (CertificateState.REVOKED, END + INSTANT, [3, 4, 7]),
+    ],
+)
+def test_certificates_by_state(stored: Stored, state: CertificateState, now: datetime, fitting: list[int]) -> None:
+    """A state is found as the record itself tells it at that time: the last instant of not_after is within."""
+    add(stored, *STATES.values())
+    which = CertificateFilter(tenant().id, state=state, now=now)
+
+    assert numbers(stored, which) == fitting
+    assert fitting == [number for number, one in STATES.items() if one.state(now=now) is state]
+    assert stored.read(lambda tx: tx.inventory.count(which)) == len(fitting)
+
+
+@pytest.mark.parametrize(
+    ("window", "fitting"),
+    [
+        ({"expires_from": LATER}, [1, 2, 3]),
+        ({"expires_from": LATER + INSTANT}, [2, 3]),
+        ({"expires_to": LATER}, [1]),
+        ({"expires_to": LATER - INSTANT}, []),
+        ({"expires_from": LATER, "expires_to": LATER + INSTANT}, [1, 2]),
+        ({"expires_from": END, "expires_to": LATER}, []),
+        ({"expires_from": END, "serial": "3"}, [3]),
+        ({"expires_from": END, "serial": "2"}, []),
+    ],
+)
+def test_certificates_by_the_time_they_expire(stored: Stored, window: dict[str, Any], fitting: list[int]) -> None:
+    """Both ends of the window are within it, and it goes together with the other fields."""
+    add(stored, certificate(1, not_after=LATER), certificate(2, not_after=LATER + INSTANT), certificate(3))
+
+    assert numbers(stored, CertificateFilter(tenant().id, **window)) == fitting
+
+
+FIRST = bytes.fromhex("abc1") + bytes(30)
+SECOND = bytes.fromhex("abcf") + bytes([0xFF]) * 30
+
+
+@pytest.mark.parametrize(
+    ("text", "fitting"),
+    [
+        ("d0", [1]),
+        ("d0c", [1]),
+        ("d0cd", []),
+        ("0c", []),
+        ("a", [1, 2, 3]),
+        ("ab", [1, 2]),
+        ("abc", [1, 2]),
+        ("abc1", [1]),
+        ("abc10", [1]),
+        ("abcf", [2]),
+        (FIRST.hex(), [1]),
+        (SECOND.hex(), [2]),
+        (SECOND.hex() + "f", []),
+        ("abd", []),
+        ("ABC1", []),
+        ("e0", [2]),
+        (identifier(50), [2]),
+        (identifier(50)[:8], []),
+        ("Shop", [1]),
+        ("shop", [1]),
+        ("ÜBER", [1]),
+        ("über s", [1]),
+        ("my_app", [3]),
+        ("my_", [3]),
+        ("y_a", [3]),
+        ("_", [3]),
+        ("myxapp", []),
+        ("%", []),
+        ("\\", []),
+        ("/", []),
+        ("*", []),
+        ("o_b", []),
+        ("\0", []),
+        ("'", []),
+        ("100", [3]),
+    ],
+)
+def test_certificates_by_text(stored: Stored, text: str, fitting: list[int]) -> None:
+    """Text is the beginning of a serial number or fingerprint, even half an octet of it, a whole id, or a part of the
+    owner's name in any case. No character of it is a pattern.
+    """
+    mine = tenant().id
+    names = {1: "Über Shop", 2: "robot", 3: "my_app 100", 4: "gone"}
+
+    def furnish(tx: Transaction) -> None:
+        tx.tenants.add(tenant())
+        for number, name in names.items():
+            tx.directory(mine).add_entity(entity(number, name=name))
+        tx.inventory.add(certificate(1, owner_id=identifier(1), serial="d0c", fingerprint=FIRST))
+        tx.inventory.add(
+            certificate(2, owner_id=identifier(2), serial="e0", fingerprint=SECOND, system_auth_id=identifier(50))
+        )
+        tx.inventory.add(certificate(3, owner_id=identifier(3), serial="77", fingerprint=bytes([0x55]) * 32))
+        tx.inventory.add(certificate(4, owner_id=identifier(4), serial="88", fingerprint=bytes([0x99]) * 32))
+        tx.directory(mine).remove_entity(entity(4, name="gone"))
+
+    stored.write(furnish)
+    serials = {"d0c": 1, "e0": 2, "77": 3, "88": 4}
+    which = CertificateFilter(mine, text=text)
+
+    read = stored.read(lambda tx: tx.inventory.list(which))
+    assert sorted(serials[one.serial] for one in read) == fitting
+    assert stored.read(lambda tx: tx.inventory.count(which)) == len(fitting)
+    assert stored.read(lambda tx: tx.inventory.list(CertificateFilter(identifier(99), text=text))) == []
+
+
+def test_the_name_of_another_tenants_entity_finds_nothing(stored: Stored) -> None:
+    """A certificate is found by its owner's name in its own tenant alone, even were there an owner of the other's."""
+    other = identifier(99)
+
+    def furnish(tx: Transaction) -> None:
+        tx.tenants.add(tenant())
+        tx.tenants.add(tenant(2, id=other))
+        tx.directory(tenant().id).add_entity(entity(1, name="shop"))
+        tx.inventory.add(certificate(1))
+        tx.inventory.add(certificate(2, tenant_id=other, owner_id=identifier(5)))
+
+    stored.write(furnish)
+
+    assert numbers(stored, CertificateFilter(tenant().id, text="shop")) == [1]
+    assert numbers(stored, CertificateFilter(other, text="shop")) == []
+
+
+INITIAL, CONNECTED, LAPSED, BARRED = (identifier(number) for number in (60, 61, 62, 63))
+
+
+def test_standings(stored: Stored) -> None:
+    """Who never had a certificate is left out; who has a good one is connected since the newest of those was issued;
+    who has none any more has failed since the last one expired or was revoked.
+    """
+    day = timedelta(days=1)
+    add(
+        stored,
+        certificate(1, owner_id=CONNECTED, issued_at=NOW),
+        certificate(2, owner_id=CONNECTED, issued_at=NOW + day, superseded_at=NOW + 2 * day),
+        certificate(3, owner_id=CONNECTED, issued_at=NOW + 3 * day, revoked_at=NOW + 4 * day),
+        certificate(4, owner_id=LAPSED, not_after=NOW + 5 * day),
+        certificate(5, owner_id=LAPSED, revoked_at=NOW + 4 * day),
+        certificate(6, owner_id=BARRED, not_after=NOW + 5 * day),
+        certificate(7, owner_id=BARRED, revoked_at=NOW + 6 * day),
+        certificate(8, owner_id=INITIAL, tenant_id=identifier(99)),
+    )
+    owners = [INITIAL, CONNECTED, LAPSED, BARRED]
+
+    def standings(now: datetime) -> Mapping[str, Standing]:
+        return stored.read(lambda tx: tx.inventory.standings(tenant().id, owners, now=now))
+
+    assert standings(NOW + 5 * day) == {
+        CONNECTED: Standing(Condition.CONNECTED, NOW + day),
+        LAPSED: Standing(Condition.CONNECTED, NOW),
+        BARRED: Standing(Condition.CONNECTED, NOW),
+    }
+    assert standings(NOW + 6 * day) == {
+        CONNECTED: Standing(Condition.CONNECTED, NOW + day),
+        LAPSED: Standing(Condition.FAILED, NOW + 5 * day),
+        BARRED: Standing(Condition.FAILED, NOW + 6 * day),
+    }
+    assert standings(END + INSTANT)[CONNECTED] == Standing(Condition.FAILED, END)
+    assert stored.read(lambda tx: tx.inventory.standings(tenant().id, [], now=NOW)) == {}
+
+
+def test_standings_of_many_owners(stored: Stored) -> None:
+    """However many owners are asked about, each stands once."""
+    owners = [identifier(number) for number in range(1, 1201)]
+    add(stored, *(certificate(number, owner_id=identifier(number), der=b"") for number in (1, 600, 1200)))
+
+    standings = stored.read(lambda tx: tx.inventory.standings(tenant().id, owners, now=NOW))
+
+    assert standings == {identifier(number): Standing(Condition.CONNECTED, NOW) for number in (1, 600, 1200)}
+
+
+def test_system_auths_with_certificates(stored: Stored) -> None:
+    """A system auth under which a certificate was ever issued is certified, in whatever state that is now."""
+    add(
+        stored,
+        certificate(1, system_auth_id=identifier(1)),
+        certificate(2, system_auth_id=identifier(2), revoked_at=NOW, not_after=NOW),
+        certificate(3, system_auth_id=identifier(2)),
+        certificate(4, system_auth_id=identifier(4), tenant_id=identifier(99)),
+    )
+    ids = [system_auth(number).id for number in range(1, 1201)]
+
+    certified = stored.read(lambda tx: tx.inventory.certified(tenant().id, ids))
+
+    assert certified == {identifier(1), identifier(2)}
+    assert stored.read(lambda tx: tx.inventory.certified(tenant().id, ids[2:])) == frozenset()
+
+
+def test_certificates_of_a_serial_number(stored: Stored) -> None:
+    """By its serial number alone a certificate of any tenant is found, one for each issuer, newest first."""
+    add(
+        stored,
+        certificate(1, serial="ab"),
+        certificate(2, serial="ab", issuer=digest(-3), issued_at=NOW + INSTANT, tenant_id=identifier(99)),
+        certificate(3, serial="abc"),
+    )
+
+    read = stored.read(lambda tx: tx.inventory.of_serial("ab"))
+
+    assert [one.fingerprint for one in read] == [digest(2), digest(1)]
+    assert stored.read(lambda tx: tx.inventory.of_serial("a")) == []
+
+
+def test_no_other_tenants_certificate_is_revoked(stored: Stored) -> None:
+    """Whatever a filter names, it takes nothing of another tenant's."""
+    add(stored, certificate(1))
+    for which in (
+        CertificateFilter(identifier(99)),
+        CertificateFilter(identifier(99), serial="1"),
+        CertificateFilter(identifier(99), fingerprint=digest(1)),
+        CertificateFilter(identifier(99), system_auth_id=certificate().system_auth_id),
+        CertificateFilter(identifier(99), owner_id=certificate().owner_id),
+    ):
+        assert stored.write(lambda tx, which=which: tx.inventory.revoke(which, REASON, now=NOW)) == []
+
+    assert found(stored) == certificate(1)

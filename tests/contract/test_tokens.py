@@ -1,13 +1,14 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from tests.contract.conftest import Stored
 from tests.support.records import EXPIRY, LATER, NOW, digest, identifier, tenant, token
 
 from connector.errors import TokenExpired, TokenSpent, TokenUnknown, TokenWithdrawn
-from connector.ports import TokenFilter
-from connector.tokens import OneTimeToken, TokenType
+from connector.ports import TokenFilter, Transaction
+from connector.tokens import OneTimeToken, TokenState, TokenType
 
 INSTANT = timedelta(microseconds=1)
 
@@ -25,6 +26,7 @@ def found(stored: Stored, number: int = 1) -> OneTimeToken:
         token(),
         token(type=TokenType.RUNTIME, certificate=digest(9), refusals=3),
         token(spent_at=LATER, withdrawn_at=LATER + INSTANT),
+        token(source="2001:db8::/32", key=digest(8)),
     ],
 )
 def test_a_token_comes_back_as_it_was_recorded(stored: Stored, recorded: OneTimeToken) -> None:
@@ -154,3 +156,120 @@ def test_only_open_tokens_are_withdrawn(stored: Stored) -> None:
     ]
     assert [found(stored, number).withdrawn_at for number in range(1, 7)] == [LATER, LATER, None, NOW, LATER, None]
     assert stored.write(lambda tx: tx.tokens.withdraw(which, now=LATER)) == []
+
+
+def add(stored: Stored, *tokens: OneTimeToken) -> None:
+    def function(tx: Transaction) -> None:
+        for one in tokens:
+            tx.tokens.add(one)
+
+    stored.write(function)
+
+
+STATES = {
+    1: token(1),
+    2: token(2, expires_at=LATER),
+    3: token(3, spent_at=NOW),
+    4: token(4, withdrawn_at=NOW),
+    5: token(5, spent_at=NOW, withdrawn_at=LATER),
+    6: token(6, spent_at=NOW, expires_at=LATER),
+    7: token(7, withdrawn_at=NOW, expires_at=LATER),
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "now", "fitting"),
+    [
+        (TokenState.MINTED, LATER - INSTANT, [1, 2]),
+        (TokenState.MINTED, LATER, [1]),
+        (TokenState.MINTED, EXPIRY, []),
+        (TokenState.EXPIRED, LATER - INSTANT, []),
+        (TokenState.EXPIRED, LATER, [2]),
+        (TokenState.EXPIRED, EXPIRY, [1, 2]),
+        (TokenState.SPENT, NOW, [3, 5, 6]),
+        (TokenState.SPENT, EXPIRY, [3, 5, 6]),
+        (TokenState.WITHDRAWN, NOW, [4, 7]),
+        (TokenState.WITHDRAWN, EXPIRY, [4, 7]),
+    ],
+)
+def test_tokens_by_state(stored: Stored, state: TokenState, now: datetime, fitting: list[int]) -> None:
+    """A state is found as the record itself tells it at that time: at its expiry a token has expired."""
+    add(stored, *STATES.values())
+    which = TokenFilter(tenant().id, state=state, now=now)
+
+    assert [one.id for one in stored.read(lambda tx: tx.tokens.list(which))[::-1]] == [
+        identifier(number) for number in fitting
+    ]
+    assert fitting == [number for number, one in STATES.items() if one.state(now=now) is state]
+    assert stored.read(lambda tx: tx.tokens.count(which)) == len(fitting)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fitting"),
+    [
+        ({"system_auth_ids": []}, []),
+        ({"certificates": []}, []),
+        ({"system_auth_ids": [identifier(1), identifier(2)]}, [4, 2, 1]),
+        ({"system_auth_ids": [identifier(1)] * 3}, [2, 1]),
+        ({"system_auth_ids": [identifier(1), identifier(2)], "handed_over": True}, [4, 1]),
+        ({"handed_over": True}, [5, 4, 3, 1]),
+        ({"handed_over": False}, [6, 2]),
+        ({"certificates": [digest(9)]}, [6, 2]),
+        ({"certificates": [digest(9)], "system_auth_ids": [identifier(1)]}, [2]),
+        ({"certificates": [digest(9)], "handed_over": True}, []),
+        ({"certificates": [digest(9)], "id": identifier(6)}, [6]),
+        ({"system_auth_id": identifier(1), "system_auth_ids": [identifier(2)]}, []),
+    ],
+)
+def test_tokens_by_system_auths_and_certificates(stored: Stored, fields: dict[str, Any], fitting: list[int]) -> None:
+    """What is given goes together: of several system auths, over several certificates' connections or over none."""
+    add(
+        stored,
+        token(1, system_auth_id=identifier(1)),
+        token(2, system_auth_id=identifier(1), certificate=digest(9)),
+        token(3, system_auth_id=identifier(3)),
+        token(4, system_auth_id=identifier(2)),
+        token(5, system_auth_id=identifier(5)),
+        token(6, system_auth_id=identifier(6), certificate=digest(9)),
+        token(7, system_auth_id=identifier(1), certificate=digest(9), tenant_id=identifier(99)),
+    )
+    which = TokenFilter(tenant().id, **fields)
+
+    assert [one.id for one in stored.read(lambda tx: tx.tokens.list(which))] == [
+        identifier(number) for number in fitting
+    ]
+    assert stored.read(lambda tx: tx.tokens.count(which)) == len(fitting)
+
+
+def test_tokens_of_many_certificates(stored: Stored) -> None:
+    """More certificates than one statement takes: listed in one order, page by page, and all withdrawn."""
+    many = [token(number, certificate=digest(number), minted_at=NOW + number * INSTANT) for number in (3, 700, 1200)]
+    add(stored, *many, token(4, certificate=digest(4), tenant_id=identifier(99)), token(5))
+    which = TokenFilter(tenant().id, certificates=[digest(number) for number in range(1, 1201)])
+
+    assert stored.read(lambda tx: tx.tokens.list(which)) == many[::-1]
+    assert stored.read(lambda tx: tx.tokens.list(which, most=2)) == many[:0:-1]
+    after = (many[1].minted_at, many[1].id)
+    assert stored.read(lambda tx: tx.tokens.list(which, after=after, most=2)) == many[:1]
+    assert stored.read(lambda tx: tx.tokens.count(which)) == 3
+    withdrawn = stored.write(lambda tx: tx.tokens.withdraw(which, now=LATER))
+    assert [one.id for one in withdrawn] == [one.id for one in many[::-1]]
+    assert [found(stored, number).withdrawn_at for number in (3, 700, 1200, 4, 5)] == [LATER] * 3 + [None] * 2
+
+
+def test_no_other_tenants_token_is_withdrawn(stored: Stored) -> None:
+    """Whatever a filter names, it takes nothing of another tenant's."""
+    mine = token(1, certificate=digest(9))
+    add(stored, mine)
+    for which in (
+        TokenFilter(identifier(99)),
+        TokenFilter(identifier(99), id=mine.id),
+        TokenFilter(identifier(99), system_auth_id=mine.system_auth_id),
+        TokenFilter(identifier(99), system_auth_ids=[mine.system_auth_id]),
+        TokenFilter(identifier(99), owner_id=mine.owner_id),
+        TokenFilter(identifier(99), certificates=[digest(9)]),
+    ):
+        assert stored.write(lambda tx, which=which: tx.tokens.withdraw(which, now=NOW)) == []
+        assert stored.read(lambda tx, which=which: tx.tokens.list(which)) == []
+
+    assert found(stored) == mine

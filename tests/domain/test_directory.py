@@ -1,6 +1,8 @@
 """Tenants, applications and runtimes: what their names may be."""
 
-from datetime import UTC, datetime
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -14,6 +16,10 @@ from connector.errors import InvalidData
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ID = UUID(int=1)
 TENANT = directory.register_tenant("acme", "Acme", id=ID, now=NOW)
+
+
+APPLICATION, RUNTIME, INTEGRATION_SYSTEM = EntityKind
+LATER = NOW + timedelta(days=1)
 
 
 def register(kind: EntityKind, name: str, description: str | None = None) -> Entity:
@@ -72,3 +78,123 @@ def test_external_ids_refused(external_id: str) -> None:
     """A tenant's external id fits a header as it is."""
     with pytest.raises(InvalidData, match="externalID"):
         directory.register_tenant(external_id, "name", id=ID, now=NOW)
+
+
+def made(kind: EntityKind = APPLICATION, **particulars: Any) -> Entity:
+    return directory.register_entity(TENANT, kind, {"name": "shop", **particulars}, id=ID, now=NOW)
+
+
+@pytest.mark.parametrize("external_id", ["a", "Acme-1.eu_x", "x" * 128, "00000000-0000-0000-0000-000000000000"])
+def test_external_ids(external_id: str) -> None:
+    """A tenant's external id is 1 to 128 ASCII letters, digits, dots, dashes and underscores."""
+    assert directory.register_tenant(external_id, "name", id=ID, now=NOW).external_id == external_id
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "<b>", "x" * 101])
+def test_tenant_names_refused(name: str) -> None:
+    """A tenant's name follows the rule of names."""
+    with pytest.raises(InvalidData, match="name"):
+        directory.register_tenant("acme", name, id=ID, now=NOW)
+
+
+def test_what_is_registered() -> None:
+    """A new entity is the tenant's, of its time, never updated, with what was given and the labels that clients expect:
+    those that were given have the last word.
+    """
+    entity = made(description="A shop", provider_name="Provider", labels={"managed": "true", "more": [1]})
+
+    assert (entity.id, entity.tenant_id, entity.kind) == (str(ID), TENANT.id, APPLICATION)
+    assert (entity.created_at, entity.updated_at) == (NOW, None)
+    assert (entity.description, entity.provider_name) == ("A shop", "Provider")
+    assert entity.labels == {"name": "mp-shop", "managed": "true", "integrationSystemID": "", "more": [1]}
+    assert made(RUNTIME).labels == {"isNormalized": "true"}
+    assert made(INTEGRATION_SYSTEM).labels == {}
+
+
+def test_an_applications_integration_system_is_a_label_too() -> None:
+    """The label says what the field says, from the beginning and after each change; clients filter by it."""
+    entity = made(integration_system_id="one")
+    assert entity.labels["integrationSystemID"] == "one"
+
+    entity = directory.update_entity(entity, {"integration_system_id": "two"}, now=LATER)
+    assert entity.labels["integrationSystemID"] == "two"
+    entity = directory.update_entity(entity, {"integration_system_id": None}, now=LATER)
+    assert entity.labels["integrationSystemID"] == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"name": "other"},
+        {"description": None},
+        {"description": "line\n\tline"},
+        {"provider_name": "x" * 100},
+        {"labels": {}},
+        {"eventing_runtime_id": "runtime"},
+    ],
+)
+def test_what_is_not_named_stays(changes: dict[str, Any]) -> None:
+    """An update changes the fields that it names, and the time of the last update; nothing else."""
+    entity = made(description="A shop", provider_name="Provider", labels={"more": 1})
+
+    updated = directory.update_entity(entity, changes, now=LATER)
+
+    assert updated == replace(entity, **changes, updated_at=LATER)
+    assert {field.name for field in fields(Entity)} >= {*changes}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "field"),
+    [
+        (APPLICATION, {"name": "a/b"}, "name"),
+        (INTEGRATION_SYSTEM, {"name": ""}, "name"),
+        (RUNTIME, {"name": "Upper"}, "name"),
+        (APPLICATION, {"description": "x" * 2001}, "description"),
+        (RUNTIME, {"description": "\x00"}, "description"),
+        (APPLICATION, {"provider_name": "x" * 101}, "providerName"),
+        (APPLICATION, {"provider_name": "\x1b[2J"}, "providerName"),
+        (APPLICATION, {"labels": {"-": 1}}, "label key"),
+        (APPLICATION, {"labels": {"a": float("nan")}}, "labels.a"),
+        (APPLICATION, {"labels": {f"k{number}": 1 for number in range(10_000)}}, "labels"),
+    ],
+)
+def test_an_update_is_checked_as_a_registration_is(kind: EntityKind, changes: dict[str, Any], field: str) -> None:
+    """What breaks a rule is refused when it is registered and when it is changed, by the field's name."""
+    with pytest.raises(InvalidData, match=f"Invalid data {field}"):
+        directory.update_entity(made(kind), changes, now=LATER)
+    with pytest.raises(InvalidData, match=f"Invalid data {field}"):
+        made(kind, **changes)
+
+
+@pytest.mark.parametrize(
+    ("base", "is_normalized", "labels", "url"),
+    [
+        ("https://events.example", "true", {}, "https://events.example/mp-my-shop/v1/events"),
+        ("https://events.example/", "true", {}, "https://events.example/mp-my-shop/v1/events"),
+        ("https://events.example", "false", {}, "https://events.example/mp-my-shop/v1/events"),
+        ("https://events.example", "false", {"name": "My_Shop"}, "https://events.example/My_Shop/v1/events"),
+        ("https://events.example", "true", {"name": "My_Shop"}, "https://events.example/mp-my-shop/v1/events"),
+        ("https://events.example", "true", {"name": 7}, "https://events.example/mp-my-shop/v1/events"),
+        ("", "true", {}, ""),
+        (7, "true", {}, ""),
+        (None, "true", {}, ""),
+    ],
+)
+def test_where_events_go(base: object, is_normalized: str, labels: dict[str, Any], url: str) -> None:
+    """Events go to a path under the runtime's event service, by the application's normalized name unless the runtime
+    wants it as it is; without such a service they go nowhere.
+    """
+    runtime = made(RUNTIME, labels={"runtime_eventServiceUrl": base, "isNormalized": is_normalized})
+    application = made(name="My Shop", labels=labels)
+
+    assert directory.events_url(application, runtime) == url
+    assert directory.events_url(application, None) == ""
+
+
+def test_a_system_auth_is_its_owners() -> None:
+    """A new system auth has the tenant, the id and the kind of its owner."""
+    auth = directory.add_system_auth(made(RUNTIME), id=UUID(int=2), now=LATER)
+
+    assert (auth.id, auth.owner_id, auth.owner_kind) == (str(UUID(int=2)), str(ID), RUNTIME)
+    assert (auth.tenant_id, auth.created_at) == (TENANT.id, LATER)

@@ -1,14 +1,14 @@
 """The filters of the ports as conditions. The tenant is always one of them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from connector.inventory import CertificateState
 from connector.ports import CertificateFilter, TokenFilter
 from connector.storage.schema import certificates, entities, tokens
-from connector.storage.statements import chunks
+from connector.storage.statements import beside, chunks
 from connector.tokens import TokenState
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{1,64}")
@@ -17,34 +17,36 @@ _FINGERPRINT_OCTETS = 32
 Conditions = list[ColumnElement[bool]]
 
 
-def token_conditions(which: TokenFilter) -> Iterator[Conditions]:
+def token_conditions(which: TokenFilter) -> Sequence[Conditions]:
     """The conditions for the tokens that fit; in several parts, apart from one another, where many values are given."""
-    given: Conditions = [tokens.c.tenant_id == which.tenant_id]
-    given += [
+    given: Conditions = [
         tokens.c[name] == getattr(which, name)
         for name in ("id", "system_auth_id", "owner_id")
         if getattr(which, name) is not None
     ]
+    is_narrow = given or which.certificates is not None or which.system_auth_ids is not None
+    given.append((beside(tokens.c.tenant_id) if is_narrow else tokens.c.tenant_id) == which.tenant_id)
     if which.handed_over is not None:
         given.append(tokens.c.certificate.is_(None) if which.handed_over else tokens.c.certificate.is_not(None))
     if which.state is not None:
         given += _token_state(which)
+    parts = [given]
     if which.certificates is not None:
-        yield from ([*given, tokens.c.certificate.in_(some)] for some in chunks(set(which.certificates)))
-    elif which.system_auth_ids is not None:
-        yield from ([*given, tokens.c.system_auth_id.in_(some)] for some in chunks(set(which.system_auth_ids)))
-    else:
-        yield given
+        parts = [[*given, tokens.c.certificate.in_(some)] for some in chunks(set(which.certificates))]
+    if which.system_auth_ids is not None:
+        some_ids = list(chunks(set(which.system_auth_ids)))
+        parts = [[*part, tokens.c.system_auth_id.in_(some)] for part in parts for some in some_ids]
+    return parts
 
 
 def certificate_conditions(which: CertificateFilter) -> Conditions:
     """The conditions for the certificates that fit."""
-    given: Conditions = [certificates.c.tenant_id == which.tenant_id]
-    given += [
+    given: Conditions = [
         certificates.c[name] == getattr(which, name)
         for name in ("serial", "fingerprint", "system_auth_id", "owner_id")
         if getattr(which, name) is not None
     ]
+    given.append((beside(certificates.c.tenant_id) if given else certificates.c.tenant_id) == which.tenant_id)
     if which.expires_from is not None:
         given.append(certificates.c.not_after >= which.expires_from)
     if which.expires_to is not None:
@@ -85,10 +87,12 @@ def _certificate_state(which: CertificateFilter) -> Conditions:
 
 def _certificate_text(which: CertificateFilter) -> ColumnElement[bool]:
     text = which.text or ""
-    owners = select(entities.c.id).where(
-        entities.c.tenant_id == which.tenant_id, entities.c.name.icontains(text, autoescape=True)
-    )
-    either = [certificates.c.system_auth_id == text, certificates.c.owner_id.in_(owners)]
+    either = [certificates.c.system_auth_id == text]
+    if text.isprintable():  # as every name is; and in SQLite, LIKE ends at a NUL
+        owners = select(entities.c.id).where(
+            entities.c.tenant_id == which.tenant_id, entities.c.name.icontains(text, autoescape=True)
+        )
+        either.append(certificates.c.owner_id.in_(owners))
     if _HEXADECIMAL.fullmatch(text):
         either.append(certificates.c.serial.startswith(text))
         # A half octet counts as any with that beginning.

@@ -21,7 +21,7 @@ from connector.storage import schema
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens
-from connector.storage.statements import Insert, chunks, page
+from connector.storage.statements import Insert, beside, chunks, page
 from connector.tokens import OneTimeToken
 
 _OPEN = (tokens.c.spent_at.is_(None), tokens.c.withdrawn_at.is_(None))
@@ -44,10 +44,12 @@ _STANDINGS = (
         func.max(case((_IS_GOOD, certificates.c.issued_at))).label("good_since"),
         func.max(func.coalesce(certificates.c.revoked_at, certificates.c.not_after)).label("ended"),
     )
-    .where(certificates.c.tenant_id == bindparam("tenant"))
+    .where(beside(certificates.c.tenant_id) == bindparam("tenant"))
     .group_by(certificates.c.owner_id)
 )
-_CERTIFIED = select(certificates.c.system_auth_id).distinct().where(certificates.c.tenant_id == bindparam("tenant"))
+_CERTIFIED = (
+    select(certificates.c.system_auth_id).distinct().where(beside(certificates.c.tenant_id) == bindparam("tenant"))
+)
 _SUPERSEDE = (
     update(certificates)
     .where(certificates.c.fingerprint == bindparam("this"), certificates.c.superseded_at.is_(None))

@@ -9,9 +9,9 @@ from ariadne import MutationType, QueryType
 from connector import registration
 from connector.access import Realm
 from connector.directory import EVENTS_LABEL, Entity, EntityKind, events_url
-from connector.errors import InvalidData, ObjectNotFound
+from connector.errors import ObjectNotFound
 from connector.inventory import Condition, Standing
-from connector.labels import JSON, MOST_FILTERS, read_filter
+from connector.labels import JSON, read_filters
 from connector.ports import Transaction
 from connector.principals import Holder
 from connector.web.graphql.director.api import Director
@@ -76,13 +76,10 @@ class EntityFields:
 
     async def many(self, _: None, info: Info, **arguments: Any) -> Fields:
         given = [(each["key"], each.get("query")) for each in arguments.get("filter") or ()]
-        if len(given) > MOST_FILTERS:
-            raise InvalidData(f"Invalid data filter: use at most {MOST_FILTERS} labels.")
-        filters = [read_filter(key, query) for key, query in given]
         names = wanted(info)
 
         def read(tx: Transaction, realm: Realm) -> Fields:
-            directory = tx.directory(realm.tenant.id)
+            directory, filters = tx.directory(realm.tenant.id), read_filters(given)
 
             def after_name(after: tuple[str] | None, most: int) -> Sequence[Entity]:
                 return directory.entities(self.kind, filters, after=after[0] if after else None, most=most)

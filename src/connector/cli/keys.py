@@ -1,0 +1,79 @@
+"""The commands for API keys: with one, somebody calls the Director."""
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from connector import access
+from connector.access import OPERATOR
+from connector.bootstrap import Administration
+from connector.cli.command import command
+from connector.cli.output import Row
+from connector.pairing import timestamp
+from connector.ports import Transaction
+from connector.principals import MAX_KEY_LIFETIME, ApiKey, Role
+
+LONGEST = int(MAX_KEY_LIFETIME.total_seconds())
+
+key = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
+
+
+@command(key, "create", writes=True)
+def create_key(
+    admin: Administration,
+    tx: Transaction,
+    name: Annotated[str, typer.Argument(help="Its name; the audit names the key by it.")],
+    role: Annotated[Role, typer.Option(help="What it may do: read, register and revoke too, or everything.")],
+    tenant: Annotated[
+        str | None, typer.Option(metavar="ID", help="The external id of the one tenant that it may enter; else every.")
+    ] = None,
+    lifetime: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SECONDS", min=1, max=LONGEST, help="How long it is good; until it is revoked if not given."
+        ),
+    ] = None,
+) -> Row:
+    """Create a key for the Authorization: Bearer header. It is shown this once."""
+    text, made = access.make_api_key(
+        tx,
+        OPERATOR,
+        name,
+        role=role,
+        tenant=tenant,
+        lifetime=None if lifetime is None else timedelta(seconds=lifetime),
+        random=admin.random,
+        make_id=admin.make_id,
+        now=admin.clock(),
+    )
+    return {**_key(made), "key": text}
+
+
+@command(key, "list", nothing="There are no keys. Create one: connector key create NAME --role operator")
+def list_keys(_: Administration, tx: Transaction) -> list[Row]:
+    """List the keys, newest first, by their ids; their texts are not kept."""
+    return [_key(each) for each in tx.keys.list()]
+
+
+@command(key, "revoke", writes=True)
+def revoke_key(
+    admin: Administration,
+    tx: Transaction,
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")],
+) -> Row:
+    """Revoke the key of this id, from its next use on."""
+    return _key(access.revoke_api_key(tx, OPERATOR, key_id, now=admin.clock()))
+
+
+def _key(key: ApiKey) -> Row:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "role": key.role.value,
+        "tenant": key.tenant,
+        "createdBy": key.created_by,
+        "createdAt": timestamp(key.created_at),
+        "expiresAt": None if key.expires_at is None else timestamp(key.expires_at),
+        "revokedAt": None if key.revoked_at is None else timestamp(key.revoked_at),
+    }
