@@ -10,6 +10,7 @@ PYTHON ?= $(firstword $(foreach python,python3.11 python3 python3.12 python3.13 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PROVIDER := tests/oidc/node_modules/.installed
 PATHS := src tests $(wildcard bench)
 
 .PHONY: help
@@ -24,7 +25,7 @@ demo: $(INSTALLED) ## Show the main job step by step; KEEP=1 leaves the server r
 	@$(BIN)/connector demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: $(INSTALLED) tools ## Run all tests.
+test: $(INSTALLED) tools $(PROVIDER) ## Run all tests.
 	@echo 'Running the tests'
 	@$(BIN)/pytest
 
@@ -86,10 +87,16 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin curl:curl openssl:openssl strace:strace
+TOOLS := certtool:gnutls-bin curl:curl node:nodejs npm:npm openssl:openssl strace:strace
 
 .PHONY: tools
 tools:
 	@missing=; \
 	for tool in $(TOOLS); do command -v "$${tool%%:*}" >/dev/null || missing="$${missing:+$$missing }$${tool#*:}"; done; \
 	test -z "$$missing" || { $(call packages,$$missing); }
+
+# The tests of tokens run against a real OpenID Connect provider, which is a Node.js program.
+$(PROVIDER): tests/oidc/package-lock.json tests/oidc/package.json | tools
+	@echo 'Installing an OpenID Connect provider into tests/oidc/node_modules'
+	@cd tests/oidc && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@

@@ -203,6 +203,7 @@ def test_listener_lost_between_binding_and_serving() -> None:
             uvloop.run(serve([good, late], ready=lambda: None, stop=asyncio.Event()))
     with pytest.raises(ConnectionRefusedError):
         connect(good.bound.port)
+    assert [one.fileno() for one in (*good.bound.sockets, *late.bound.sockets)] == [-1, -1]
 
 
 def test_open_files_are_allowed_as_many_as_the_system_lets() -> None:

@@ -20,7 +20,13 @@ TIMEOUT = 10.0
 LARGE = 16 * 1024 * 1024
 
 
-def run(listeners: Sequence[Listener], client: Callable[[], T], *, grace: float = 1.0) -> T:
+def run(
+    listeners: Sequence[Listener],
+    client: Callable[[], T],
+    *,
+    grace: float = 1.0,
+    loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
+) -> T:
     """Serve for as long as ``client`` runs, and return its result."""
 
     async def main() -> T:
@@ -35,7 +41,8 @@ def run(listeners: Sequence[Listener], client: Callable[[], T], *, grace: float 
             waiting.cancel()
             await server
 
-    return uvloop.run(main())
+    with asyncio.Runner(loop_factory=loop) as runner:
+        return runner.run(main())
 
 
 def listener(tls: ServerContext | None = None, *, app: ASGIApp | None = None, **limits: Any) -> Listener:

@@ -14,9 +14,8 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from connector.serving.accepting import Acceptor
 from connector.serving.protocol import Connection, Limits
-
-BACKLOG = 2048
 
 # How often a port is looked for that is free on every address of a host.
 PORT_ATTEMPTS = 16
@@ -106,7 +105,8 @@ def _bind_all(
 
 
 def _bind_one(family: socket.AddressFamily, address: tuple[object, ...]) -> socket.socket:
-    one = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sees that what is accepted is TCP, and does not let it wait (TCP_NODELAY).
+    one = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
@@ -134,7 +134,6 @@ class Serving:
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._state = ServerState()
-        self._servers: list[asyncio.AbstractServer] = []
         self._config = Config(
             listener.app,
             http=Connection,
@@ -149,30 +148,24 @@ class Serving:
             workers=1,
         )
         self._config.load()
+        self._acceptor = Acceptor(
+            listener.bound.sockets,
+            lambda: Connection(self._config, self._state, listener.limits),
+            tls=listener.tls,
+            limits=listener.limits,
+        )
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen.
 
         Raises:
             ListenerError: somebody else listens there.
         """
-        loop = asyncio.get_running_loop()
-        limits, tls = self._listener.limits, self._listener.tls
-        for one in self._listener.bound.sockets:
-            try:
-                one.listen(BACKLOG)  # uvloop keeps its failure to itself
-                server = await loop.create_server(
-                    lambda: Connection(self._config, self._state, limits),
-                    sock=one,
-                    ssl=tls,
-                    backlog=BACKLOG,
-                    ssl_handshake_timeout=limits.handshake_timeout if tls else None,
-                    ssl_shutdown_timeout=limits.write_timeout if tls else None,
-                )
-            except OSError as error:
-                bound = self._listener.bound
-                raise ListenerError(f"The {bound.name} listener cannot listen at {bound.url}: {error}.") from error
-            self._servers.append(server)
+        try:
+            self._acceptor.start()
+        except OSError as error:
+            bound = self._listener.bound
+            raise ListenerError(f"The {bound.name} listener cannot listen at {bound.url}: {error}.") from error
 
     def tick(self) -> None:
         """Renew what is sent as Date (RFC 9110 6.6.1), and end the connections whose time is up."""
@@ -183,9 +176,8 @@ class Serving:
 
     def drain(self) -> bool:
         """Accept nothing, ask nothing more of the connections; whether all is done."""
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        self._acceptor.stop()
+        self._listener.bound.close()
         for connection in self._connections():
             connection.shutdown()
         return not self._state.connections and not self._state.tasks
@@ -193,7 +185,7 @@ class Serving:
     async def abort(self) -> None:
         """End everything now."""
         self.drain()
-        self._listener.bound.close()
+        await self._acceptor.abort()
         for connection in self._connections():
             connection.transport.abort()
         tasks = list(self._state.tasks)

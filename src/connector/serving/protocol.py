@@ -26,6 +26,9 @@ SLICE = 4096
 # Seconds in which a peer may take note of its refusal, or send the rest of a body that nobody reads any more.
 LINGER = 1.0
 
+# So many handshakes may be under way, however few connections are allowed.
+FEWEST_HANDSHAKES = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -33,7 +36,8 @@ class Limits:
 
     ``head`` is the most octets of a request's line and headers, ``head_timeout`` the time for them to arrive, from the
     end of the handshake or from the first octet. ``idle_timeout`` is the time between requests, ``write_timeout`` that
-    in which a peer must take some of its answer. Of more than ``connections`` the newest are closed at once.
+    in which a peer must take some of its answer. Of more than ``connections`` the newest are closed at once; handshakes
+    under way are not among them, but have a limit of their own.
     """
 
     head: int = 32 * 1024
@@ -42,6 +46,16 @@ class Limits:
     handshake_timeout: float = 10.0
     write_timeout: float = 30.0
     connections: int = 4096
+
+    @property
+    def handshakes(self) -> int:
+        """The most handshakes under way; when there are more, the oldest give way."""
+        return max(FEWEST_HANDSHAKES, self.connections // 4)
+
+    @property
+    def descriptors(self) -> int:
+        """The most file descriptors that all of this takes."""
+        return self.connections + self.handshakes
 
 
 class _Refused(Exception):  # noqa: N818 - it carries a refusal out of the parser

@@ -1,11 +1,12 @@
 """Serving all listeners in one event loop, until told to stop."""
 
 import asyncio
-import resource
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+from connector.serving.descriptors import fit, raise_limit
 from connector.serving.listeners import Listener, Serving
 
 # Seconds between two looks at every connection's times; how late one of them may be noticed.
@@ -20,21 +21,25 @@ async def serve(
 ) -> None:
     """Serve until ``stop`` is set or SIGTERM or SIGINT comes; then finish what was asked, and return.
 
+    Where the system allows fewer open files than the listeners' limits need, the limits are lowered.
+
     Args:
         grace: the most seconds that finishing takes. A second signal ends it at once.
         ready: called once every listener listens.
 
     Raises:
-        ListenerError: one of them cannot listen; none is left listening.
+        ListenerError: one of them cannot listen, or there are too few open files; none is left listening or bound.
     """
-    _raise_file_limit()
     hurry = asyncio.Event()
-    serving = [Serving(listener) for listener in listeners]
+    serving: list[Serving] = []
     try:
+        limits = fit([listener.limits for listener in listeners], raise_limit())
+        for listener, limit in zip(listeners, limits, strict=True):
+            serving.append(Serving(replace(listener, limits=limit)))
         async with _stopped_by_signals(stop, hurry):
             for one in serving:
                 one.tick()
-                await one.start()
+                one.start()
             ready()
             while not stop.is_set():
                 await _wait(stop, TICK)
@@ -44,6 +49,8 @@ async def serve(
     finally:
         for one in serving:
             await one.abort()
+        for listener in listeners:
+            listener.bound.close()
 
 
 async def _drain(serving: Sequence[Serving], grace: float, hurry: asyncio.Event) -> None:
@@ -80,10 +87,3 @@ async def _stopped_by_signals(stop: asyncio.Event, hurry: asyncio.Event) -> Asyn
     finally:
         for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
-
-
-def _raise_file_limit() -> None:
-    """Allow as many open files as the system lets this process have: each connection is one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,180 @@
+"""Accepting connections: each shakes hands beside the others, and silent peers keep nobody out."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from connector.serving.protocol import Connection, Limits
+
+BACKLOG = 2048
+
+# How many are accepted before the event loop turns to what else there is to do.
+BATCH = 16
+
+# Seconds that a handshake has before it gives way to a newer one: an honest one takes milliseconds.
+PATIENCE = 0.02
+
+# Seconds without accepting after the system refused to accept: it is out of descriptors, or of memory.
+REST = 0.1
+
+# What cut handshakes have to end; they are told at once.
+CUT_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Handshake:
+    """A connection that is not open yet; without TLS it opens at once."""
+
+    accepted: socket.socket
+    begun: float
+
+    def cut(self) -> None:
+        """End it, as if the peer had. The event loop, which has it in use, then closes it."""
+        with suppress(OSError):
+            self.accepted.shutdown(socket.SHUT_RDWR)
+
+
+class Acceptor:
+    """Takes connections from bound sockets, and makes no more handshakes at a time than the limits allow.
+
+    When all are taken the oldest gives way to the next. So what a flood of silent peers can hold is bounded, and who
+    shakes hands without delay gets in.
+    """
+
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        connection: Callable[[], Connection],
+        *,
+        tls: ssl.SSLContext | None,
+        limits: Limits,
+    ) -> None:
+        """Nothing is accepted yet.
+
+        Args:
+            sockets: bound ones.
+            connection: makes what serves one connection.
+            tls: without it connections are in the clear.
+            limits: of the listener.
+        """
+        self._sockets = sockets
+        self._connection = connection
+        self._limits = limits
+        self._secured: dict[str, Any] = {}
+        if tls is not None:
+            self._secured = {
+                "ssl": tls,
+                "ssl_handshake_timeout": limits.handshake_timeout,
+                "ssl_shutdown_timeout": limits.write_timeout,
+            }
+        self._handshakes: dict[asyncio.Task[object], _Handshake] = {}
+        self._started = False
+        self._watching = False
+        self._resting: asyncio.TimerHandle | None = None
+        self._complained = False
+
+    def start(self) -> None:
+        """Listen, and accept from now on.
+
+        Raises:
+            OSError: somebody else listens there.
+        """
+        for one in self._sockets:
+            one.listen(BACKLOG)
+            one.setblocking(False)  # noqa: FBT003 - there is no keyword for it
+        self._started = True
+        self._watch()
+
+    def stop(self) -> None:
+        """Accept no more. The handshakes under way go on."""
+        self._unwatch()
+        self._started = False
+        if self._resting is not None:
+            self._resting.cancel()
+
+    async def abort(self) -> None:
+        """Accept no more, and end the handshakes under way."""
+        self.stop()
+        for handshake in self._handshakes.values():
+            handshake.cut()
+        if self._handshakes:
+            _, late = await asyncio.wait(list(self._handshakes), timeout=CUT_SECONDS)
+            for task in late:
+                task.cancel()
+
+    def _watch(self) -> None:
+        if self._started and not self._watching and self._resting is None:
+            self._watching = True
+            for one in self._sockets:
+                asyncio.get_running_loop().add_reader(one, self._accept, one)
+
+    def _unwatch(self) -> None:
+        if self._watching:
+            self._watching = False
+            for one in self._sockets:
+                asyncio.get_running_loop().remove_reader(one)
+
+    def _accept(self, listening: socket.socket) -> None:
+        """Somebody has come."""
+        room = self._limits.handshakes - len(self._handshakes)
+        if room <= 0:
+            self._make_room()
+        for _ in range(min(BATCH, room)):
+            try:
+                accepted, _ = listening.accept()
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                continue  # the peer has gone again
+            except OSError as error:
+                self._complain(error)
+                self._rest()
+                return
+            self._begin(accepted)
+
+    def _begin(self, accepted: socket.socket) -> None:
+        accepted.setblocking(False)  # noqa: FBT003 - there is no keyword for it
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(self._connection, accepted, **self._secured))
+        self._handshakes[task] = _Handshake(accepted, loop.time())
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[object]) -> None:
+        """The connection is open, or will never be."""
+        handshake = self._handshakes.pop(task)
+        # Why it failed is the peer's concern, and the event loop has told it; yet asyncio wants to be asked.
+        if task.cancelled() or task.exception() is not None:
+            handshake.accepted.close()
+        self._watch()
+
+    def _make_room(self) -> None:
+        """Accept again when a handshake has ended: the oldest once it has had its time, or another before that."""
+        self._unwatch()
+        if not self._secured:
+            return
+        oldest = next(iter(self._handshakes.values()))
+        loop = asyncio.get_running_loop()
+        left = oldest.begun + PATIENCE - loop.time()
+        if left > 0:
+            loop.call_later(left, self._watch)
+        else:
+            oldest.cut()
+
+    def _rest(self) -> None:
+        self._unwatch()
+        self._resting = asyncio.get_running_loop().call_later(REST, self._resume)
+
+    def _resume(self) -> None:
+        self._resting = None
+        self._watch()
+
+    def _complain(self, error: OSError) -> None:
+        """Say so once. The cause may last, and peers bring it about as often as they like."""
+        if not self._complained:
+            self._complained = True
+            message = "Connections cannot be accepted at the moment. Allow this process more open files."
+            asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
