@@ -87,7 +87,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin curl:curl node:nodejs npm:npm openssl:openssl strace:strace
+TOOLS := certtool:gnutls-bin chromium:chromium curl:curl node:nodejs npm:npm openssl:openssl strace:strace
 
 .PHONY: tools
 tools:

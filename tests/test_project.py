@@ -105,7 +105,7 @@ def test_the_wheel_is_whole(tmp_path: Path) -> None:
 
     ours = {str(path.relative_to(SOURCE)) for path in SOURCE.rglob("*") if path.suffix != ".pyc" and path.is_file()}
     assert ours <= packed
-    endings = (".graphql", "/py.typed", "/0001_first_tables.py")
+    endings = (".graphql", ".html", "/py.typed", "/0001_first_tables.py")
     assert [ending for ending in endings if not any(name.endswith(ending) for name in packed)] == []
 
 

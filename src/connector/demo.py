@@ -34,6 +34,8 @@ START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 REGISTER = 'mutation { result: registerApplication(in: {name: "%s"}) { id name } }'
 REQUEST = 'mutation { result: requestOneTimeTokenForApplication(id: "%s") { rawEncoded expiresAt } }'
+# What a server of one's own may show, to look around.
+OPEN = {"CONNECTOR_GRAPHQL__INTROSPECTION": "true", "CONNECTOR_GRAPHQL__EXPLORER": "true"}
 UNREGISTER = 'mutation { result: unregisterApplication(id: "%s") { id } }'
 
 
@@ -91,7 +93,9 @@ class Demo:
         log = self.directory / "server.log"
         with log.open("wb") as file:
             # A session of its own, so that an interrupt here leaves it to us when it stops.
-            self.server = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)  # noqa: S603 - our own
+            self.server = subprocess.Popen(  # noqa: S603 - our own
+                command, stdout=file, stderr=file, start_new_session=True, env={**os.environ, **OPEN}
+            )
         addresses = self.data / "addresses.json"
         deadline = time.monotonic() + START_SECONDS
         while not addresses.exists():
@@ -250,6 +254,9 @@ Decode certificateChain with openssl base64 -d -A into my.pem, then:
 
 curl --cacert server/ca/root.pem --cert my.pem --key my.key \\
   --json '{{"query": "{{ viewer {{ id type }} }}"}}' {self.urls["mtls"]}/director/graphql
+
+To look around in a browser that trusts server/ca/root.pem, with the key in server/admin.key:
+{self.urls["public"]}/explorer
 
 The tutorials in docs/ go through it word for word. To end the server: kill {server}
 To forget it all: rm -r {here}""",

@@ -21,6 +21,7 @@ from connector.pairing import Links
 from connector.ports import Bearers
 from connector.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
 from connector.web.answers import error_answer
+from connector.web.explorer import explorer
 from connector.web.graphql.connector_api import ConnectorAPI
 from connector.web.graphql.director import Director, director_schema
 from connector.web.graphql.documents import DocumentLimits, Documents
@@ -39,6 +40,7 @@ class WebSettings:
     body: BodyLimits
     documents: DocumentLimits
     introspection: bool
+    explorer: bool
     key_algorithm: str
     suggestion_header: str
 
@@ -63,6 +65,7 @@ class Web:
                     "/director/graphql",
                     self._director(partial(_bearer, suggestion_header=suggestion_header)),
                 ),
+                *([Route("/explorer", explorer)] if self.settings.explorer else []),
                 *self._health(),
                 Mount("/pki", routes=self._certificates()),
             ]
