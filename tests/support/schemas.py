@@ -1,0 +1,108 @@
+"""Requests made from the schemas, so that a field is tried the day it appears."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLInterfaceType,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    GraphQLUnionType,
+    build_schema,
+    get_named_type,
+)
+
+from connector.web.graphql.sdl import sdl
+
+DEPTH = 5
+# Texts by which something can be named, beside everything of the types ID and PageCursor.
+NAMING = {"serial", "text"}
+VALUES: Mapping[str, Any] = {"String": "x", "ID": "x", "Any": 1, "Int": 1, "Boolean": True}
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One root field of an API. ``slots`` are the places in its arguments that name something."""
+
+    kind: str
+    name: str
+    document: str
+    field: GraphQLField
+
+    @property
+    def slots(self) -> list[Path]:
+        """The places."""
+        return [path for name, argument in self.field.args.items() for path in _slots((name,), argument.type)]
+
+    def variables(self, values: Mapping[Path, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+        """Variables with these values at these places, and elsewhere what is required: ``others`` by name, or by type.
+
+        Raises:
+            KeyError: an argument is required of which it is not known what to give; teach it.
+        """
+        made = {name: _value((name,), argument.type, values, others) for name, argument in self.field.args.items()}
+        return {name: value for name, value in made.items() if value is not None}
+
+
+def operations(api: str) -> Iterator[Operation]:
+    """Every root field of ``connector`` or ``director``, with a document that selects all it can."""
+    schema = build_schema(sdl(api))
+    for kind, root in (("query", schema.query_type), ("mutation", schema.mutation_type)):
+        assert root is not None
+        for name, field in root.fields.items():
+            declared = ", ".join(f"${argument}: {each.type}" for argument, each in field.args.items())
+            given = ", ".join(f"{argument}: ${argument}" for argument in field.args)
+            call = f"{name}({given})" if given else name
+            declaration = f"({declared})" if declared else ""
+            yield Operation(kind, name, f"{kind} {declaration} {{ {call} {_selection(field.type, DEPTH)} }}", field)
+
+
+def _selection(type_: GraphQLOutputType, depth: int) -> str:
+    named = get_named_type(type_)
+    if isinstance(named, GraphQLInterfaceType | GraphQLUnionType):
+        return "{ __typename }"
+    if not isinstance(named, GraphQLObjectType):
+        return ""
+    chosen = [
+        f"{name} {_selection(field.type, depth - 1)}"
+        for name, field in named.fields.items()
+        if depth > 1 or not isinstance(get_named_type(field.type), GraphQLObjectType)
+    ]
+    return f"{{ {' '.join(chosen)} }}"
+
+
+def _slots(path: Path, type_: GraphQLInputType) -> Iterator[Path]:
+    named = get_named_type(type_)
+    if isinstance(named, GraphQLInputObjectType):
+        for name, field in named.fields.items():
+            yield from _slots((*path, name), field.type)
+    elif named.name in ("ID", "PageCursor") or path[-1] in NAMING:
+        yield path
+
+
+def _value(path: Path, type_: GraphQLInputType, values: Mapping[Path, Any], others: Mapping[str, Any]) -> Any:
+    if path in values:
+        return values[path]
+    is_wanted = any(place[: len(path)] == path for place in values)
+    if not isinstance(type_, GraphQLNonNull) and not is_wanted:
+        return None
+    inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    if isinstance(inner, GraphQLInputObjectType):
+        made = {name: _value((*path, name), field.type, values, others) for name, field in inner.fields.items()}
+        return {name: value for name, value in made.items() if value is not None}
+    if isinstance(inner, GraphQLList):
+        return [_value(path, inner.of_type, values, others)]
+    first = next(iter(inner.values)) if isinstance(inner, GraphQLEnumType) else VALUES.get(inner.name)
+    value = others.get(path[-1], first)
+    if value is None:
+        raise KeyError(f"teach what a {inner.name} is")
+    return value
