@@ -24,15 +24,16 @@ MAX_TEXT = 8192
 # The last word of a field's name: `token`, `admin_key` and `Connector-Token` are secrets, `token_id` is not.
 _SECRET_WORDS = {"token", "secret", "key", "authorization", "password", "passphrase", "cookie", "csr"}
 _WORD_BREAK = re.compile(r"[^a-z0-9]+")
-# The shapes of our secrets, wherever a library may quote them: a one-time token, an administrator's key, a private key.
+# The shapes of secrets, wherever a library may quote them: a one-time token, an API key, a JWT, a private key.
 _SECRET_TEXT = re.compile(
     r"(?<![\w\-])[\w\-]{86}=="
     r"|connector-key-[\w\-]+"
+    r"|(?<![\w\-])eyJ[\w\-]+\.[\w\-]+\.[\w\-]*"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.ASCII | re.DOTALL,
 )
 SHORTEST_TOKEN = 88
-_MARKS = ("connector-key-", "PRIVATE KEY-----")
+_MARKS = ("connector-key-", "eyJ", "PRIVATE KEY-----")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 

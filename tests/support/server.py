@@ -49,7 +49,9 @@ class Server:
         for listener in ("public", "mtls", "pki", "internal"):
             command += [f"--{listener}", "localhost:0"]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment({**UNTHROTTLED, **self.settings}))
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=environment({**UNTHROTTLED, **self.settings})
+            )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()

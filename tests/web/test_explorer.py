@@ -79,11 +79,12 @@ def test_variables_that_are_not_json_are_told_at_the_field(browser: Browser, exp
         route.continue_()
 
     page.route("**/director/graphql", count)
-    page.get_by_label("Variables, as JSON").fill("{wrong")
-    page.get_by_role("button", name="Run").click()
-
-    assert page.get_by_role("alert").inner_text().startswith("The variables are not JSON")
-    assert page.evaluate("document.activeElement.id") == "variables"
+    for wrong in ("{wrong", "[1]", "3", '"x"'):
+        page.get_by_label("Variables, as JSON").fill(wrong)
+        page.get_by_role("button", name="Run").click()
+        assert page.get_by_role("alert").inner_text().startswith("The variables cannot be sent")
+        assert page.evaluate("document.activeElement.id") == "variables"
+        page.get_by_label("Tenant").focus()
     assert sent == []
 
 

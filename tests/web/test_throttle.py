@@ -49,6 +49,22 @@ def test_after_so_many_wrong_credentials_an_address_waits() -> None:
         throttle.failed("192.0.2.1")
 
 
+def test_tries_at_once_are_paid_for_after() -> None:
+    """Who had 200 tries under way at once waits for all of them, though for ten minutes at most."""
+    for tries, seconds in ((200, 9 * 60 + 3), (4000, 10 * 60 + 3)):
+        clock = Clock()
+        throttle = Throttle(ATTEMPTS, clock)
+        for _ in range(tries):
+            throttle.admit("192.0.2.1")
+        for _ in range(tries):
+            throttle.failed("192.0.2.1")
+        with pytest.raises(TooManyAttempts) as refused:
+            throttle.admit("192.0.2.1")
+        assert refused.value.retry_after == seconds
+        clock.now += seconds
+        throttle.admit("192.0.2.1")
+
+
 def test_others_do_not_notice() -> None:
     """Another address, and a connection without one, come in as before."""
     throttle, _ = exhausted()
@@ -121,7 +137,7 @@ class Buckets(RuleBasedStateMachine):
         """Some wrong credentials."""
         for _ in range(count):
             self.throttle.failed("192.0.2.1")
-            self.used = min(self.used + 1, ATTEMPTS)
+            self.used = min(self.used + 1, 11 * ATTEMPTS)
 
     @rule(seconds=st.integers(0, 90))
     def wait(self, seconds: int) -> None:

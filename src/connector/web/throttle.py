@@ -10,6 +10,7 @@ from connector.errors import TooManyAttempts
 
 PERIOD_SECONDS = 60.0
 MOST_SOURCES = 10_000
+MOST_DEBT = 10  # periods
 
 
 @dataclass(slots=True)
@@ -43,7 +44,8 @@ class Throttle:
         if not self.attempts:
             return
         network = _network(source)
-        self._sources[network] = (max(self._left(network) - 1, 0), self.clock())
+        # Below zero: many tries at once are all let in before the first has failed, and are paid for after.
+        self._sources[network] = (max(self._left(network) - 1, -MOST_DEBT * self.attempts), self.clock())
         self._sources.move_to_end(network)
         if len(self._sources) > self.most:
             self._sources.popitem(last=False)
