@@ -114,8 +114,8 @@ class AuthFields:
                 make_id=enrollment.make_id,
                 now=enrollment.clock(),
             )
-            owner = registration.registered(tx, realm, self.kind, minted.token.owner_id)
-            return shown_fields(minted, self.director.links, suggest_for=owner if suggest else None)
+            owner = registration.registered(tx, realm, self.kind, minted.token.owner_id) if suggest else None
+            return shown_fields(minted, self.director.links, suggest_for=owner)
 
         return await self.director.write(info, mint)
 

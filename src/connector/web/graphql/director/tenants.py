@@ -49,7 +49,7 @@ class TenantFields:
         def read(tx: Transaction, caller: Caller) -> Fields:
             within = caller.tenants
             return page(
-                Cursors("tenants", (str,)),
+                Cursors(f"tenants {_within(caller)}", (str,)),
                 arguments,
                 read=lambda after, most: tx.tenants.list(within=within, after=after[0] if after else None, most=most),
                 place=lambda tenant: (tenant.external_id,),
@@ -71,7 +71,7 @@ class TenantFields:
 
         def read(tx: Transaction, caller: Caller) -> Fields:
             return page(
-                Cursors("apiKeys", (datetime, str)),
+                Cursors(f"apiKeys {_within(caller)}", (datetime, str)),
                 arguments,
                 read=lambda after, most: tx.keys.list(within=caller.tenants, after=after, most=most),
                 place=lambda key: (key.created_at, key.id),
@@ -115,6 +115,11 @@ class TenantFields:
     async def revoke_key(self, _: None, info: Info, id: str) -> Fields:
         now = self.director.enrollment.clock()
         return _key(await self.director.change(info, lambda tx, caller: access.revoke_api_key(tx, caller, id, now=now)))
+
+
+def _within(caller: Caller) -> str:
+    """Which list it is: callers who may enter other tenants have another, and their cursors are none of this one."""
+    return "all" if caller.tenants is None else str(sorted(caller.tenants))
 
 
 def _lifetime(seconds: int | None) -> timedelta | None:
