@@ -58,13 +58,13 @@ def test_a_key_by_command(server: Server) -> None:
 def test_a_key_of_one_tenant_by_command(server: Server) -> None:
     """A key for one tenant enters that one and no other; a viewer reads and does not write; a lifetime ends."""
     server.command("tenant", "create", "keyed")
-    made = output(server, "create", "keyed", "--role", "viewer", "--tenant", "keyed")
+    made = output(server, "create", "keyed-by-command", "--role", "viewer", "--tenant", "keyed")
 
     assert call(server, made["key"], APPLICATIONS, "keyed")["totalCount"] == 0
     assert "Unauthorized" in refusal(server, made["key"], APPLICATIONS)
     assert "application:write" in refusal(server, made["key"], REGISTER, "keyed", name="no")
 
-    brief = output(server, "create", "brief", "--role", "viewer", "--lifetime", "1")
+    brief = output(server, "create", "brief-by-command", "--role", "viewer", "--lifetime", "1")
     time.sleep(1.05)
     assert "expired" in refusal(server, brief["key"], APPLICATIONS)
 
