@@ -1,23 +1,22 @@
 """Two tenants: whatever the one tries with the other's ids is answered as if these had never existed."""
 
 import json
-import ssl
-from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path as File
+from secrets import token_hex, token_urlsafe
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx2
-import pysqlite3.dbapi2 as sqlite
 import pytest
-from tests.support.schemas import Operation, Path, operations
+from tests.support.schemas import Operation, Path, connected, operations, rows
 from tests.support.server import Identity, Server, encoded
 
 from connector.client import make_csr, make_key
 
-LEAST_TRIES = 9000
+LEAST_TRIES = 14000
 # For a caller for every tenant, these are about tenants and keys themselves, of which it may see all.
 ABOVE_TENANTS = {
     "tenants",
@@ -28,7 +27,23 @@ ABOVE_TENANTS = {
     "createAPIKey",
     "revokeAPIKey",
 }
+# Mutations that take nothing which another tenant could have made.
+NAME_NOTHING = {"registerRuntime", "registerIntegrationSystem"}
 KINDS = {"Application": "id", "Runtime": "runtimeID", "IntegrationSystem": "integrationSystemID"}
+ROLES = ("viewer", "operator", "administrator")
+LISTS = {
+    "applications": ("id",),
+    "runtimes": ("id",),
+    "integrationSystems": ("id",),
+    "oneTimeTokens": ("id", "systemAuthID"),
+    "certificates": ("serial", "fingerprint"),
+    "tenants": ("id", "internalID"),
+    "apiKeys": ("id",),
+}
+REGISTER = "mutation ($in: %sInput!) { result: register%s(in: $in) { id } }"
+REQUEST = "mutation ($id: ID!) { result: requestOneTimeTokenFor%s(id: $id) { token } }"
+LABEL = 'mutation ($id: ID!) { result: set%sLabel(%sID: $id, key: "%s", value: "%s") { key } }'
+KEY = "mutation ($in: APIKeyInput!) { result: createAPIKey(in: $in) { secret } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,41 +54,43 @@ class Party:
     ids: frozenset[str]
     own: Mapping[str, str]
     keys: Mapping[str, str]
-    holders: tuple[Identity, Identity]
+    holders: tuple[Identity, ...]
     token: str
 
 
-def furnish(server: Server, tenant: str, directory: Any) -> Party:
+def furnish(server: Server, tenant: str, directory: File) -> Party:
     """Make everything that a tenant can have."""
-    tell = server.administer
-    create = "mutation ($id: ID!) { result: createTenant(in: {externalID: $id}) { internalID } }"
-    internal_id = tell(create, {"id": tenant})["internalID"]
-    ids, own, holders, tokens = {tenant, internal_id}, {}, [], []
-    registered = "mutation ($in: %sInput!) { result: register%s(in: $in) { id } }"
+    tell, own, holders, token = server.administer, {}, [], ""
+    tell(f'mutation {{ result: createTenant(in: {{externalID: "{tenant}"}}) {{ id }} }}')
     for kind, argument in KINDS.items():
-        form = registered % (kind if kind == "IntegrationSystem" else f"{kind}Register", kind)
-        own[argument] = tell(form, {"in": {"name": f"only-{tenant}"}}, tenant)["id"]
-        if kind == "IntegrationSystem":
-            continue
-        request = f"mutation ($id: ID!) {{ result: requestOneTimeTokenFor{kind}(id: $id) {{ token }} }}"
-        token, pending = (tell(request, {"id": own[argument]}, tenant)["token"] for _ in range(2))
-        holders.append(server.enroll(token, directory / f"{tenant}-{kind}"))
-        tokens.append(pending)
-    keys = {}
-    for role in ("viewer", "operator", "administrator"):
-        form = "mutation ($in: APIKeyInput!) { result: createAPIKey(in: $in) { secret apiKey { id } } }"
-        made = tell(form, {"in": {"name": role, "role": role, "tenant": tenant}})
-        keys[role] = made["secret"]
-        ids.add(made["apiKey"]["id"])
-    lists = """{ result: %s { data { %s } pageInfo { endCursor } } }"""
-    for field, name in (("oneTimeTokens", "id"), ("certificates", "serial"), ("oneTimeTokens", "systemAuthID")):
-        listed = tell(lists % (field, name), tenant=tenant)
-        ids |= {each[name] for each in listed["data"]} | {listed["pageInfo"]["endCursor"]}
-    for field in ("applications", "runtimes", "integrationSystems"):
-        ids.add(tell(lists % (field, "id"), tenant=tenant)["pageInfo"]["endCursor"])
+        is_system = kind == "IntegrationSystem"
+        given = {"in": {"name": f"only-{tenant}"}}
+        own[argument] = tell(REGISTER % (kind if is_system else f"{kind}Register", kind), given, tenant)["id"]
+        for key in ("one", "two"):
+            label = LABEL % (kind, kind[0].lower() + kind[1:], key, f"label-{tenant}")
+            tell(label, {"id": own[argument]}, tenant)
+        if not is_system:
+            used, token = (tell(REQUEST % kind, {"id": own[argument]}, tenant)["token"] for _ in range(2))
+            holders.append(server.enroll(used, directory / f"{tenant}-{kind}"))
+    keys = {
+        role: tell(KEY, {"in": {"name": f"{role}-{tenant}", "role": role, "tenant": tenant}})["secret"]
+        for role in ROLES
+    }
+    ids = frozenset({tenant, f"only-{tenant}", *own.values(), *listed(server, tenant, keys["administrator"])})
     own |= {"appID": own["id"], "applicationID": own["id"], "authID": holders[0].subject.rpartition("CN=")[2]}
-    ids |= set(own.values())
-    return Party(tenant, frozenset(ids), own, keys, (holders[0], holders[1]), tokens[0])
+    return Party(tenant, ids, own, keys, tuple(holders), token)
+
+
+def listed(server: Server, tenant: str, key: str) -> Iterator[str]:
+    """All by which something can be named that the tenant's administrator sees in the lists, and the cursors."""
+    headers = {"Authorization": f"Bearer {key}", "Tenant": tenant}
+    with server.anonymous() as client:
+        for field, names in LISTS.items():
+            document = f"{{ result: {field} {{ data {{ {' '.join(names)} }} pageInfo {{ endCursor }} }} }}"
+            found = client.query(server.public_director, document, headers=headers)
+            assert found["data"], field
+            yield found["pageInfo"]["endCursor"]
+            yield from (each[name] for each in found["data"] for name in names)
 
 
 @pytest.fixture(scope="module")
@@ -81,133 +98,167 @@ def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
     """A server with two tenants."""
     directory = tmp_path_factory.mktemp("tenants")
     with Server(directory / "data") as server:
-        yield server, furnish(server, "here", directory), furnish(server, "elsewhere", directory)
+        yield server, furnish(server, "hither", directory), furnish(server, "yonder", directory)
 
 
-def rows(server: Server, *, without: tuple[str, ...]) -> dict[str, list[Any]]:
-    """All that is in the database."""
-    with closing(sqlite.connect(f"file:{server.data / 'connector.db'}?mode=ro", uri=True)) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
-        return {
-            name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr)  # noqa: S608 - our own names
-            for (name,) in tables
-            if name not in without
-        }
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Somebody who tries, with the address and the headers with which they call."""
+
+    name: str
+    client: httpx2.Client
+    url: str
+    headers: dict[str, str]
+
+    def told(self, document: str, variables: Any, tried: str) -> str:
+        """The answer as text, with the id that was tried taken out."""
+        body = {"query": document, "variables": variables}
+        told = self.client.post(self.url, json=body, headers=self.headers)
+        assert told.status_code == 200, told.text
+        return json.dumps(told.json(), sort_keys=True).replace(json.dumps(tried)[1:-1], "(tried)")
 
 
-def callers(server: Server, here: Party) -> Iterator[tuple[str, httpx2.Client, str, dict[str, str]]]:
-    """Everybody who may be in the first tenant, with the address and the headers with which they call."""
-    public, mtls = server.public_director, server.mtls_director
+def callers(server: Server, here: Party, elsewhere: Party) -> Iterator[Identified]:
+    """Everybody who may be in the first tenant, nobody, and who has a one-time token of the second."""
+    first = (server.data / "admin.key").read_text().strip()
+    bearers = {**here.keys, "first": first}
     with connected(server) as client:
-        yield "anonymous", client, public, {"Tenant": here.tenant}
-        for role, key in here.keys.items():
-            yield role, client, public, {"Tenant": here.tenant, "Authorization": f"Bearer {key}"}
-        key = (server.data / "admin.key").read_text().strip()
-        yield "first", client, public, {"Tenant": here.tenant, "Authorization": f"Bearer {key}"}
-    for identity in here.holders:
+        headers = {"Tenant": here.tenant}
+        yield Identified("anonymous", client, server.public_director, headers)
+        strange = {**headers, "Connector-Token": elsewhere.token, "Authorization": f"Bearer {elsewhere.token}"}
+        yield Identified("one-time token", client, server.public_director, strange)
+        for name, key in bearers.items():
+            yield Identified(name, client, server.public_director, {**headers, "Authorization": f"Bearer {key}"})
+    for name, identity in zip(("application", "runtime"), here.holders, strict=True):
         with connected(server, identity) as client:
-            yield "holder", client, mtls, {}
+            yield Identified(name, client, server.mtls_director, {})
 
 
-def connected(server: Server, identity: Identity | None = None) -> httpx2.Client:
-    """A client that keeps its connection."""
-    context = ssl.create_default_context(cadata=server.root.decode())
-    if identity is not None:
-        context.load_cert_chain(identity.chain, identity.key)
-    return httpx2.Client(verify=context, timeout=30)
-
-
-def answer(client: httpx2.Client, url: str, headers: dict[str, str], query: str, variables: Any, tried: str) -> str:
-    """The answer as text, with the id that was tried taken out."""
-    told = client.post(url, json={"query": query, "variables": variables}, headers=headers)
-    assert told.status_code < 500, told.text
-    return json.dumps(told.json(), sort_keys=True).replace(json.dumps(tried)[1:-1], "(tried)")
-
-
-def nobody(tried: str) -> str:
+def nobodys(tried: str) -> str:
     """Something like that which never was."""
-    return urlsafe_b64encode(uuid4().bytes * 2).decode() if tried.endswith("=") else str(uuid4())
+    try:
+        UUID(tried)
+    except ValueError:
+        is_hexadecimal = set(tried) <= set("0123456789abcdef")
+        return token_hex(20)[: len(tried)] if is_hexadecimal else token_urlsafe(len(tried))[: len(tried)]
+    return str(uuid4())
 
 
-def attempts(operation: Operation, here: Party, slot: Path, ids: frozenset[str]) -> Iterator[tuple[str, Any, str, Any]]:
-    """For each id of the other tenant: it, the variables with it, one that never was, the variables with that."""
-    for tried in sorted(ids):
-        never = nobody(tried)
-        yield (
-            tried,
-            operation.variables({slot: tried}, here.own),
-            never,
-            operation.variables({slot: never}, here.own),
-        )
+def places(operation: Operation, caller: str) -> Iterator[tuple[Path, ...]]:
+    """The places to fill with one id: each alone, and all together."""
+    slots = tuple(slot for slot in operation.slots if (caller, slot[-1]) != ("first", "tenant"))
+    yield from ((slot,) for slot in slots)
+    if len(slots) > 1:
+        yield slots
 
 
-def test_anothers_ids_are_as_those_that_never_were(parties: tuple[Server, Party, Party]) -> None:
+def hurt(told: str, elsewhere: Party, tried: str) -> list[str]:
+    """What an answer tells of the other tenant that was not said in the request."""
+    hidden = elsewhere.ids | {f"label-{elsewhere.tenant}", *(f"{role}-{elsewhere.tenant}" for role in ROLES)}
+    return [each for each in hidden - {tried} if each in told]
+
+
+def test_anothers_ids_are_as_those_that_never_were(
+    parties: tuple[Server, Party, Party], record_property: Callable[[str, object], None]
+) -> None:
     """Every operation, at every place that names something, by everybody in the one tenant, with every id of the other:
     the same answer as for an id that never existed, nothing of the other in it, and nothing changed.
     """
     server, here, elsewhere = parties
-    before = rows(server, without=("probes",))
-    secrets = elsewhere.ids | {f"only-{elsewhere.tenant}"}
-    tries = 0
+    before = rows(server)
     fields = list(operations("director"))
-    for who, client, url, headers in callers(server, here):
+    assert {each.name for each in fields if each.kind == "mutation" and not each.slots} == NAME_NOTHING
+    tries, pairs = 0, 0
+    for caller in callers(server, here, elsewhere):
         for operation in fields:
-            if who == "first" and operation.name in ABOVE_TENANTS:
+            if caller.name == "first" and operation.name in ABOVE_TENANTS:
                 continue
-            slots = [slot for slot in operation.slots if (who, slot[-1]) != ("first", "tenant")]
-            for slot in slots:
-                for tried, variables, never, others in attempts(operation, here, slot, elsewhere.ids):
-                    told = answer(client, url, headers, operation.document, variables, tried)
-                    place = f"{operation.name} {slot} by {who}"
-                    assert told == answer(client, url, headers, operation.document, others, never), place
-                    assert not [secret for secret in secrets - {tried} if f'"{secret}"' in told], place
+            pairs += 1
+            for slots in places(operation, caller.name):
+                for tried in sorted(elsewhere.ids):
+                    never, filled = nobodys(tried), f"{operation.name} {slots} by {caller.name}"
+                    given, other = (
+                        operation.variables(dict.fromkeys(slots, each), here.own) for each in (tried, never)
+                    )
+                    told = caller.told(operation.document, given, tried)
+                    assert told == caller.told(operation.document, other, never), filled
+                    assert not hurt(told, elsewhere, tried), filled
                     tries += 1
+    sys.stdout.write(f"{tries} tries over {pairs} pairs of an operation and a caller\n")
+    record_property("tries", tries)
     assert tries >= LEAST_TRIES
-    assert rows(server, without=("probes",)) == before
+    assert rows(server) == before
+
+
+def test_lists_hold_ones_own_alone(parties: tuple[Server, Party, Party]) -> None:
+    """Every query with nothing but the caller's own ids tells nothing of the other tenant, and the reader of a tenant
+    is told something, so that the documents of these tests do read.
+    """
+    server, here, elsewhere = parties
+    for caller in callers(server, here, elsewhere):
+        for operation in operations("director"):
+            if operation.kind == "mutation" or (caller.name == "first" and operation.name in ABOVE_TENANTS):
+                continue
+            argument = operation.name if operation.name in ("runtime", "integrationSystem") else ""
+            own = {**here.own, "id": here.own.get(f"{argument}ID", here.own["id"])}
+            told = caller.told(operation.document, operation.variables({}, own), "(none)")
+            assert not hurt(told, elsewhere, ""), f"{operation.name} by {caller.name}"
+            reads = {"applications", "runtimes", "application", "runtime", "integrationSystem", "certificates"}
+            if caller.name in ROLES and operation.name in reads:
+                assert f"only-{here.tenant}" in told, operation.name
 
 
 def test_the_header_names_only_ones_own(parties: tuple[Server, Party, Party]) -> None:
     """Another's tenant and one that there is not are refused alike (26); none is 24; who may enter all is told (25)."""
     server, here, elsewhere = parties
+    first = (server.data / "admin.key").read_text().strip()
 
-    def code(key: str, tenant: str | None, field: Operation) -> tuple[int, str]:
-        headers = {"Authorization": f"Bearer {key}", **({"Tenant": tenant} if tenant else {})}
-        variables = field.variables({}, here.own)
-        told = client.post(
-            server.public_director, json={"query": field.document, "variables": variables}, headers=headers
-        )
-        (error,) = told.json()["errors"]
+    def code(client: httpx2.Client, url: str, field: Operation, tenant: str | None, key: str = "") -> tuple[int, str]:
+        headers = ({"Authorization": f"Bearer {key}"} if key else {}) | ({"Tenant": tenant} if tenant else {})
+        body = {"query": field.document, "variables": field.variables({}, here.own)}
+        (error,) = client.post(url, json=body, headers=headers).json()["errors"]
         return error["extensions"]["error_code"], error["message"]
 
-    first = (server.data / "admin.key").read_text().strip()
-    with connected(server) as client:
-        for field in operations("director"):
-            if field.name in ABOVE_TENANTS | {"viewer"}:
-                continue
+    fields = [each for each in operations("director") if each.name not in ABOVE_TENANTS | {"viewer"}]
+    with connected(server) as client, connected(server, here.holders[0]) as holder:
+        for field in fields:
             for key in (here.keys["administrator"], first):
-                assert code(key, None, field)[0] == 24, field.name
-            foreign, unknown = (code(here.keys["administrator"], name, field) for name in (elsewhere.tenant, "nobody"))
-            assert foreign == unknown, field.name
+                assert code(client, server.public_director, field, None, key)[0] == 24, field.name
+            own = here.keys["administrator"]
+            foreign = code(client, server.public_director, field, elsewhere.tenant, own)
+            assert foreign == code(client, server.public_director, field, "nowhere", own), field.name
             assert foreign[0] == 26, field.name
-            assert code(first, "nobody", field)[0] == 25, field.name
+            assert code(client, server.public_director, field, "nowhere", first)[0] == 25, field.name
+            if field.name in ("application", "runtime"):
+                foreign = code(holder, server.mtls_director, field, elsewhere.tenant)
+                assert foreign == code(holder, server.mtls_director, field, "nowhere")
+                assert foreign[0] == 26
 
 
 def test_anothers_name_is_not_signed(parties: tuple[Server, Party, Party]) -> None:
     """On the Connector API a CSR under another tenant's system auth is refused as one under none that ever was."""
     server, here, elsewhere = parties
-    other, key = elsewhere.own["authID"], make_key()
-    (sign,) = (each for each in operations("connector") if each.name == "signCertificateSigningRequest")
-    subject, _, own = here.holders[0].subject.rpartition("CN=")
-
-    def told(client: httpx2.Client, url: str, headers: dict[str, str], name: str) -> str:
-        csr = encoded(make_csr(key, f"{subject}CN={name}"))
-        return answer(client, url, headers, sign.document, {"csr": csr}, name).replace(own, "(own)")
+    key = make_key()
+    fields = {each.name: each for each in operations("connector")}
+    assert not [each.name for each in fields.values() if each.slots]
+    subject = here.holders[0].subject.rpartition("CN=")[0]
+    before = rows(server, "audit_events", "tokens")
 
     with connected(server) as bearer, connected(server, here.holders[0]) as holder:
-        for client, url, headers in (
-            (bearer, server.public_connector, {"Connector-Token": here.token}),
-            (holder, server.mtls_connector, {}),
+        for client, url, headers, other in (
+            (bearer, server.public_connector, {"Connector-Token": here.token}, elsewhere),
+            (bearer, server.public_connector, {"Connector-Token": elsewhere.token}, here),
+            (holder, server.mtls_connector, {}, elsewhere),
         ):
-            refused = told(client, url, headers, other)
+            caller = Identified("", client, url, headers)
+            refused, never = (
+                caller.told(
+                    fields["signCertificateSigningRequest"].document,
+                    {"csr": encoded(make_csr(key, f"{subject}CN={name}"))},
+                    name,
+                )
+                for name in (other.own["authID"], str(uuid4()))
+            )
             assert "csr_subject_mismatch" in refused
-            assert refused == told(client, url, headers, str(uuid4()))
+            assert refused == never
+    assert rows(server, "audit_events", "tokens") == before

@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.acceptance.test_tenants import connected
 from tests.oidc.test_provider import Provider
+from tests.support.schemas import connected
 from tests.support.server import Server
 
 WAIT_SECONDS = 10.0

@@ -1,9 +1,13 @@
-"""Requests made from the schemas, so that a field is tried the day it appears."""
+"""Requests made from the schemas, so that a field is tried the day it appears; and what they leave in the database."""
 
+import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
+import pysqlite3.dbapi2 as sqlite
 from graphql import (
     GraphQLEnumType,
     GraphQLField,
@@ -18,12 +22,15 @@ from graphql import (
     build_schema,
     get_named_type,
 )
+from tests.support.server import Identity, Server
 
 from connector.web.graphql.sdl import sdl
 
 DEPTH = 5
-# Texts by which something can be named, beside everything of the types ID and PageCursor.
+# Texts that name something, beside everything of the types ID and PageCursor; and those that do not.
 NAMING = {"serial", "text"}
+FREE = {"name", "description", "providerName", "key", "query", "sourceNetwork", "keySHA256", "csr"}
+NAMELESS = {"Any", "Boolean", "Int", "Labels", "Timestamp"}
 VALUES: Mapping[str, Any] = {"String": "x", "ID": "x", "Any": 1, "Int": 1, "Boolean": True}
 
 Path = tuple[str, ...]
@@ -40,7 +47,11 @@ class Operation:
 
     @property
     def slots(self) -> list[Path]:
-        """The places."""
+        """The places.
+
+        Raises:
+            KeyError: it is not known whether an argument names something; teach it.
+        """
         return [path for name, argument in self.field.args.items() for path in _slots((name,), argument.type)]
 
     def variables(self, values: Mapping[Path, Any], others: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,6 +98,8 @@ def _slots(path: Path, type_: GraphQLInputType) -> Iterator[Path]:
             yield from _slots((*path, name), field.type)
     elif named.name in ("ID", "PageCursor") or path[-1] in NAMING:
         yield path
+    elif not (isinstance(named, GraphQLEnumType) or named.name in NAMELESS or path[-1] in FREE):
+        raise KeyError(f"teach whether {'.'.join(path)}, a {named.name}, names something")
 
 
 def _value(path: Path, type_: GraphQLInputType, values: Mapping[Path, Any], others: Mapping[str, Any]) -> Any:
@@ -106,3 +119,22 @@ def _value(path: Path, type_: GraphQLInputType, values: Mapping[Path, Any], othe
     if value is None:
         raise KeyError(f"teach what a {inner.name} is")
     return value
+
+
+def connected(server: Server, identity: Identity | None = None) -> httpx2.Client:
+    """A client that keeps its connection."""
+    context = ssl.create_default_context(cadata=server.root.decode())
+    if identity is not None:
+        context.load_cert_chain(identity.chain, identity.key)
+    return httpx2.Client(verify=context, timeout=30)
+
+
+def rows(server: Server, *without: str) -> dict[str, list[Any]]:
+    """All that is in the database, but for these tables; a probe counts by itself."""
+    with closing(sqlite.connect(f"file:{server.data / 'connector.db'}?mode=ro", uri=True)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
+        return {
+            name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr)  # noqa: S608 - our own names
+            for (name,) in tables
+            if name not in ("probes", *without)
+        }
