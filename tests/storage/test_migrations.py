@@ -1,15 +1,24 @@
 from asyncio import Runner
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pysqlite3.dbapi2 as driver
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
+from tests.support import records
 
+from connector.directory import Entity, Tenant
 from connector.errors import StorageUnavailable
+from connector.ports import Transaction
+from connector.principals import ApiKey, Role
 from connector.storage import attach_sqlite, open_sqlite, schema
 from connector.storage.migrations import upgrade
 
@@ -99,3 +108,59 @@ def test_the_database_keeps_the_audit_append_only(connection: Connection, statem
 
     with pytest.raises(DBAPIError, match="audit_events is append-only"):
         connection.execute(text(statement))
+
+
+def test_what_the_first_version_recorded_is_all_there(path: Path, runner: Runner) -> None:
+    """A database of the first version is brought up to date with its rows: its key may do what it could, everything
+    everywhere; its entities have no labels yet; and an older server that still writes can do so.
+    """
+    made = records.tenant(), records.entity(), records.api_key()
+    with closing(driver.connect(str(path))) as old:
+        old.executescript("".join(f"{statement};" for statement in _statements_of("0001")))
+        _write_as_the_first_version(old, *made)
+        old.commit()
+
+    store = open_sqlite(path)
+    with closing(driver.connect(str(path))) as old:
+        other = records.tenant(2), records.entity(2, tenant_id=records.tenant(2).id), records.api_key(2)
+        _write_as_the_first_version(old, *other)
+        old.commit()
+    for tenant, entity, key in (made, other):
+
+        def read(tx: Transaction, of: tuple[Tenant, Entity, ApiKey] = (tenant, entity, key)) -> object:
+            tenant, entity, key = of
+            directory = tx.directory(tenant.id)
+            return tx.tenants.find(tenant.external_id), directory.entities(entity.kind), tx.keys.find(key.digest)
+
+        assert runner.run(store.read(read)) == (tenant, [entity], replace(key, role=Role.ADMINISTRATOR))
+    runner.run(store.close())
+
+
+def _statements_of(revision: str) -> list[str]:
+    """The SQL that makes a database of that version."""
+    engine = create_engine("sqlite+pysqlite://", module=driver)
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", "connector.storage:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        made = connection.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars().all()
+    engine.dispose()
+    version = f"INSERT INTO alembic_version VALUES ('{revision}')"  # noqa: S608 - our own
+    return [*made, version, "INSERT INTO probes VALUES (1, 0)"]
+
+
+def _write_as_the_first_version(old: driver.Connection, tenant: Tenant, entity: Entity, key: ApiKey) -> None:
+    """What the first version wrote: the columns that it knew."""
+    moment = int((tenant.created_at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
+    for table, columns, values in (
+        ("tenants", "id, external_id, name, created_at", (tenant.id, tenant.external_id, tenant.name, moment)),
+        (
+            "entities",
+            "id, tenant_id, kind, name, description, created_at",
+            (entity.id, entity.tenant_id, entity.kind.value, entity.name, entity.description, moment),
+        ),
+        ("api_keys", "id, name, digest, created_at", (key.id, key.name, key.digest, moment)),
+    ):
+        marks = ", ".join("?" for _ in values)
+        old.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608 - our own names
