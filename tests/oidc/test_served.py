@@ -116,6 +116,7 @@ def test_half_a_policy_does_not_start(tmp_path_factory: pytest.TempPathFactory) 
         told = server.command("serve", check=False)
         assert told.returncode == 2
         assert word in told.stderr
+        assert not server.data.exists()
 
 
 def test_a_token_of_a_megabyte_never_gets_in(trusting: Server) -> None:

@@ -81,7 +81,7 @@ def hmac_by_the_public_key(issuer: Issuer, key: Key) -> str:
     # By hand: the library rightly refuses to make an HMAC key of a public key.
     text = f"{encode(json.dumps({'alg': 'HS256', 'typ': 'JWT', 'kid': key.kid}).encode())}."
     text += encode(json.dumps(claims(issuer)).encode())
-    return f"{text}.{encode(hmac.digest(key.as_pem(private=False), text.encode(), 'sha256'))}"  # type: ignore[union-attr]
+    return f"{text}.{encode(hmac.digest(key.as_pem(private=False), text.encode(), 'sha256'))}"
 
 
 def unsigned(issuer: Issuer, key: Key) -> str:

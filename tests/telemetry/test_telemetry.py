@@ -20,6 +20,7 @@ from connector.telemetry import WITHHELD, Format, configure, logger, withhold_se
 
 TOKEN = urlsafe_b64encode(bytes(range(64))).decode()
 KEY = "connector-key-abcDEF_123-456abcDEF_123-456abcDEF_123-456abc"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-_"
 PRIVATE = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----"
 
 
@@ -114,7 +115,7 @@ def test_a_field_named_as_a_secret_is_withheld(format: Format, name: str) -> Non
     assert stream.getvalue().count(WITHHELD) == 2
 
 
-@pytest.mark.parametrize("secret", [TOKEN, KEY, PRIVATE, PRIVATE.partition("\n-----END")[0]])
+@pytest.mark.parametrize("secret", [TOKEN, KEY, JWT, PRIVATE, PRIVATE.partition("\n-----END")[0]])
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_a_secret_is_withheld_by_its_shape(format: Format, secret: str) -> None:
     """A token, an administrator's key or a private key inside any text is never written."""

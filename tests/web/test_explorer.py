@@ -32,7 +32,7 @@ def browser() -> Iterator[Browser]:
 
 def opened(browser: Browser, server: Server, **context: object) -> tuple[Page, list[str]]:
     """The page, and whatever the browser complains of."""
-    page = browser.new_context(ignore_https_errors=True, **context).new_page()  # type: ignore[arg-type]
+    page = browser.new_context(ignore_https_errors=True, **context).new_page()
     complaints: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:

@@ -1,10 +1,9 @@
 """The applications: what each listener serves."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
-from time import monotonic
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from graphql import GraphQLSchema
@@ -52,8 +51,8 @@ class Web:
     enrollment: Enrollment
     links: Links
     settings: WebSettings
-    bearers: Bearers | None = None
-    throttle: Throttle = field(default_factory=lambda: Throttle(0, monotonic))
+    throttle: Throttle
+    bearers: Bearers | None
 
     def public(self) -> ASGIApp:
         """Bearers of tokens, administrators, health, the CA's certificates."""

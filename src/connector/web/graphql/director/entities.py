@@ -8,7 +8,7 @@ from ariadne import MutationType, QueryType
 
 from connector import registration
 from connector.access import Realm
-from connector.directory import EVENTS_LABEL, Entity, EntityKind, events_url
+from connector.directory import Entity, EntityKind, events_base, events_url
 from connector.errors import ObjectNotFound
 from connector.inventory import Condition, Standing
 from connector.labels import JSON, read_filters
@@ -153,7 +153,8 @@ class EntityFields:
         now = self.director.enrollment.clock()
 
         def change(tx: Transaction, realm: Realm) -> Fields:
-            return _eventing(tx, realm, registration.set_eventing(tx, realm, appID, runtimeID, now=now))
+            application = registration.set_eventing(tx, realm, appID, runtimeID, now=now)
+            return _eventing(tx, realm, [application])[application.id]
 
         return await self.director.write(info, change)
 
@@ -166,7 +167,7 @@ class EntityFields:
         return fields
 
     def _tell(self, tx: Transaction, realm: Realm, entities: Sequence[Entity], names: frozenset[str]) -> list[Fields]:
-        """What is asked for of each: a fixed number of statements for all of them together."""
+        """What is asked for of each, in as few statements for all as for one; each runtime of their events once."""
         ids = [entity.id for entity in entities]
         owned: dict[str, list[Fields]] = {each: [] for each in ids}
         if "auths" in names:
@@ -176,11 +177,14 @@ class EntityFields:
         standings: Mapping[str, Standing] = {}
         if "status" in names:
             standings = tx.inventory.standings(realm.tenant.id, ids, now=self.director.enrollment.clock())
+        eventing: Mapping[str, Fields] = {}
+        if "eventingConfiguration" in names:
+            eventing = _eventing(tx, realm, entities)
         return [
             {
                 **_plain(entity, standings.get(entity.id)),
                 "auths": owned[entity.id],
-                "eventingConfiguration": _eventing(tx, realm, entity) if "eventingConfiguration" in names else None,
+                "eventingConfiguration": eventing.get(entity.id),
             }
             for entity in entities
         ]
@@ -212,11 +216,16 @@ def _plain(entity: Entity, standing: Standing | None) -> Fields:
     }
 
 
-def _eventing(tx: Transaction, realm: Realm, entity: Entity) -> Fields:
-    if entity.kind is EntityKind.RUNTIME:
-        base = entity.labels.get(EVENTS_LABEL)
-        return {"defaultURL": base if isinstance(base, str) else ""}
-    runtime = None
-    if entity.eventing_runtime_id is not None:
-        runtime = tx.directory(realm.tenant.id).entity(EntityKind.RUNTIME, entity.eventing_runtime_id)
-    return {"defaultURL": events_url(entity, runtime)}
+def _eventing(tx: Transaction, realm: Realm, entities: Sequence[Entity]) -> Mapping[str, Fields]:
+    """Where events go, by the ids of those whose events they are, or who takes them."""
+    directory = tx.directory(realm.tenant.id)
+    wanted_ids = {entity.eventing_runtime_id for entity in entities if entity.eventing_runtime_id is not None}
+    runtimes = {each: directory.entity(EntityKind.RUNTIME, each) for each in wanted_ids}
+
+    def url(entity: Entity) -> str:
+        if entity.kind is EntityKind.RUNTIME:
+            return events_base(entity)
+        runtime = runtimes.get(entity.eventing_runtime_id) if entity.eventing_runtime_id is not None else None
+        return events_url(entity, runtime)
+
+    return {entity.id: {"defaultURL": url(entity)} for entity in entities}
