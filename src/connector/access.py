@@ -11,8 +11,8 @@ from connector.inventory import Certificate
 from connector.ports import MakeID, Random, Transaction
 from connector.principals import SCOPES, ApiKey, Caller, Role, Scope
 
-OPERATOR = Caller("command", "admin:command", Role.ADMINISTRATOR, None)
-"""Whoever can run commands on the server's own database."""
+OPERATOR = Caller("command", "command", Role.ADMINISTRATOR, None)
+"""Whoever can run commands on the server's own database. No key acts under that name: theirs begin with ``admin:``."""
 
 
 @dataclass(frozen=True, slots=True)

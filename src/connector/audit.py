@@ -31,9 +31,9 @@ class Action(StrEnum):
 class Event:
     """One thing that happened.
 
-    ``actor`` says who did it: ``admin:<name>``, ``token:<id>``, ``certificate:<serial>`` or ``system``. The other
-    fields point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation reason,
-    or a name. None of them is ever a secret.
+    ``actor`` says who did it: ``admin:<key's name>`` or ``admin:<tenant>/<key's name>``, ``user:<name at the issuer>``,
+    ``token:<id>``, ``certificate:<serial>``, ``command`` or ``system``. The other fields point at what it happened to,
+    each where it applies; ``reason`` is a refusal's code, a revocation reason, or a name. None is ever a secret.
     """
 
     at: datetime

@@ -179,7 +179,7 @@ class Enrollment:
 
     def _sign(self, csr: str, owner: OneTimeToken | Certificate, *, now: datetime) -> Issued:
         request = verify(csr, policy=self.policy.csr, common_name=owner.system_auth_id)
-        if isinstance(owner, OneTimeToken):
+        if isinstance(owner, OneTimeToken) and owner.key is not None:
             tokens.check_key(owner, sha256(request.spki).digest())
         serial = serial_number(self.random(SERIAL_OCTETS))
         return self.issuer.issue(request, profile=self.policy.profile, serial=serial, now=now)

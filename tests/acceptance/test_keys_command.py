@@ -38,7 +38,7 @@ def test_a_key_by_command(server: Server) -> None:
         "operator",
         None,
         None,
-        "admin:command",
+        "command",
     )
     listed = server.command("key", "list", "--json").stdout
     assert {**made, "key": None} in [{**each, "key": None} for each in json.loads(listed)]

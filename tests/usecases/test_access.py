@@ -217,3 +217,12 @@ def test_no_other_key_is_revoked(office: Office) -> None:
     assert len(answers) == 1
     assert [key.revoked_at for key in office.do(lambda tx: tx.keys.list())] == [None, None]
     assert office.events(Action.KEY_REVOKED) == []
+
+
+@pytest.mark.parametrize("name", [access.OPERATOR.actor, "system"])
+def test_no_key_acts_under_the_name_of_a_command(office: Office, name: str) -> None:
+    """The audit tells a key apart from a command and from the server itself, whatever the key is called."""
+    text, key = office.key(EVERYWHERE, name=name, tenant=None)
+
+    bearer = principals.check(key, principals.digest(text), now=NOW)
+    assert bearer.actor not in {access.OPERATOR.actor, "system"}
