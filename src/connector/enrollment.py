@@ -69,7 +69,7 @@ class Enrollment:
             tx.audit.append(_spent(token, now=now), _minted(minted.token))
 
         try:
-            await self.store.transaction(exchange)
+            await self.store.transaction(exchange, alone=False)
         except Unauthenticated as refusal:
             await self._record_refusal(token, refusal, now=now)
             raise
@@ -93,7 +93,7 @@ class Enrollment:
             tx.audit.append(_minted(minted.token))
             return minted
 
-        return await self.store.transaction(mint)
+        return await self.store.transaction(mint, alone=False)
 
     async def enroll(self, text: str, source: str | None, csr: str) -> Issued:
         """Redeem the token for a certificate. A refused CSR does not spend the token, but is counted against it.
@@ -115,7 +115,7 @@ class Enrollment:
                 tx.inventory.add(certificate)
                 tx.audit.append(_spent(token, now=now), event)
 
-            await self.store.transaction(redeem)
+            await self.store.transaction(redeem, alone=False)
         except (BadCSR, Unauthenticated) as refusal:
             await self._record_refusal(token, refusal, now=now)
             raise
@@ -135,7 +135,7 @@ class Enrollment:
             issued = self._sign(csr, former, now=now)
         except BadCSR as refusal:
             event = _certificate_event(Action.CERTIFICATE_REFUSED, former, actor=former, reason=refusal.code, at=now)
-            await self.store.transaction(lambda tx: tx.audit.append(event))
+            await self.store.transaction(lambda tx: tx.audit.append(event), alone=False)
             raise
 
         certificate = _record(issued, former, self.issuer, now=now)
@@ -148,7 +148,7 @@ class Enrollment:
             tx.inventory.add(certificate)
             tx.audit.append(event)
 
-        await self.store.transaction(replace)
+        await self.store.transaction(replace, alone=False)
         return issued
 
     def subject_text(self, system_auth_id: str) -> str:
@@ -220,7 +220,7 @@ class Enrollment:
             if isinstance(refusal, BadCSR) and refusals >= self.policy.tokens.refusals:
                 withdraw(tx, TokenFilter(token.tenant_id, id=token.id), actor="system", now=now)
 
-        await self.store.transaction(record)
+        await self.store.transaction(record, alone=False)
 
 
 def _redeem(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:

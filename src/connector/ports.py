@@ -282,8 +282,14 @@ class Store(Protocol):
     function's work is recorded. Any exception of the function rolls its own transaction back and reaches the caller.
     """
 
-    async def transaction(self, function: Callable[[Transaction], T]) -> T:
-        """Run the function in one transaction, commit, and return its result once the commit is on disk."""
+    async def transaction(self, function: Callable[[Transaction], T], *, alone: bool = True) -> T:
+        """Run the function in one transaction, commit, and return its result once the commit is on disk.
+
+        No other transaction runs meanwhile, on any replica. Where ``alone`` is false, others that are not alone may:
+        then the function has to be right whatever they commit between two of its statements. It is, if all that it
+        relies on is in the condition of a write or held by a constraint. What ends the good standing of more than one
+        record, or writes what it has read, runs alone.
+        """
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
         """Run the function on one consistent view of all that was committed before this call; it writes nothing."""

@@ -1,4 +1,4 @@
-# ruff: noqa: D102 - what the methods promise stands in connector.ports
+# ruff: noqa: ARG002, D102 - what the methods promise, and take, stands in connector.ports
 """The store in memory, for trying things out: it keeps the same promises, until the process ends.
 
 A transaction works on a copy of the tables, which then takes their place; an exception leaves the old ones.
@@ -36,7 +36,7 @@ class MemoryStore:
         self._lock = Lock()
         self._closed = False
 
-    async def transaction(self, function: Callable[[Transaction], T]) -> T:
+    async def transaction(self, function: Callable[[Transaction], T], *, alone: bool = True) -> T:
         with self._lock:
             result, self._tables = self._run(function)
             return result

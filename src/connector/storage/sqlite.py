@@ -1,4 +1,4 @@
-# ruff: noqa: D102 - what the methods promise stands in connector.ports
+# ruff: noqa: ARG002, D102 - what the methods promise, and take, stands in connector.ports
 """The store on one SQLite file: one writer thread with group commit, and a few readers.
 
 Every commit is on disk before its callers hear of it (WAL, synchronous=FULL). Other processes may use the same file.
@@ -67,7 +67,8 @@ class SqliteStore:
             for number in range(readers)
         ]
 
-    async def transaction(self, function: Callable[[Transaction], T]) -> T:
+    async def transaction(self, function: Callable[[Transaction], T], *, alone: bool = True) -> T:
+        # Every transaction is alone here: SQLite has one writer at a time.
         return await _submit(self._writes, function)
 
     async def read(self, function: Callable[[Transaction], T]) -> T:

@@ -37,23 +37,26 @@ class Director:
         external_id = tenant or info.context.tenant
         return await self.ask(info, lambda tx, caller: function(tx, enter(tx, caller, external_id)))
 
-    async def write(self, info: Info, function: Callable[[Transaction, Realm], T]) -> T:
-        """Run the function in one transaction in the tenant that the caller named; it raises as :meth:`read` does."""
+    async def write(self, info: Info, function: Callable[[Transaction, Realm], T], *, alone: bool = True) -> T:
+        """Run the function in one transaction in the tenant that the caller named; it raises as :meth:`read` does.
+
+        ``alone`` is that of :meth:`connector.ports.Store.transaction`.
+        """
         external_id = info.context.tenant
-        return await self.change(info, lambda tx, caller: function(tx, enter(tx, caller, external_id)))
+        return await self.change(info, lambda tx, caller: function(tx, enter(tx, caller, external_id)), alone=alone)
 
     async def ask(self, info: Info, function: Callable[[Transaction, Caller], T]) -> T:
         """Run the function for a caller who has the field's scope; it only reads, and sees to the tenants itself."""
         identify = await self._identify(info)
         return await self.enrollment.store.read(lambda tx: function(tx, identify(tx)))
 
-    async def change(self, info: Info, function: Callable[[Transaction, Caller], T]) -> T:
+    async def change(self, info: Info, function: Callable[[Transaction, Caller], T], *, alone: bool = True) -> T:
         """Run the function in one transaction for a caller who has the field's scope; it sees to the tenants itself.
 
         The caller is looked up in that transaction: a key that is revoked before it changes nothing after.
         """
         identify = await self._identify(info)
-        return await self.enrollment.store.transaction(lambda tx: function(tx, identify(tx)))
+        return await self.enrollment.store.transaction(lambda tx: function(tx, identify(tx)), alone=alone)
 
     async def read_own(
         self, info: Info, kind: EntityKind, id: str, function: Callable[[Transaction, Realm], T]

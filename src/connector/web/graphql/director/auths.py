@@ -117,7 +117,8 @@ class AuthFields:
             owner = registration.registered(tx, realm, self.kind, minted.token.owner_id) if suggest else None
             return shown_fields(minted, self.director.links, suggest_for=owner)
 
-        return await self.director.write(info, mint)
+        # Under a new system auth it meets nobody; in a named one it takes the place of the pending tokens.
+        return await self.director.write(info, mint, alone=bool(systemAuthID))
 
     async def delete(
         self,

@@ -104,6 +104,7 @@ class EntityFields:
             lambda tx, realm: registration.register(
                 tx, realm, self.kind, particulars, make_id=enrollment.make_id, now=enrollment.clock()
             ),
+            alone=False,
         )
 
     async def update(self, _: None, info: Info, id: str, **arguments: Fields) -> Fields:
@@ -158,9 +159,15 @@ class EntityFields:
 
         return await self.director.write(info, change)
 
-    async def _write(self, info: Info, function: Callable[[Transaction, Realm], Entity]) -> Fields:
+    async def _write(
+        self, info: Info, function: Callable[[Transaction, Realm], Entity], *, alone: bool = True
+    ) -> Fields:
         names = wanted(info)
-        return await self.director.write(info, lambda tx, realm: self._tell_one(tx, realm, function(tx, realm), names))
+
+        def write(tx: Transaction, realm: Realm) -> Fields:
+            return self._tell_one(tx, realm, function(tx, realm), names)
+
+        return await self.director.write(info, write, alone=alone)
 
     def _tell_one(self, tx: Transaction, realm: Realm, entity: Entity, names: frozenset[str]) -> Fields:
         (fields,) = self._tell(tx, realm, [entity], names)
