@@ -2,8 +2,8 @@
 
 from asyncio import Runner
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connector.errors import InvalidData, StorageFull, StorageReadOnly, StorageUnavailable
 from connector.ports import Transaction
+from connector.storage.database import CONNECTIONS
 from connector.storage.migrations import check, upgrade
 from connector.storage.repositories import SqlTransaction
 from connector.storage.workers import Job, Queue, Worker
@@ -28,7 +29,6 @@ T = TypeVar("T")
 Driver = psycopg.Connection[tuple[Any, ...]]
 
 OLDEST_VERSION = 14_00_00
-CONNECTIONS = 8
 MOST_WAITING = 10_000
 
 # A caller waits so long at most; what is not committed by then is rolled back.
@@ -318,8 +318,10 @@ def _engine(url: str) -> Engine:
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
-        raise StorageUnavailable("database.url is not a PostgreSQL URL. Write postgresql://user@host/database.") from None
-    conninfo = make_conninfo(**{**_CONNECTING, **given})
+        raise StorageUnavailable(
+            "database.url is not a PostgreSQL URL. Write postgresql://user@host/database."
+        ) from None
+    conninfo = make_conninfo(url, **{name: value for name, value in _CONNECTING.items() if name not in given})
 
     def connect() -> Driver:
         return psycopg.connect(conninfo, autocommit=True)

@@ -60,5 +60,5 @@ def _make_folded() -> None:
     best = next(name for name in _COLLATIONS if name in there)
     op.execute(
         "CREATE FUNCTION connector_folded(text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS "
-        f"$$ SELECT lower($1 COLLATE \"{best}\") $$"
+        f'$$ SELECT lower($1 COLLATE "{best}") $$'
     )
