@@ -87,8 +87,13 @@ def web(settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None, 
             suggestion_header=settings.tokens.suggestion_header,
         ),
         bearers=bearers,
-        throttle=Throttle(limits.attempts, monotonic),
+        throttle=Throttle(_share(limits.attempts, settings.serving.workers), monotonic),
     )
+
+
+def _share(attempts: int, workers: int) -> int:
+    """One worker's part of the attempts. None knows of the others': who comes to all of them has no more in all."""
+    return max(1, attempts // workers) if attempts else 0
 
 
 def server_certificate(

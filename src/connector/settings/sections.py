@@ -235,6 +235,18 @@ class GraphQL(Section):
     explorer: bool = Field(default=False, description="Whether /explorer serves a page to try the Director API with.")
 
 
+class Serving(Section):
+    """The processes that serve."""
+
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="So many processes share the listeners, for one processor each. More than one pay on PostgreSQL: "
+        "SQLite has one writer at a time.",
+    )
+
+
 class Limits(Section):
     """What one connection, and all together, may take."""
 
@@ -268,14 +280,15 @@ class Limits(Section):
         default=20,
         ge=0,
         le=1_000_000,
-        description="So many wrong credentials from one address are answered, then as many a minute; 0 for any number.",
+        description="So many wrong credentials from one address are answered, then as many a minute; 0 for any number. "
+        "Workers share them out.",
     )
     connections: int = Field(
         default=4096,
         ge=16,
         le=1_000_000,
         description="Open connections to each listener; a quarter as many handshakes come on top. Lowered where fewer "
-        "files may be open.",
+        "files may be open. Each worker has as many.",
     )
     grace: Duration = Field(
         default=10 * SECOND,
@@ -310,6 +323,7 @@ class Settings(BaseModel):
     tokens: Tokens = Tokens()
     oidc: OIDC = OIDC()
     graphql: GraphQL = GraphQL()
+    serving: Serving = Serving()
     limits: Limits = Limits()
     log: Log = Log()
 
