@@ -11,10 +11,10 @@ from uuid import uuid4
 from cryptography import x509
 from pydantic import TypeAdapter
 
-from connector import keystore, storage
-from connector.bootstrap import objects
+from connector import keystore
+from connector.bootstrap import objects, start
 from connector.bootstrap.objects import now
-from connector.bootstrap.start import ADDRESSES, DATABASE
+from connector.bootstrap.start import ADDRESSES
 from connector.pairing import Links
 from connector.ports import Clock, MakeID, Random, Store
 from connector.settings import Settings, load
@@ -51,20 +51,28 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
     """
     settings = load(data_dir=data_dir, config=config, overrides={}, environ=os.environ)
     directory = settings.data_dir
-    _require_database(directory)
+    database = start.database(settings)
+    if database.url is None:
+        require_file(database.path)
     root, issuing = (_ca_certificate(directory / "ca" / name) for name in (keystore.ROOT, keystore.ISSUING))
     links = objects.links(_known_urls(settings), root)
     # The server may be an older version that is running: only a server's start changes the tables.
-    store = storage.attach_sqlite(directory / DATABASE)
+    store = database.attach()
     try:
         yield Administration(settings, store, root, issuing, links, now)
     finally:
         await store.close()
 
 
-def _require_database(directory: Path) -> None:
+def require_file(path: Path) -> None:
+    """Return if the SQLite file is there.
+
+    Raises:
+        NotReady: it is not.
+    """
+    directory = path.parent
     try:
-        found = (directory / DATABASE).exists()
+        found = path.exists()
     except OSError as error:
         raise NotReady(f"{directory} cannot be read: {error.strerror}.") from error
     if not found:

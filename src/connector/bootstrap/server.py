@@ -15,13 +15,14 @@ from typing import Any
 
 import uvloop
 
-from connector import keystore, serving, storage, telemetry
+from connector import keystore, serving, telemetry
 from connector.bootstrap import objects, start
-from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, DATABASE
+from connector.bootstrap.start import ADDRESSES, ADMIN_KEY
 from connector.oidc import OIDC
 from connector.pki.issuer import Issuer
 from connector.ports import Store
 from connector.settings import Settings, load
+from connector.storage import Database
 
 GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
@@ -42,23 +43,23 @@ def serve(
     telemetry.configure(settings.log.level, settings.log.format)
     keystore.forbid_core_dumps()
     with keystore.locked(settings.data_dir):
-        issuer = start.open_issuer(settings)
-        asyncio.run(_prepare(settings))
-        server = _server(settings, issuer, bearers)
+        database = start.database(settings)
+        issuer = asyncio.run(_prepare(settings, database))
+        server = _server(settings, database, issuer, bearers)
         _calm_collector()
         server.run(say)
 
 
-async def _prepare(settings: Settings) -> None:
+async def _prepare(settings: Settings, database: Database) -> Issuer:
     """Bring the database up to date, and make what the first start makes."""
-    store = storage.open_sqlite(settings.data_dir / DATABASE)
+    store = database.open()
     try:
-        await start.first_start(store, settings.data_dir)
+        return await start.prepare(settings, store)
     finally:
         await store.close()
 
 
-def _server(settings: Settings, issuer: Issuer, bearers: OIDC | None) -> "_Server":
+def _server(settings: Settings, database: Database, issuer: Issuer, bearers: OIDC | None) -> "_Server":
     addresses = {"public": settings.listeners.public, "mtls": settings.listeners.mtls}
     for name in ("pki", "internal"):
         address = getattr(settings.listeners, name)
@@ -74,7 +75,7 @@ def _server(settings: Settings, issuer: Issuer, bearers: OIDC | None) -> "_Serve
     }
     certificate = objects.server_certificate(settings, issuer, list(contexts.values()))
     certificate.load()
-    return _Server(settings, issuer, bearers, bound, contexts, certificate)
+    return _Server(settings, database, issuer, bearers, bound, contexts, certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class _Server:
     """What all workers share: what was made before them, and is theirs by the fork."""
 
     settings: Settings
+    database: Database
     issuer: Issuer
     bearers: OIDC | None
     bound: Mapping[str, serving.BoundListener]
@@ -129,7 +131,7 @@ class _Server:
         hurry: asyncio.Event | None = None,
         loads: Mapping[str, serving.Load] | None = None,
     ) -> None:
-        store = storage.attach_sqlite(self.settings.data_dir / DATABASE)
+        store = self.database.reopen()
         beside = [asyncio.create_task(each) for each in self._beside()]
         try:
             listeners = list(self._listeners(store, loads or {}))
