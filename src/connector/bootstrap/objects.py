@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connector import serving, telemetry
+from connector.bootstrap.chores import Chore
 from connector.enrollment import Enrollment, EnrollmentPolicy
+from connector.maintenance import remove_ended_tokens
 from connector.oidc import OIDC, OIDCPolicy
 from connector.pairing import Links
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
@@ -126,6 +128,12 @@ def server_certificate(
         ),
         failed=lambda error: log.error("server_certificate.failed", reason=str(error)),
     )
+
+
+def chores(settings: Settings) -> Sequence[Chore]:
+    """What has to be done from time to time."""
+    retention = settings.tokens.retention
+    return [Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention, now=now()))]
 
 
 def connection_limits(settings: Settings) -> serving.Limits:

@@ -17,6 +17,7 @@ import uvloop
 
 from connector import keystore, serving, telemetry
 from connector.bootstrap import objects, start
+from connector.bootstrap.chores import keep_up
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY
 from connector.oidc import OIDC
 from connector.pki.issuer import Issuer
@@ -132,7 +133,7 @@ class _Server:
         loads: Mapping[str, serving.Load] | None = None,
     ) -> None:
         store = self.database.reopen()
-        beside = [asyncio.create_task(each) for each in self._beside()]
+        beside = [asyncio.create_task(each) for each in self._beside(store)]
         try:
             listeners = list(self._listeners(store, loads or {}))
             _calm_collector()
@@ -145,12 +146,13 @@ class _Server:
                 await self.bearers.close()
             await store.close()
 
-    def _beside(self) -> Iterator[Coroutine[Any, Any, None]]:
+    def _beside(self, store: Store) -> Iterator[Coroutine[Any, Any, None]]:
         """What goes on while a process serves."""
         self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
         yield self.certificate.keep_fresh()
         if self.bearers is not None:
             yield self.bearers.keep_fresh()
+        yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
 
     def _listeners(self, store: Store, loads: Mapping[str, serving.Load]) -> Iterator[serving.Listener]:
         web = objects.web(self.settings, self.issuer, store, self.bearers, self._public_urls)

@@ -11,6 +11,7 @@ from connector.pki.csr import CSRPolicy
 from connector.pki.names import SubjectPolicy
 from connector.pki.profile import ClientProfile
 from connector.settings.oidc import OIDC
+from connector.settings.processes import Maintenance, Serving
 from connector.settings.section import DAY, HOUR, KIB, MIB, SECOND, Section
 from connector.settings.values import (
     Address,
@@ -237,6 +238,12 @@ class Tokens(Section):
         description="How long the token lives that a certificate's holder gets.",
     )
     refusals: int = Field(default=10, ge=1, le=1000, description="After so many refused CSRs a token is withdrawn.")
+    retention: Duration = Field(
+        default=30 * DAY,
+        ge=SECOND,
+        le=3650 * DAY,
+        description="How long a token is kept after its expiry, spent or not. Then it is unknown.",
+    )
     suggestion_header: str = Field(
         default="suggest_token",
         pattern=r"[A-Za-z0-9_\-]{1,64}",
@@ -262,18 +269,6 @@ class GraphQL(Section):
     root_fields: int = Field(default=10, ge=1, le=1000, description="Root fields of a query.")
     introspection: bool = Field(default=False, description="Whether the schema can be asked for.")
     explorer: bool = Field(default=False, description="Whether /explorer serves a page to try the Director API with.")
-
-
-class Serving(Section):
-    """The processes that serve."""
-
-    workers: int = Field(
-        default=1,
-        ge=1,
-        le=64,
-        description="So many processes share the listeners, for one processor each. More than one pay on PostgreSQL: "
-        "SQLite has one writer at a time.",
-    )
 
 
 class Limits(Section):
@@ -354,6 +349,7 @@ class Settings(BaseModel):
     oidc: OIDC = OIDC()
     graphql: GraphQL = GraphQL()
     serving: Serving = Serving()
+    maintenance: Maintenance = Maintenance()
     limits: Limits = Limits()
     log: Log = Log()
 
