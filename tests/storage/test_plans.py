@@ -135,6 +135,10 @@ def update(tx: SqlTransaction) -> None:
 
 FINDS: dict[str, tuple[Function, str]] = {
     "redeem": (redeem, "tokens USING INDEX sqlite_autoindex_tokens_1 (id=?)"),
+    "ended tokens": (
+        lambda tx: tx.tokens.remove_ended(NOW, 500),
+        "tokens USING INDEX ix_tokens_expires_at (expires_at<?)",
+    ),
     "token": (lambda tx: tx.tokens.find(digest(1)), "tokens USING INDEX sqlite_autoindex_tokens_2 (digest=?)"),
     "tokens of an owner": (
         lambda tx: tx.tokens.list(TokenFilter(TENANT, owner_id=IDS[0]), most=101),

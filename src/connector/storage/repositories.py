@@ -9,7 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, case, func, select, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, func, select, update
 
 from connector import tokens as token_rules
 from connector.audit import Action, Event
@@ -33,6 +33,14 @@ _COUNT_REFUSAL = (
     update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 1).returning(tokens)
 )
 _WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).returning(tokens)
+
+_ENDED = (
+    select(tokens.c.id)
+    .where(tokens.c.expires_at < bindparam("before", type_=schema.Moment))
+    .order_by(tokens.c.expires_at)
+    .limit(bindparam("most"))
+)
+_REMOVE_ENDED = delete(tokens).where(tokens.c.id.in_(_ENDED))
 
 _FIND_CERTIFICATE = select(certificates).where(certificates.c.fingerprint == bindparam("fingerprint"))
 _NEWEST_FIRST = (certificates.c.issued_at.desc(), certificates.c.fingerprint.desc())
@@ -77,6 +85,7 @@ _REVOKE_KEY = (
 
 _ANCHORS = select(trust_anchors).order_by(trust_anchors.c.fingerprint)
 
+_TAKE_IF_FREE = select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger)))
 _PROBE = update(probes).values(count=probes.c.count + 1)
 
 
@@ -141,6 +150,9 @@ class SqlTokens:
             for row in self._connection.execute(_WITHDRAW.where(*conditions), {"now": now})
         ]
         return sorted(withdrawn, key=_BY_MINTING, reverse=True)
+
+    def remove_ended(self, before: datetime, most: int) -> int:
+        return self._connection.execute(_REMOVE_ENDED, {"before": before, "most": most}).rowcount
 
 
 class SqlInventory:
@@ -285,6 +297,10 @@ class SqlTransaction:
     def probe(self) -> None:
         """Write something that means nothing."""
         self._connection.execute(_PROBE)
+
+    def is_sole(self, lock: int) -> bool:
+        """Take PostgreSQL's advisory lock of that number until the transaction ends; whether it was free."""
+        return bool(self._connection.execute(_TAKE_IF_FREE, {"lock": lock}).scalar_one())
 
 
 def _keys_within(external_ids: frozenset[str] | None) -> Select[Any]:

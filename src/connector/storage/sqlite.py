@@ -74,6 +74,9 @@ class SqliteStore:
     async def read(self, function: Callable[[Transaction], T]) -> T:
         return await _submit(self._reads, function)
 
+    async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
+        return await self.transaction(function)
+
     async def probe(self) -> None:
         await _submit(self._writes, SqlTransaction.probe)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar, cast
+from zlib import crc32
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -38,6 +39,11 @@ _SESSION = (
     "SET statement_timeout = '4s'; SET lock_timeout = '4s'; SET idle_in_transaction_session_timeout = '5s'; "
     "SET timezone = 'UTC'; SET client_encoding = 'UTF8'"
 )
+
+
+def lock_of(name: str) -> int:
+    """The number of the lock for a thing that is known by a name."""
+    return _LOCKS | crc32(name.encode())
 
 
 def make_engine(url: str, *, autocommit: bool = False) -> Engine:

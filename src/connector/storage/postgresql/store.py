@@ -22,7 +22,7 @@ from connector.ports import Transaction
 from connector.storage.database import CONNECTIONS
 from connector.storage.migrations import check
 from connector.storage.postgresql import faults
-from connector.storage.postgresql.engine import WRITING, Driver, bring_up_to_date, driver, make_engine
+from connector.storage.postgresql.engine import WRITING, Driver, bring_up_to_date, driver, lock_of, make_engine
 from connector.storage.repositories import SqlTransaction
 from connector.storage.workers import Job, Queue, Worker
 
@@ -67,6 +67,12 @@ class PostgresqlStore:
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
         return await _submit(self._reads, function)
+
+    async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
+        def run(tx: SqlTransaction) -> T | None:
+            return function(tx) if tx.is_sole(lock_of(name)) else None
+
+        return await _submit(self._together, run)
 
     async def probe(self) -> None:
         await _submit(self._together, SqlTransaction.probe)
