@@ -210,7 +210,8 @@ def _engine(path: Path, *, begin: str, pragmas: Mapping[str, int | str]) -> Engi
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None
-        connection.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows ASCII alone
+        # SQLite's own lower() knows ASCII alone.
+        connection.create_function("connector_folded", 1, str.lower, deterministic=True)
         for name, value in pragmas.items():
             connection.execute(f"PRAGMA {name} = {value}")
             if connection.execute(f"PRAGMA {name}").fetchone() != (value,):
