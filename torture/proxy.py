@@ -10,8 +10,11 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from threading import Event, Thread
 
-# Not "READ COMMITTED".
-COMMIT = re.compile(rb"COMMIT(?!TED)")
+# As the wire has it: a statement's text, whole; or, after some times, the name under which it was prepared (in a Parse
+# message), which is then bound. Its answer is a CommandComplete.
+COMMIT = re.compile(rb"(?<=[\0-\x1f])COMMIT\0", re.DOTALL)
+PREPARED = re.compile(rb"P.{4}([^\0]+)\0COMMIT\0", re.DOTALL)
+COMMITTED = b"C\0\0\0\x0bCOMMIT\0"
 OCTETS = 65536
 
 
@@ -47,6 +50,11 @@ class Proxy:
     def disarm(self) -> None:
         """Pass everything on."""
         self._harm = None
+
+    @property
+    def armed(self) -> bool:
+        """Whether the harm is still to be done."""
+        return self._harm is not None
 
     def cut(self) -> None:
         """End every connection now."""
@@ -85,50 +93,46 @@ class Proxy:
             writer.transport.abort()
             return
         self._connections |= {writer, onwards[1]}
-        deaf = asyncio.Event()
         try:
-            await asyncio.gather(
-                self._requests(reader, onwards[1], deaf), self._answers(onwards[0], writer, deaf)
-            )
+            await asyncio.gather(self._requests(reader, onwards[1]), self._answers(onwards[0], writer))
         finally:
             for one in (writer, onwards[1]):
                 one.transport.abort()
                 self._connections.discard(one)
 
-    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deaf: asyncio.Event) -> None:
+    async def _requests(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        prepared: bytes | None = None
         with suppress(OSError):
             while octets := await reader.read(OCTETS):
-                harm = self._met(octets)
-                if harm is Harm.BEFORE:
+                commits = COMMIT.search(octets) or (prepared is not None and prepared in octets)
+                if commits and self._due(Harm.BEFORE):
                     break
-                if harm is Harm.AFTER:
-                    deaf.set()
+                if found := PREPARED.search(octets):
+                    prepared = b"\0%b\0" % found[1]
                 writer.write(octets)
                 await writer.drain()
-        writer.transport.abort() if not deaf.is_set() else None
+        writer.transport.abort()
 
-    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deaf: asyncio.Event) -> None:
+    async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while octets := await reader.read(OCTETS):
-                if deaf.is_set():
-                    self._also()
+                if COMMITTED in octets and self._due(Harm.AFTER):
                     break
                 writer.write(octets)
                 await writer.drain()
         writer.transport.abort()
 
-    def _met(self, octets: bytes) -> Harm | None:
-        """What is to happen to the connection on which this goes by."""
-        if self._harm is None or COMMIT.search(octets) is None:
-            return None
+    def _due(self, harm: Harm) -> bool:
+        """Whether this is to happen to the connection on which a commit, or its answer, goes by; once."""
+        if self._harm is not harm:
+            return False
         self._left -= 1
         if self._left > 0:
-            return None
-        harm, self._harm = self._harm, None
+            return False
+        self._harm = None
         self.harmed += 1
-        if harm is Harm.BEFORE:
-            self._also()
-        return harm
+        self._also()
+        return True
 
 
 @contextmanager
