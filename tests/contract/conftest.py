@@ -15,7 +15,8 @@ from tests.support.postgres import Postgres
 from connector.ports import Store, Transaction
 from connector.storage import open_sqlite
 from connector.storage.memory import MemoryStore
-from connector.storage.postgresql import PostgresqlStore, bring_up_to_date
+from connector.storage.postgresql.engine import bring_up_to_date
+from connector.storage.postgresql.store import PostgresqlStore
 
 T = TypeVar("T")
 

@@ -53,7 +53,7 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
     directory = settings.data_dir
     database = start.database(settings)
     if database.url is None:
-        _require_file(database.path)
+        require_file(database.path)
     root, issuing = (_ca_certificate(directory / "ca" / name) for name in (keystore.ROOT, keystore.ISSUING))
     links = objects.links(_known_urls(settings), root)
     # The server may be an older version that is running: only a server's start changes the tables.
@@ -64,7 +64,12 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
         await store.close()
 
 
-def _require_file(path: Path) -> None:
+def require_file(path: Path) -> None:
+    """Return if the SQLite file is there.
+
+    Raises:
+        NotReady: it is not.
+    """
     directory = path.parent
     try:
         found = path.exists()

@@ -10,25 +10,24 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from connector.errors import InvalidData, StorageFull, StorageReadOnly, StorageUnavailable
+from connector.errors import StorageUnavailable
 from connector.ports import Transaction
 from connector.storage.database import CONNECTIONS
-from connector.storage.migrations import check, upgrade
+from connector.storage.migrations import check
+from connector.storage.postgresql import faults
+from connector.storage.postgresql.engine import WRITING, bring_up_to_date, driver, make_engine
 from connector.storage.repositories import SqlTransaction
 from connector.storage.workers import Job, Queue, Worker
 
 T = TypeVar("T")
-Driver = psycopg.Connection[tuple[Any, ...]]
 
-OLDEST_VERSION = 14_00_00
 MOST_WAITING = 10_000
 
 # A caller waits so long at most; what is not committed by then is rolled back.
@@ -39,40 +38,18 @@ PAUSE_SECONDS = 0.05
 # Between two questions what became of a commit.
 ASK_SECONDS = 0.1
 
-# One number for each thing that processes must not do at the same time, in the name of this program ("conn").
-_LOCKS: Final = 0x636F6E6E << 32
-WRITING: Final = _LOCKS | 1
-MIGRATING: Final = _LOCKS | 2
-
 # The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all three.
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({key}), pg_current_xact_id()::text"
 _BEGIN_ALONE = _BEGIN.format(lock="pg_advisory_xact_lock", key=WRITING)
 _BEGIN_TOGETHER = _BEGIN.format(lock="pg_advisory_xact_lock_shared", key=WRITING)
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
-# What libpq is told unless the URL says otherwise. A standby would answer with what was true a while ago, so it is
-# no place to ask whether a certificate is revoked. A peer that is gone without a word is noticed within seconds.
-_CONNECTING = {
-    "application_name": "connector",
-    "connect_timeout": "3",
-    "target_session_attrs": "read-write",
-    "keepalives_idle": "5",
-    "keepalives_interval": "2",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "10000",
-}
-# The server gives up before our callers do, and frees what a replica that was frozen in mid-transaction holds.
-_SESSION = (
-    "SET statement_timeout = '4s'; SET lock_timeout = '4s'; SET idle_in_transaction_session_timeout = '5s'; "
-    "SET timezone = 'UTC'; SET client_encoding = 'UTF8'"
-)
-
 
 class PostgresqlStore:
     """Runs functions in transactions on a PostgreSQL database; see :class:`connector.ports.Store`."""
 
     def __init__(self, url: str, *, connections: int = CONNECTIONS, most_waiting: int = MOST_WAITING) -> None:
-        engine = _engine(url)
+        engine = make_engine(url, autocommit=True)
         self._together = Queue(most_waiting)
         self._alone = Queue(most_waiting)
         self._reads = Queue(most_waiting)
@@ -124,47 +101,11 @@ def attach_postgresql(url: str) -> PostgresqlStore:
         StorageUnavailable: the database cannot be used, or another version of the program made it.
     """
     try:
-        with _engine(url).connect() as connection:
+        with make_engine(url).connect() as connection:
             check(connection)
     except (psycopg.Error, DBAPIError) as error:
-        raise _unreachable(error) from error
+        raise faults.unreachable(error) from error
     return PostgresqlStore(url, connections=3)
-
-
-def bring_up_to_date(url: str) -> None:
-    """Make the tables, or bring them to this program's version.
-
-    Raises:
-        StorageUnavailable: the database cannot be used, or a newer version of the program made it.
-    """
-    try:
-        with _engine(url).connect() as connection, connection.begin():
-            _check_server(connection)
-            # An index over a million rows takes longer than a request may.
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATING})")
-            upgrade(connection)
-    except (psycopg.Error, DBAPIError) as error:
-        raise _unreachable(error) from error
-
-
-def _check_server(connection: Connection) -> None:
-    """Refuse a server on which this program would be wrong.
-
-    Raises:
-        StorageUnavailable: this is one, and what to do.
-    """
-    settings = "server_version_num", "server_version", "server_encoding", "fsync", "full_page_writes"
-    asked = ", ".join(f"current_setting('{name}')" for name in settings)
-    number, version, encoding, *durable = connection.exec_driver_sql(f"SELECT {asked}").one()
-    if int(number) < OLDEST_VERSION:
-        raise StorageUnavailable(f"PostgreSQL {version} is too old. Use version 14 or newer.")
-    if encoding != "UTF8":
-        raise StorageUnavailable(f"The database's encoding is {encoding}. Make one with: createdb --encoding=UTF8")
-    if durable != ["on", "on"]:
-        raise StorageUnavailable(
-            "PostgreSQL runs with fsync or full_page_writes off and can lose what it has confirmed. Set both to on."
-        )
 
 
 class _LostCommitError(Exception):
@@ -213,8 +154,8 @@ class _Line:
                 return self._once(job, deadline)
             except (psycopg.Error, DBAPIError) as error:
                 last = attempt == ATTEMPTS or time.monotonic() >= deadline
-                if last or not _may_be_tried_again(error) or job.future.cancelled():
-                    raise _refusal(error) from error
+                if last or not faults.may_be_tried_again(error) or job.future.cancelled():
+                    raise faults.refusal(error) from error
                 time.sleep(random.uniform(0, PAUSE_SECONDS * attempt))  # noqa: S311 - no secret; so that two do not meet again
         raise StorageUnavailable
 
@@ -244,16 +185,16 @@ class _Line:
         """A connection in a transaction, and the transaction's number if it is one that writes."""
         if self._connection is None:
             self._connection = self._engine.connect()
-        cursor = _driver(self._connection).execute(self._begin)
+        cursor = driver(self._connection).execute(self._begin)
         number = cursor.fetchone() if cursor.nextset() else None
         return self._connection, None if number is None else number[1]
 
     def _commit(self, connection: Connection, number: str | None) -> None:
-        driver = _driver(connection)
+        connected = driver(connection)
         try:
-            status = driver.execute("COMMIT").statusmessage
+            status = connected.execute("COMMIT").statusmessage
         except psycopg.Error as error:
-            if driver.closed and number is not None:
+            if connected.closed and number is not None:
                 raise _LostCommitError(number) from error
             raise
         # A transaction in which a statement failed is rolled back by COMMIT, without an error.
@@ -269,10 +210,10 @@ class _Line:
         while time.monotonic() < deadline:
             with suppress(psycopg.Error, DBAPIError):
                 self._connection = self._connection or self._engine.connect()
-                row = _driver(self._connection).execute("SELECT pg_xact_status(%s::xid8)", [number]).fetchone()
+                row = driver(self._connection).execute("SELECT pg_xact_status(%s::xid8)", [number]).fetchone()
                 if row is not None and row[0] in ("committed", "aborted"):
                     return bool(row[0] == "committed")
-            if self._connection is not None and _driver(self._connection).closed:
+            if self._connection is not None and driver(self._connection).closed:
                 self.drop()
             time.sleep(ASK_SECONDS)
         raise StorageUnavailable(
@@ -283,16 +224,12 @@ class _Line:
     def _roll_back(self) -> None:
         if self._connection is None:
             return
-        driver = _driver(self._connection)
+        connected = driver(self._connection)
         with suppress(psycopg.Error):
-            if not driver.closed and driver.info.transaction_status != TransactionStatus.IDLE:
-                driver.execute("ROLLBACK")
-        if driver.closed or driver.info.transaction_status != TransactionStatus.IDLE:
+            if not connected.closed and connected.info.transaction_status != TransactionStatus.IDLE:
+                connected.execute("ROLLBACK")
+        if connected.closed or connected.info.transaction_status != TransactionStatus.IDLE:
             self.drop()
-
-
-def _driver(connection: Connection) -> Driver:
-    return cast("Driver", connection.connection.dbapi_connection)
 
 
 async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
@@ -308,84 +245,3 @@ async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
 def _worker(name: str, queue: Queue, engine: Engine, begin: str) -> Worker:
     line = _Line(engine, begin)
     return Worker(name, queue, 1, run=line.run, end=line.drop)
-
-
-def _engine(url: str) -> Engine:
-    """An engine whose transactions we begin and end ourselves.
-
-    Parameters are hidden, since SQLAlchemy would write them into its exceptions.
-    """
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        raise StorageUnavailable(
-            "database.url is not a PostgreSQL URL. Write postgresql://user@host/database."
-        ) from None
-    conninfo = make_conninfo(url, **{name: value for name, value in _CONNECTING.items() if name not in given})
-
-    def connect() -> Driver:
-        return psycopg.connect(conninfo, autocommit=True)
-
-    engine = create_engine(
-        "postgresql+psycopg://", creator=connect, poolclass=NullPool, hide_parameters=True, use_native_hstore=False
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Driver, _record: object) -> None:
-        connection.execute(_SESSION)
-        # Whoever switched it off for a database or a role meant other data than this.
-        connection.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
-        )
-
-    return engine
-
-
-def _origin(error: BaseException) -> BaseException:
-    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-
-
-def _sqlstate(error: BaseException) -> str | None:
-    origin = _origin(error)
-    return origin.sqlstate if isinstance(origin, psycopg.Error) else None
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone: there is no answer, or its process or server was told to end."""
-    state = _sqlstate(error)
-    if state is None:
-        return isinstance(_origin(error), psycopg.OperationalError)
-    return state.startswith("08") or state in ("57P01", "57P02", "57P05", "25P03")
-
-
-def _may_be_tried_again(error: BaseException) -> bool:
-    """Whether the function should be run again: nothing was committed, and it was not the function's fault.
-
-    40: serialization failure, deadlock. 0A000: a prepared statement's tables were changed by a migration.
-    A server that cannot be reached at all is not waited for: the caller is told, and may come back.
-    """
-    if isinstance(_origin(error), psycopg.errors.ConnectionTimeout):
-        return False
-    state = _sqlstate(error) or ""
-    return _is_lost(error) or state.startswith("40") or state == "0A000"
-
-
-def _refusal(error: BaseException) -> Exception:
-    """What the callers are told."""
-    origin, state = _origin(error), _sqlstate(error) or ""
-    if isinstance(origin, psycopg.DataError) and not state:
-        # The driver's own, before anything was sent: no text of PostgreSQL holds a NUL.
-        return InvalidData("Invalid data: a text holds the character U+0000. Leave it out.")
-    if state == "53100":
-        return StorageFull()
-    if state in ("25006", "42501"):
-        return StorageReadOnly()
-    if isinstance(origin, psycopg.OperationalError) or state[:2] in ("08", "40", "53", "55", "57", "58", "25"):
-        return StorageUnavailable()
-    return cast("Exception", error)
-
-
-def _unreachable(error: BaseException) -> StorageUnavailable:
-    """Why the database cannot be used, in libpq's words, which hold no password; for the one who starts the server."""
-    told = str(_origin(error)).strip().splitlines()
-    return StorageUnavailable(f"The database cannot be used: {told[0] if told else 'no reason was given'}")
