@@ -224,6 +224,9 @@ class _Line:
     def _roll_back(self) -> None:
         if self._connection is None:
             return
+        if self._connection.invalidated:  # SQLAlchemy saw that it is lost, and lends out no other before this is closed
+            self.drop()
+            return
         connected = driver(self._connection)
         with suppress(psycopg.Error):
             if not connected.closed and connected.info.transaction_status != TransactionStatus.IDLE:
