@@ -38,11 +38,21 @@ PAUSE_SECONDS = 0.05
 # Between two questions what became of a commit.
 ASK_SECONDS = 0.1
 
-# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all three.
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({key}), pg_current_xact_id()::text"
+# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all four. The
+# number alone proves nothing: PostgreSQL may give it again after a crash, to a transaction that is then committed, when
+# nothing of the first one had reached the disk. So each transaction also leaves a mark, in a row of its connection's own.
+_BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({key}), pg_current_xact_id()::text; "
+    "UPDATE probes SET count = {{count}} WHERE id = {{mark}}"
+)
 _BEGIN_ALONE = _BEGIN.format(lock="pg_advisory_xact_lock", key=WRITING)
 _BEGIN_TOGETHER = _BEGIN.format(lock="pg_advisory_xact_lock_shared", key=WRITING)
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_MAKE_MARK = "INSERT INTO probes (id, count) VALUES (%s, 0) ON CONFLICT DO NOTHING"
+_READ_FATE = "SELECT pg_xact_status(%s::xid8), (SELECT count FROM probes WHERE id = %s)"
+_REMOVE_MARK = "DELETE FROM probes WHERE id = %s"
+# The first is that of SqlTransaction.probe.
+_MARKS = range(2, 1 << 31)
 
 
 class PostgresqlStore:
@@ -125,6 +135,8 @@ class _Line:
     def __init__(self, engine: Engine, begin: str) -> None:
         self._engine = engine
         self._begin = begin
+        self._mark = random.SystemRandom().choice(_MARKS)
+        self._count = 0
         self._connection: Connection | None = None
 
     def run(self, jobs: Sequence[Job[Any]]) -> None:
@@ -141,6 +153,17 @@ class _Line:
         if connection is not None:
             with suppress(psycopg.Error, DBAPIError):
                 connection.close()
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        if self._connection is not None and self._writes:
+            with suppress(psycopg.Error, DBAPIError):
+                driver(self._connection).execute(_REMOVE_MARK, [self._mark])
+        self.drop()
+
+    @property
+    def _writes(self) -> bool:
+        return self._begin != _BEGIN_READING
 
     def _attempt(self, job: Job[T]) -> T:
         """Run the job until it is committed or refused; again after a conflict, or when the connection was lost.
@@ -185,7 +208,10 @@ class _Line:
         """A connection in a transaction, and the transaction's number if it is one that writes."""
         if self._connection is None:
             self._connection = self._engine.connect()
-        cursor = driver(self._connection).execute(self._begin)
+            if self._writes:
+                driver(self._connection).execute(_MAKE_MARK, [self._mark])
+        self._count += 1
+        cursor = driver(self._connection).execute(self._begin.format(count=self._count, mark=self._mark))
         number = cursor.fetchone() if cursor.nextset() else None
         return self._connection, None if number is None else number[1]
 
@@ -210,9 +236,9 @@ class _Line:
         while time.monotonic() < deadline:
             with suppress(psycopg.Error, DBAPIError):
                 self._connection = self._connection or self._engine.connect()
-                row = driver(self._connection).execute("SELECT pg_xact_status(%s::xid8)", [number]).fetchone()
+                row = driver(self._connection).execute(_READ_FATE, [number, self._mark]).fetchone()
                 if row is not None and row[0] in ("committed", "aborted"):
-                    return bool(row[0] == "committed")
+                    return bool(row[0] == "committed" and row[1] == self._count)
             if self._connection is not None and driver(self._connection).closed:
                 self.drop()
             time.sleep(ASK_SECONDS)
@@ -247,4 +273,4 @@ async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
 
 def _worker(name: str, queue: Queue, engine: Engine, begin: str) -> Worker:
     line = _Line(engine, begin)
-    return Worker(name, queue, 1, run=line.run, end=line.drop)
+    return Worker(name, queue, 1, run=line.run, end=line.end)
