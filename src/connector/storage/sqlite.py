@@ -61,7 +61,7 @@ class SqliteStore:
     def __init__(self, path: Path, *, readers: int = READERS, most_waiting: int = MOST_WAITING) -> None:
         self._writes = Queue(most_waiting)
         self._reads = Queue(most_waiting)
-        self._workers = [_worker("connector-writer", self._writes, WRITES_IN_A_BATCH, _writing(path), path)]
+        self._workers = [_worker("connector-writer", self._writes, WRITES_IN_A_BATCH, writing_engine(path), path)]
         self._workers += [
             _worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, reading_engine(path), path)
             for number in range(readers)
@@ -105,7 +105,7 @@ def bring_up_to_date(path: Path) -> None:
         # Nobody else may read it, not even for a moment. SQLite gives its -wal and -shm the same mode.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        with _writing(path).begin() as connection:
+        with writing_engine(path).begin() as connection:
             upgrade(connection)
     except (OSError, driver.Error, SQLAlchemyError) as error:
         raise _refusal(error, path) from error
@@ -135,7 +135,7 @@ def back_up(path: Path, target: Path) -> None:
     except OSError as error:
         raise StorageUnavailable(f"The backup cannot be written to {target}: {error.strerror}.") from error
     try:
-        with _writing(path).connect() as connection:
+        with writing_engine(path).connect() as connection:
             connection.connection.dbapi_connection.execute("VACUUM INTO ?", (str(target),))  # type: ignore[union-attr]
         descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
         os.fsync(descriptor)
@@ -233,7 +233,8 @@ def _worker(name: str, queue: Queue, batch: int, engine: Engine, path: Path) -> 
     return Worker(name, queue, batch, run=line.run, end=line.drop)
 
 
-def _writing(path: Path) -> Engine:
+def writing_engine(path: Path) -> Engine:
+    """An engine whose every transaction may write."""
     # Immediate: a transaction that starts as a reader could find at its first write that it is too late.
     return _engine(path, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
 
