@@ -87,7 +87,7 @@ _REVOKE_KEY = (
 _ANCHORS = select(trust_anchors).order_by(trust_anchors.c.fingerprint)
 
 _TAKE_IF_FREE = select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger)))
-_PROBE = update(probes).values(count=probes.c.count + 1)
+_PROBE = update(probes).where(probes.c.id == 1).values(count=probes.c.count + 1)
 
 
 _BY_MINTING = attrgetter("minted_at", "id")

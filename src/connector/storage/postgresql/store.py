@@ -38,11 +38,21 @@ PAUSE_SECONDS = 0.05
 # Between two questions what became of a commit.
 ASK_SECONDS = 0.1
 
-# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all three.
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({key}), pg_current_xact_id()::text"
+# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all four. The
+# number alone proves nothing: PostgreSQL may give it again after a crash, to a transaction that is then committed, when
+# nothing of the first one had reached the disk. So each transaction also leaves a mark, in a row of its connection's own.
+_BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({key}), pg_current_xact_id()::text; "
+    "UPDATE probes SET count = {{count}} WHERE id = {{mark}}"
+)
 _BEGIN_ALONE = _BEGIN.format(lock="pg_advisory_xact_lock", key=WRITING)
 _BEGIN_TOGETHER = _BEGIN.format(lock="pg_advisory_xact_lock_shared", key=WRITING)
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_MAKE_MARK = "INSERT INTO probes (id, count) VALUES (%s, 0) ON CONFLICT DO NOTHING"
+_READ_FATE = "SELECT pg_xact_status(%s::xid8), (SELECT count FROM probes WHERE id = %s)"
+_REMOVE_MARK = "DELETE FROM probes WHERE id = %s"
+# The first is that of SqlTransaction.probe.
+_MARKS = range(2, 1 << 31)
 
 
 class PostgresqlStore:
@@ -138,6 +148,8 @@ class _Line:
     def __init__(self, engine: Engine, begin: str) -> None:
         self._engine = engine
         self._begin = begin
+        self._mark = random.SystemRandom().choice(_MARKS)
+        self._count = 0
         self._session: _Session | None = None
 
     def run(self, jobs: Sequence[Job[Any]]) -> None:
@@ -155,6 +167,17 @@ class _Line:
             with suppress(psycopg.Error, SQLAlchemyError):
                 session.connection.close()
                 session.driver.close()
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        if self._session is not None and self._writes:
+            with suppress(psycopg.Error):
+                self._session.driver.execute(_REMOVE_MARK, [self._mark])
+        self.drop()
+
+    @property
+    def _writes(self) -> bool:
+        return self._begin != _BEGIN_READING
 
     def _attempt(self, job: Job[T]) -> T:
         """Run the job until it is committed or refused; again after a conflict, or when the connection was lost.
@@ -198,7 +221,8 @@ class _Line:
     def _begun(self) -> tuple[_Session, str | None]:
         """A session in a transaction, and the transaction's number if it is one that writes."""
         session = self._connected()
-        cursor = session.driver.execute(self._begin.encode())
+        self._count += 1
+        cursor = session.driver.execute(self._begin.format(count=self._count, mark=self._mark).encode())
         number = cursor.fetchone() if cursor.nextset() else None
         return session, None if number is None else number[1]
 
@@ -206,6 +230,8 @@ class _Line:
         if self._session is None:
             connection = self._engine.connect()
             self._session = _Session(connection, driver(connection))
+            if self._writes:
+                self._session.driver.execute(_MAKE_MARK, [self._mark])
         return self._session
 
     def _was_committed(self, number: str, deadline: float) -> bool:
@@ -216,12 +242,12 @@ class _Line:
         """
         while time.monotonic() < deadline:
             try:
-                status = self._connected().driver.execute("SELECT pg_xact_status(%s::xid8)", [number]).fetchone()
+                fate = self._connected().driver.execute(_READ_FATE, [number, self._mark]).fetchone()
             except (psycopg.Error, DBAPIError):
                 self.drop()
             else:
-                if status in (("committed",), ("aborted",)):
-                    return status == ("committed",)
+                if fate is not None and fate[0] in {"committed", "aborted"}:
+                    return fate == ("committed", self._count)
             time.sleep(ASK_SECONDS)
         raise StorageUnavailable(
             "The database went away while it was answering, and whether it recorded this is not known. Look before "
@@ -263,4 +289,4 @@ async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
 
 def _worker(name: str, queue: Queue, engine: Engine, begin: str) -> Worker:
     line = _Line(engine, begin)
-    return Worker(name, queue, 1, run=line.run, end=line.drop)
+    return Worker(name, queue, 1, run=line.run, end=line.end)
