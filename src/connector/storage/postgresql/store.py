@@ -38,9 +38,9 @@ PAUSE_SECONDS = 0.05
 # Between two questions what became of a commit.
 ASK_SECONDS = 0.1
 
-# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all four. The
+# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all of it. The
 # number alone proves nothing: PostgreSQL may give it again after a crash, to a transaction that is then committed, when
-# nothing of the first one had reached the disk. So each transaction also leaves a mark, in a row of its connection's own.
+# nothing of the first one had reached the disk. So each also leaves a mark, in a row of its connection's own.
 _BEGIN = (
     "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({key}), pg_current_xact_id()::text; "
     "UPDATE probes SET count = {{count}} WHERE id = {{mark}}"
