@@ -1,0 +1,112 @@
+"""What we hold ourselves to: ratios of figures of one run, which carry over from machine to machine."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.lanes import SIGNING
+from bench.processes import Cores
+from bench.rounds import Round, Row
+from bench.scale import FIRST_PAGE, LAST_PAGE, REGISTERING
+from bench.suite import OPENBAO, POSTGRES, SQLITE, TWO, Found, full
+
+TOO_BUSY = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One of them. ``least`` or ``most`` is the bound; without one it is only told. ``note`` says what else to know."""
+
+    what: str
+    value: float
+    least: float | None = None
+    most: float | None = None
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether it is met, if there is a bound."""
+        if self.least is None and self.most is None:
+            return None
+        return (self.least is None or self.value >= self.least) and (self.most is None or self.value <= self.most)
+
+
+def targets(found: Found, cores: Cores) -> Iterator[Target]:
+    """Those for which the run has figures."""
+    rows = {(row.what, row.on): row for row in found.rows}
+    signing = rows.get((SIGNING, SQLITE))
+    if signing is not None:
+        yield from _compared(rows, signing)
+    yield from _workers(rows, cores)
+    for (what, on), row in rows.items():
+        if what == SIGNING and on in (SQLITE, POSTGRES) and row.p50_ms and row.p99_ms:
+            yield Target(f"signing on {on} at half load: p99 ÷ p50", row.p99_ms / row.p50_ms, most=5)
+    if found.memory is not None:
+        note = f"after {found.memory.enrollments} enrollments"
+        yield Target("memory of one process, MiB", found.memory.most, most=200, note=note)
+        yield Target("memory: last quarter ÷ second quarter", found.memory.growth, most=1.03, note="flat")
+    if found.starts:
+        yield Target("start to ready with a full inventory, seconds", median(found.starts), most=2)
+    yield from _at_size(rows)
+
+
+def warnings(found: Found) -> Iterator[str]:
+    """Where the load generator may have been the limit."""
+    for row in found.rows:
+        if row.load_busy is not None and row.load_busy > TOO_BUSY:
+            yield f"{row.what}, {row.on}: the load generator was {row.load_busy:.0%} busy and may have been the limit."
+        if row.database_cpu_ms is not None and row.load_busy is not None:
+            beside = row.load_busy + row.database_cpu_ms * row.per_second / 1000
+            if beside > TOO_BUSY >= row.load_busy:
+                yield f"{row.what}, {row.on}: load generator and PostgreSQL together took {beside:.0%} of a core."
+
+
+def _compared(rows: dict[tuple[str, str], Row], signing: Row) -> Iterator[Target]:
+    bao, ceiling = rows.get((SIGNING, OPENBAO)), rows.get((SIGNING, "in-process"))
+    if bao is not None:
+        yield _ratio("signing over HTTPS ÷ OpenBao", signing, bao, least=1.5, aim=3)
+    if ceiling is not None:
+        yield _ratio("signing over HTTPS ÷ in-process", signing, ceiling, least=0.45, aim=0.7)
+    for on in (SQLITE, POSTGRES):
+        empty, filled = rows.get((SIGNING, on)), rows.get((SIGNING, full(on)))
+        if empty is not None and filled is not None:
+            yield _ratio(f"signing on {on}: full inventory ÷ empty", filled, empty, least=0.9)
+
+
+def _workers(rows: dict[tuple[str, str], Row], cores: Cores) -> Iterator[Target]:
+    one, two = rows.get((SIGNING, POSTGRES)), rows.get((SIGNING, TWO))
+    if one is None or two is None:
+        return
+    by_cpu = 2 * _middle(two.rounds, one.rounds, lambda two, one: one.cpu_ms / two.cpu_ms)
+    measured = _middle(two.rounds, one.rounds, lambda two, one: two.per_second / one.per_second)
+    share = median(each.largest_share for each in two.rounds)
+    if cores.apart:
+        note = f"by processor time {by_cpu:.2f}; the busier worker had {share:.0%} of the work"
+        yield Target("two workers ÷ one, PostgreSQL", measured, least=1.6, note=note)
+    else:
+        note = (
+            f"by processor time, because there are too few cores for all: measured {measured:.2f}; "
+            f"the busier worker had {share:.0%} of the work"
+        )
+        yield Target("two workers ÷ one, PostgreSQL", by_cpu, least=1.6, note=note)
+
+
+def _at_size(rows: dict[tuple[str, str], Row]) -> Iterator[Target]:
+    registering = [row for (what, _), row in rows.items() if what == REGISTERING]
+    if len(registering) == 2:  # noqa: PLR2004 - empty, and not
+        yield _ratio(f"{REGISTERING}: {registering[1].on} ÷ empty", registering[1], registering[0])
+    first, last = ([row for (what, _), row in rows.items() if what == page] for page in (FIRST_PAGE, LAST_PAGE))
+    if first and last:
+        yield _ratio("last page ÷ first page", last[0], first[0])
+
+
+def _ratio(what: str, ours: Row, other: Row, *, least: float | None = None, aim: float | None = None) -> Target:
+    value = _middle(ours.rounds, other.rounds, lambda ours, other: ours.per_second / other.per_second)
+    by_cpu = _middle(ours.rounds, other.rounds, lambda ours, other: other.cpu_ms / ours.cpu_ms)
+    note = f"by processor time {by_cpu:.2f}" + (f"; the aim is {aim}" if aim is not None else "")
+    return Target(what, value, least=least, note=note)
+
+
+def _middle(ours: Sequence[Round], others: Sequence[Round], ratio: Callable[[Round, Round], float]) -> float:
+    """The median over rounds that were taken one after the other."""
+    return median(ratio(one, other) for one, other in zip(ours, others, strict=True))
