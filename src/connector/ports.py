@@ -12,7 +12,7 @@ from uuid import UUID
 
 from connector.audit import Action, Event
 from connector.directory import Entity, EntityKind, SystemAuth, Tenant
-from connector.inventory import Certificate, CertificateState, RevocationReason, Standing
+from connector.inventory import Certificate, CertificateState, RevocationReason, Standing, TrustAnchor
 from connector.labels import LabelFilter
 from connector.principals import ApiKey, Caller
 from connector.tokens import OneTimeToken, TokenState
@@ -248,6 +248,16 @@ class ApiKeys(Protocol):
         """Whether there is any key."""
 
 
+class TrustAnchors(Protocol):
+    """The roots under which certificates are issued. All replicas have the same."""
+
+    def add(self, anchor: TrustAnchor) -> None:
+        """Record a root. Raises NotUniqueName when it is there."""
+
+    def list(self) -> Sequence[TrustAnchor]:
+        """The roots, by fingerprint."""
+
+
 class Transaction(Protocol):
     """All that one transaction can read and write."""
 
@@ -273,6 +283,10 @@ class Transaction(Protocol):
     @property
     def keys(self) -> ApiKeys:
         """API keys."""
+
+    @property
+    def anchors(self) -> TrustAnchors:
+        """The roots under which certificates are issued."""
 
 
 class Store(Protocol):

@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from connector import __version__, bootstrap, demo
-from connector.cli import EXIT_SETTINGS, administration, keys
+from connector.cli import EXIT_SETTINGS, administration, databases, keys
 from connector.cli.command import Config, DataDir, command
 from connector.directory import EntityKind
 from connector.errors import Refusal
@@ -30,6 +30,7 @@ app.add_typer(administration.token, name="token")
 app.add_typer(administration.certificate, name="certificate")
 app.add_typer(keys.key, name="key")
 app.add_typer(administration.ca, name="ca")
+app.add_typer(databases.db, name="db")
 
 
 def _print_version(wanted: bool) -> None:

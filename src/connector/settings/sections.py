@@ -19,6 +19,7 @@ from connector.settings.values import (
     OptionalListenerAddress,
     check_host,
     check_https,
+    check_postgresql,
     read_list,
 )
 from connector.tokens import TokenPolicy, TokenType
@@ -174,6 +175,34 @@ class TLS(Section):
         return self
 
 
+class Database(Section):
+    """Where everything is recorded: `DIR/connector.db`, an SQLite file, unless a PostgreSQL database is named here.
+    Replicas name the same one, and each has a copy of `DIR/ca`.
+    """
+
+    url: Annotated[SecretStr, AfterValidator(check_postgresql)] | None = Field(
+        default=None,
+        description="postgresql://user:password@host:port/database, with libpq's parameters after a ?, such as "
+        "sslmode=verify-full. Read from the environment alone.",
+    )
+    url_file: Path | None = Field(
+        default=None,
+        description="A file that only its owner can read, with the URL. Instead of database.url.",
+    )
+    connections: int = Field(
+        default=8,
+        ge=3,
+        le=100,
+        description="So many connections to PostgreSQL each process opens at most.",
+    )
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        if self.url is not None and self.url_file is not None:
+            raise ValueError("url_file: There is a URL in the environment too; keep one of them")
+        return self
+
+
 class Tokens(Section):
     """One-time tokens."""
 
@@ -307,6 +336,7 @@ class Settings(BaseModel):
     certificates: Certificates = Certificates()
     ca: CA = CA()
     tls: TLS = TLS()
+    database: Database = Database()
     tokens: Tokens = Tokens()
     oidc: OIDC = OIDC()
     graphql: GraphQL = GraphQL()

@@ -19,7 +19,7 @@ from connector.errors import (
     StorageUnavailable,
     TokenUnknown,
 )
-from connector.inventory import Certificate, Condition, RevocationReason, Standing
+from connector.inventory import Certificate, Condition, RevocationReason, Standing, TrustAnchor
 from connector.ports import CertificateFilter, TokenFilter, Transaction
 from connector.principals import ApiKey
 from connector.storage.memory_directories import MemoryDirectory, MemoryTenants, Tables
@@ -234,6 +234,21 @@ class _MemoryApiKeys:
         return bool(self._keys)
 
 
+class _MemoryTrustAnchors:
+    """The roots under which certificates are issued."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._anchors = tables.anchors
+
+    def add(self, anchor: TrustAnchor) -> None:
+        if anchor.fingerprint in self._anchors:
+            raise NotUniqueName
+        self._anchors[anchor.fingerprint] = anchor
+
+    def list(self) -> Sequence[TrustAnchor]:
+        return sorted(self._anchors.values(), key=attrgetter("fingerprint"))
+
+
 class _MemoryTransaction:
     """All that one transaction can read and write."""
 
@@ -243,6 +258,7 @@ class _MemoryTransaction:
         self.inventory = _MemoryInventory(tables)
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
+        self.anchors = _MemoryTrustAnchors(tables)
         self._tables = tables
 
     def directory(self, tenant_id: str) -> MemoryDirectory:

@@ -14,13 +14,13 @@ from sqlalchemy import Connection, Select, bindparam, case, func, select, update
 from connector import tokens as token_rules
 from connector.audit import Action, Event
 from connector.errors import NotUniqueName, TokenSpent, TokenUnknown
-from connector.inventory import Certificate, Condition, RevocationReason, Standing
+from connector.inventory import Certificate, Condition, RevocationReason, Standing, TrustAnchor
 from connector.ports import CertificateFilter, TokenFilter
 from connector.principals import ApiKey
 from connector.storage import schema
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
-from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens
+from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
 from connector.storage.statements import Insert, beside, chunks, page
 from connector.tokens import OneTimeToken
 
@@ -75,6 +75,8 @@ _REVOKE_KEY = (
     .values(revoked_at=bindparam("now"))
 )
 
+_ANCHORS = select(trust_anchors).order_by(trust_anchors.c.fingerprint)
+
 _PROBE = update(probes).values(count=probes.c.count + 1)
 
 
@@ -84,6 +86,7 @@ _ADD_TOKEN = Insert(tokens, OneTimeToken)
 _ADD_CERTIFICATE = Insert(certificates, Certificate)
 _ADD_EVENT = Insert(audit_events, Event)
 _ADD_KEY = Insert(api_keys, ApiKey)
+_ADD_ANCHOR = Insert(trust_anchors, TrustAnchor)
 
 
 class SqlTokens:
@@ -251,6 +254,19 @@ class SqlApiKeys:
         return self._connection.execute(_ANY_KEY).first() is not None
 
 
+class SqlTrustAnchors:
+    """The roots under which certificates are issued."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, anchor: TrustAnchor) -> None:
+        _ADD_ANCHOR(self._connection, anchor, taken=NotUniqueName())
+
+    def list(self) -> Sequence[TrustAnchor]:
+        return [TrustAnchor(*row) for row in self._connection.execute(_ANCHORS)]
+
+
 class SqlTransaction:
     """All that one transaction can read and write."""
 
@@ -260,6 +276,7 @@ class SqlTransaction:
         self.inventory = SqlInventory(connection)
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
+        self.anchors = SqlTrustAnchors(connection)
         self._connection = connection
 
     def directory(self, tenant_id: str) -> SqlDirectory:

@@ -6,7 +6,7 @@ Every commit is on disk before its callers hear of it (WAL, synchronous=FULL). O
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,7 +63,7 @@ class SqliteStore:
         self._reads = Queue(most_waiting)
         self._workers = [_worker("connector-writer", self._writes, WRITES_IN_A_BATCH, _writing(path), path)]
         self._workers += [
-            _worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, _reading(path), path)
+            _worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, reading_engine(path), path)
             for number in range(readers)
         ]
 
@@ -90,6 +90,16 @@ def open_sqlite(path: Path) -> SqliteStore:
     Raises:
         StorageUnavailable: the database cannot be used, and why.
     """
+    bring_up_to_date(path)
+    return SqliteStore(path)
+
+
+def bring_up_to_date(path: Path) -> None:
+    """Make the file and its tables, or bring them to this program's version.
+
+    Raises:
+        StorageUnavailable: the database cannot be used, and why.
+    """
     check_version(driver.sqlite_version_info)
     try:
         # Nobody else may read it, not even for a moment. SQLite gives its -wal and -shm the same mode.
@@ -99,7 +109,40 @@ def open_sqlite(path: Path) -> SqliteStore:
             upgrade(connection)
     except (OSError, driver.Error, SQLAlchemyError) as error:
         raise _refusal(error, path) from error
-    return SqliteStore(path)
+
+
+def ask(path: Path, question: Callable[[Connection], Iterable[T]]) -> Sequence[T]:
+    """What the question finds in the file.
+
+    Raises:
+        StorageUnavailable: it cannot be asked.
+    """
+    try:
+        with reading_engine(path).connect() as connection:
+            return list(question(connection))
+    except (driver.Error, SQLAlchemyError) as error:
+        raise _refusal(error, path) from error
+
+
+def back_up(path: Path, target: Path) -> None:
+    """Write a copy of the file as it is at one moment, while others go on using it. ``target`` is a new file.
+
+    Raises:
+        StorageUnavailable: it cannot be read or written; no part of a copy is left.
+    """
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StorageUnavailable(f"The backup cannot be written to {target}: {error.strerror}.") from error
+    try:
+        with _writing(path).connect() as connection:
+            connection.connection.dbapi_connection.execute("VACUUM INTO ?", (str(target),))  # type: ignore[union-attr]
+        descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    except (OSError, driver.Error, SQLAlchemyError) as error:
+        target.unlink(missing_ok=True)
+        raise _refusal(error, target) from error
 
 
 def attach_sqlite(path: Path) -> SqliteStore:
@@ -110,7 +153,7 @@ def attach_sqlite(path: Path) -> SqliteStore:
     """
     check_version(driver.sqlite_version_info)
     try:
-        with _reading(path).connect() as connection:
+        with reading_engine(path).connect() as connection:
             check(connection)
     except (driver.Error, SQLAlchemyError) as error:
         raise _refusal(error, path) from error
@@ -195,7 +238,8 @@ def _writing(path: Path) -> Engine:
     return _engine(path, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
 
 
-def _reading(path: Path) -> Engine:
+def reading_engine(path: Path) -> Engine:
+    """An engine whose connections read only."""
     return _engine(path, begin="BEGIN", pragmas={**_PRAGMAS, "query_only": 1})
 
 
@@ -210,7 +254,8 @@ def _engine(path: Path, *, begin: str, pragmas: Mapping[str, int | str]) -> Engi
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None
-        connection.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows ASCII alone
+        # SQLite's own lower() knows ASCII alone.
+        connection.create_function("connector_folded", 1, str.lower, deterministic=True)
         for name, value in pragmas.items():
             connection.execute(f"PRAGMA {name} = {value}")
             if connection.execute(f"PRAGMA {name}").fetchone() != (value,):
