@@ -12,7 +12,7 @@ from pathlib import Path
 import uvloop
 
 from bench.processes import cores, pinned
-from bench.report import Progress, Report
+from bench.report import Progress, Report, file_system
 from bench.rounds import Plan
 from bench.server import NotStartedError
 from bench.suite import PHASES, Sizes, Suite
@@ -25,14 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sizes = Sizes(plan, given.certificates, given.enrollments, given.applications)
     shared, started = cores(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="connector-bench-") as name, Progress() as say:
-        suite = Suite(set(given.only), sizes, shared, Path(name), say)
+        suite = Suite(frozenset(given.only), sizes, shared, Path(name), say)
         try:
             with pinned(shared.load), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 found = runner.run(suite.run())
         except NotStartedError as error:
             print(error, file=sys.stderr)
             return 2
-        report = Report(found, shared, Path(name), given.certificates, time.monotonic() - started)
+        report = Report(found, shared, file_system(Path(name)), given.certificates, time.monotonic() - started)
     if given.json:
         print(json.dumps(report.json(), indent=2))
     else:

@@ -13,7 +13,7 @@ from bench.connection import Address, Connection
 from bench.openbao import OpenBao
 from bench.server import Server
 
-HOLDERS = 64
+HOLDERS = 32
 SIGNING, ONBOARDING = "signing", "onboarding"
 RENEWAL, CONFIGURATION = "renewal, mTLS", "configuration, mTLS"
 

@@ -43,13 +43,14 @@ class Postgres:
         if self.user is not None:
             shutil.chown(self.directory, self.user)
         data = self.directory / "data"
-        initdb = [binaries / "initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--pgdata", data]
+        flags = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres")
+        initdb = [str(binaries / "initdb"), *flags, "--pgdata", str(data)]
         subprocess.run(initdb, check=True, capture_output=True, user=self.user, cwd=self.directory)
         settings = {"listen_addresses": "", "unix_socket_directories": str(self.directory), "fsync": "on"}
-        flags = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
+        given = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
         with self._log.open("wb") as log, pinned(self.core):
             self.process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *flags], stdout=log, stderr=log, user=self.user, cwd=self.directory
+                [binaries / "postgres", "-D", data, *given], stdout=log, stderr=log, user=self.user, cwd=self.directory
             )
         self._wait()
         return self

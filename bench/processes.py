@@ -76,6 +76,17 @@ def spent(root: int) -> Mapping[int, float]:
     return times
 
 
+def working(pid: int) -> float:
+    """How many seconds the core has worked to which the process is bound, for whomever; 0 if it has several."""
+    bound = os.sched_getaffinity(pid)
+    if len(bound) > 1:
+        return 0.0
+    name = f"cpu{min(bound)} "
+    line = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(name))
+    user, nice, system, _, _, irq, softirq, steal, *_ = map(int, line.split()[1:])
+    return (user + nice + system + irq + softirq + steal) / TICKS
+
+
 def own() -> float:
     """This process's own processor time, in seconds."""
     usage = resource.getrusage(resource.RUSAGE_SELF)

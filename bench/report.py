@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -77,7 +76,7 @@ class Report:
 
     found: Found
     cores: Cores
-    directory: Path
+    file_system: str
     certificates: int
     seconds: float
 
@@ -90,7 +89,7 @@ class Report:
         """Where and when it ran."""
         return (
             f"{datetime.now(UTC):%d %B %Y}, {platform.machine()}, {_processor()}, {os.cpu_count()} cores, "
-            f"Python {platform.python_version()}, {_file_system(self.directory)}; {self.certificates} certificates in "
+            f"Python {platform.python_version()}, data on {self.file_system}; {self.certificates} certificates in "
             f"a full inventory; the run took {self.seconds / 60:.0f} minutes"
         )
 
@@ -187,8 +186,8 @@ def _processor() -> str:
     return "processor unknown"
 
 
-def _file_system(directory: Path) -> str:
-    done = subprocess.run(
-        ["/usr/bin/env", "stat", "--file-system", "--format=%T", directory], check=False, capture_output=True, text=True
-    )
-    return f"data on {done.stdout.strip() or 'an unknown file system'}"
+def file_system(directory: Path) -> str:
+    """On what kind of file system the directory is: that of the longest mount point above it."""
+    mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+    above = [(len(where), kind) for _, where, kind, *_ in mounts if directory.resolve().is_relative_to(where)]
+    return max(above)[1]

@@ -3,7 +3,7 @@
 A figure is the median of its rounds. Then each contestant is loaded once more at half the rate that it reached.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Protocol
@@ -31,13 +31,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One turn. Busy are shares of one core; ``largest_share`` is the busiest process's part of the server's."""
+    """One turn. Busy are shares of one core; ``largest_share`` is the busiest process's part of the server's.
+
+    ``others_busy`` is what programs that are no part of the benchmark took of the server's core.
+    """
 
     per_second: float
     cpu_ms: float
     database_cpu_ms: float | None = None
     server_busy: float = 1.0
     load_busy: float | None = None
+    others_busy: float = 0.0
     largest_share: float = 1.0
 
 
@@ -52,9 +56,10 @@ class Row:
     database_cpu_ms: float | None
     server_busy: float
     load_busy: float | None
+    others_busy: float
     p50_ms: float | None
     p99_ms: float | None
-    half_load_per_second: float | None
+    half_load_busy: float | None
     memory_mib: float | None
     rounds: Sequence[Round]
 
@@ -62,6 +67,14 @@ class Row:
     def on_one_core(self) -> float:
         """Operations a second that the server's processor time allows for, whoever was the limit."""
         return 1000 / self.cpu_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """What half load looked like: the latencies, and how busy the server was."""
+
+    timing: Timing
+    server_busy: float
 
 
 class Contestant(Protocol):
@@ -81,7 +94,7 @@ class Contestant(Protocol):
     async def round(self, plan: Plan) -> Round:
         """As fast as it goes."""
 
-    async def at_half(self, plan: Plan, per_second: float) -> Timing | None:
+    async def at_half(self, plan: Plan, per_second: float) -> Half | None:
         """At half that rate, if there are latencies to measure."""
 
     def memory(self) -> float | None:
@@ -106,9 +119,9 @@ async def measure(contestants: Sequence[Contestant], plan: Plan, say: Say) -> li
     return rows
 
 
-def _row(contestant: Contestant, rounds: Sequence[Round], half: Timing | None) -> Row:
+def _row(contestant: Contestant, rounds: Sequence[Round], half: Half | None) -> Row:
     def middle(name: str) -> float:
-        return median(getattr(each, name) for each in rounds)
+        return float(median(getattr(each, name) for each in rounds))
 
     return Row(
         what=contestant.what,
@@ -118,9 +131,10 @@ def _row(contestant: Contestant, rounds: Sequence[Round], half: Timing | None) -
         database_cpu_ms=None if rounds[0].database_cpu_ms is None else middle("database_cpu_ms"),
         server_busy=middle("server_busy"),
         load_busy=None if rounds[0].load_busy is None else middle("load_busy"),
-        p50_ms=None if half is None else half.p50,
-        p99_ms=None if half is None else half.p99,
-        half_load_per_second=None if half is None else half.per_second,
+        others_busy=middle("others_busy"),
+        p50_ms=None if half is None else half.timing.p50,
+        p99_ms=None if half is None else half.timing.p99,
+        half_load_busy=None if half is None else half.server_busy,
         memory_mib=contestant.memory(),
         rounds=rounds,
     )
@@ -144,31 +158,29 @@ class Loaded:
 
     async def warm(self, plan: Plan) -> None:
         """A few operations of each client."""
-        await self._run(plan, plan.clients * WARM_UP, None)
+        await take_turn(self.lane, plan.clients * WARM_UP, plan.clients)
 
     async def round(self, plan: Plan) -> Round:
         """As many clients as there are, each with its next operation as soon as the former is answered."""
         return await take_turn(self.lane, plan.operations, plan.clients)
 
-    async def at_half(self, plan: Plan, per_second: float) -> Timing:
+    async def at_half(self, plan: Plan, per_second: float) -> Half:
         """Evenly, and not waiting for answers."""
         rate = per_second * HALF
         count = min(plan.operations * plan.rounds, int(rate * plan.half_load_seconds))
-        return await self._run(plan, max(SHORTEST, count), rate)
+        items = await self.lane.prepare(max(SHORTEST, count))
+        opened = await self.lane.open(plan.clients)
+        try:
+            before = sum(processes.spent(self.lane.pid).values())
+            timing = await paced(items, opened, self.lane.do, rate)
+            cpu = sum(processes.spent(self.lane.pid).values()) - before
+        finally:
+            self.lane.close(opened)
+        return Half(timing, cpu / timing.seconds)
 
     def memory(self) -> float:
         """What the largest of the server's processes has resident."""
         return processes.resident(self.lane.pid)
-
-    async def _run(self, plan: Plan, count: int, rate: float | None) -> Timing:
-        items = await self.lane.prepare(count)
-        opened = await self.lane.open(plan.clients)
-        try:
-            if rate is None:
-                return await closed(items, opened, self.lane.do)
-            return await paced(items, opened, self.lane.do, rate)
-        finally:
-            self.lane.close(opened)
 
 
 async def take_turn(lane: Lane, operations: int, clients: int) -> Round:
@@ -176,10 +188,9 @@ async def take_turn(lane: Lane, operations: int, clients: int) -> Round:
     items = await lane.prepare(operations)
     opened = await lane.open(clients)
     try:
-        before, database, load = processes.spent(lane.pid), _database(lane), processes.own()
+        before, database, load, core = _spent(lane)
         timing = await closed(items, opened, lane.do)
-        after = processes.spent(lane.pid)
-        database, load = _database(lane) - database, processes.own() - load
+        after, database_after, load_after, core_after = _spent(lane)
     finally:
         lane.close(opened)
     shares = [seconds - before.get(pid, 0.0) for pid, seconds in after.items()]
@@ -187,12 +198,15 @@ async def take_turn(lane: Lane, operations: int, clients: int) -> Round:
     return Round(
         per_second=timing.per_second,
         cpu_ms=cpu / timing.operations * 1000,
-        database_cpu_ms=None if lane.database_pid is None else database / timing.operations * 1000,
+        database_cpu_ms=None if lane.database_pid is None else (database_after - database) / timing.operations * 1000,
         server_busy=cpu / timing.seconds,
-        load_busy=load / timing.seconds,
+        load_busy=(load_after - load) / timing.seconds,
+        others_busy=max(0.0, core_after - core - cpu) / timing.seconds if core else 0.0,
         largest_share=max(shares) / cpu,
     )
 
 
-def _database(lane: Lane) -> float:
-    return 0.0 if lane.database_pid is None else sum(processes.spent(lane.database_pid).values())
+def _spent(lane: Lane) -> tuple[Mapping[int, float], float, float, float]:
+    """Seconds so far: of each of the server's processes, of the database, of the load generator, of the core."""
+    database = 0.0 if lane.database_pid is None else sum(processes.spent(lane.database_pid).values())
+    return processes.spent(lane.pid), database, processes.own(), processes.working(lane.pid)

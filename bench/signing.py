@@ -15,9 +15,8 @@ from secrets import token_bytes
 from typing import Self
 
 from bench.clients import SUBJECT, new_csr
-from bench.load import Timing
 from bench.processes import pinned
-from bench.rounds import Plan, Round
+from bench.rounds import Half, Plan, Round
 from connector.pki.csr import CSRPolicy, verify
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, generate_key, make_issuing, make_root, serial_number
 from connector.pki.profile import ClientProfile
@@ -85,7 +84,7 @@ class InProcess:
         """For a second."""
         return await asyncio.to_thread(self._ask, ROUND_SECONDS)
 
-    async def at_half(self, _: Plan, __: float) -> Timing | None:
+    async def at_half(self, _: Plan, __: float) -> Half | None:
         """Nobody waits for it."""
         return None
 

@@ -1,6 +1,6 @@
 """Which servers run and what is measured on them, by the phases that were chosen."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -72,7 +72,7 @@ class Found:
 class Suite:
     """One run in a directory of its own. Every server in it is stopped when it ends."""
 
-    phases: Collection[str]
+    phases: frozenset[str]
     sizes: Sizes
     cores: Cores
     directory: Path
@@ -112,7 +112,7 @@ class Suite:
 
     def chosen(self, *phases: str) -> bool:
         """Whether one of them was chosen."""
-        return not self.phases.isdisjoint(phases) if isinstance(self.phases, set) else bool({*phases} & {*self.phases})
+        return not self.phases.isdisjoint(phases)
 
     def _beside(self, stack: ExitStack) -> list[Contestant]:
         """What else signs."""
