@@ -95,7 +95,7 @@ $(COMPARED): requirements-bench.lock $(INSTALLED)
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin chromium:chromium curl:curl node:nodejs npm:npm openssl:openssl strace:strace
+TOOLS := certtool:gnutls-bin chromium:chromium curl:curl haproxy:haproxy nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl strace:strace
 
 .PHONY: tools
 tools:

@@ -56,14 +56,19 @@ class _Stream:
             return
 
 
-def configure(level: Level, format: Format, *, stream: TextIO | None = None) -> None:
-    """Send every log record to ``stream``, standard error by default. To be called once, before anything logs."""
+def configure(
+    level: Level, format: Format, *, stream: TextIO | None = None, fields: Mapping[str, object] | None = None
+) -> None:
+    """Send every log record to ``stream``, standard error by default, with these fields. To be called before anything
+    logs, and again where a process becomes another.
+    """
     target = stream or sys.stderr
     is_console = format == "console" or (format == "auto" and target.isatty())
     lines = cast("TextIO", _Stream(target))
     threshold = logging.getLevelNamesMapping()[level.upper()]
     first: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        lambda _logger, _method, event: {**(fields or {}), **event},
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),

@@ -10,19 +10,19 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from connector.errors import StorageUnavailable
 from connector.ports import Transaction
 from connector.storage.database import CONNECTIONS
 from connector.storage.migrations import check
 from connector.storage.postgresql import faults
-from connector.storage.postgresql.engine import WRITING, bring_up_to_date, driver, make_engine
+from connector.storage.postgresql.engine import WRITING, Driver, bring_up_to_date, driver, lock_of, make_engine
 from connector.storage.repositories import SqlTransaction
 from connector.storage.workers import Job, Queue, Worker
 
@@ -67,6 +67,12 @@ class PostgresqlStore:
 
     async def read(self, function: Callable[[Transaction], T]) -> T:
         return await _submit(self._reads, function)
+
+    async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
+        def run(tx: SqlTransaction) -> T | None:
+            return function(tx) if tx.is_sole(lock_of(name)) else None
+
+        return await _submit(self._together, run)
 
     async def probe(self) -> None:
         await _submit(self._together, SqlTransaction.probe)
@@ -116,6 +122,13 @@ class _LostCommitError(Exception):
         self.number = number
 
 
+class _Session(NamedTuple):
+    """A connection as SQLAlchemy has it, and as the driver has it. The former forgets the latter when that is lost."""
+
+    connection: Connection
+    driver: Driver
+
+
 class _Line:
     """One connection, opened when it is needed and dropped after a fault. One thread uses it.
 
@@ -125,7 +138,7 @@ class _Line:
     def __init__(self, engine: Engine, begin: str) -> None:
         self._engine = engine
         self._begin = begin
-        self._connection: Connection | None = None
+        self._session: _Session | None = None
 
     def run(self, jobs: Sequence[Job[Any]]) -> None:
         """Run each job in a transaction of its own."""
@@ -137,10 +150,11 @@ class _Line:
 
     def drop(self) -> None:
         """Close the connection, if it is open."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.Error, DBAPIError):
-                connection.close()
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(psycopg.Error, SQLAlchemyError):
+                session.connection.close()
+                session.driver.close()
 
     def _attempt(self, job: Job[T]) -> T:
         """Run the job until it is committed or refused; again after a conflict, or when the connection was lost.
@@ -166,40 +180,33 @@ class _Line:
             psycopg.Error, DBAPIError: the database could not, and nothing was committed.
         """
         try:
-            connection, number = self._begun()
-            result = job.function(SqlTransaction(connection))
+            session, number = self._begun()
+            result = job.function(SqlTransaction(session.connection))
             if job.future.cancelled():  # its caller was told meanwhile that nothing was done
                 raise StorageUnavailable  # noqa: TRY301 - to be rolled back as everything else
         except BaseException:
             self._roll_back()
             raise
         try:
-            self._commit(connection, number)
+            _commit(session.driver, number)
         except _LostCommitError as lost:
             self.drop()
             if not self._was_committed(lost.number, deadline):
                 raise psycopg.OperationalError("the connection was lost before the commit") from lost
         return result
 
-    def _begun(self) -> tuple[Connection, str | None]:
-        """A connection in a transaction, and the transaction's number if it is one that writes."""
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        cursor = driver(self._connection).execute(self._begin)
+    def _begun(self) -> tuple[_Session, str | None]:
+        """A session in a transaction, and the transaction's number if it is one that writes."""
+        session = self._connected()
+        cursor = session.driver.execute(self._begin.encode())
         number = cursor.fetchone() if cursor.nextset() else None
-        return self._connection, None if number is None else number[1]
+        return session, None if number is None else number[1]
 
-    def _commit(self, connection: Connection, number: str | None) -> None:
-        connected = driver(connection)
-        try:
-            status = connected.execute("COMMIT").statusmessage
-        except psycopg.Error as error:
-            if connected.closed and number is not None:
-                raise _LostCommitError(number) from error
-            raise
-        # A transaction in which a statement failed is rolled back by COMMIT, without an error.
-        if status != "COMMIT":
-            raise psycopg.InternalError("the transaction was rolled back")
+    def _connected(self) -> _Session:
+        if self._session is None:
+            connection = self._engine.connect()
+            self._session = _Session(connection, driver(connection))
+        return self._session
 
     def _was_committed(self, number: str, deadline: float) -> bool:
         """What became of the transaction, asked over a new connection; its server process may still be at it.
@@ -208,13 +215,13 @@ class _Line:
             StorageUnavailable: nobody knows yet. It may have been committed.
         """
         while time.monotonic() < deadline:
-            with suppress(psycopg.Error, DBAPIError):
-                self._connection = self._connection or self._engine.connect()
-                row = driver(self._connection).execute("SELECT pg_xact_status(%s::xid8)", [number]).fetchone()
-                if row is not None and row[0] in ("committed", "aborted"):
-                    return bool(row[0] == "committed")
-            if self._connection is not None and driver(self._connection).closed:
+            try:
+                status = self._connected().driver.execute("SELECT pg_xact_status(%s::xid8)", [number]).fetchone()
+            except (psycopg.Error, DBAPIError):
                 self.drop()
+            else:
+                if status in (("committed",), ("aborted",)):
+                    return status == ("committed",)
             time.sleep(ASK_SECONDS)
         raise StorageUnavailable(
             "The database went away while it was answering, and whether it recorded this is not known. Look before "
@@ -222,14 +229,26 @@ class _Line:
         )
 
     def _roll_back(self) -> None:
-        if self._connection is None:
+        if self._session is None:
             return
-        connected = driver(self._connection)
+        connected = self._session.driver
         with suppress(psycopg.Error):
             if not connected.closed and connected.info.transaction_status != TransactionStatus.IDLE:
                 connected.execute("ROLLBACK")
         if connected.closed or connected.info.transaction_status != TransactionStatus.IDLE:
             self.drop()
+
+
+def _commit(connected: Driver, number: str | None) -> None:
+    try:
+        status = connected.execute("COMMIT").statusmessage
+    except psycopg.Error as error:
+        if connected.closed and number is not None:
+            raise _LostCommitError(number) from error
+        raise
+    # A transaction in which a statement failed is rolled back by COMMIT, without an error.
+    if status != "COMMIT":
+        raise psycopg.InternalError("the transaction was rolled back")
 
 
 async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
