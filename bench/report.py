@@ -24,7 +24,7 @@ from bench.targets import Target, targets, warnings
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN = "<!-- What follows is written by `python -m bench --markdown`. -->"
 END = "<!-- What was written ends here. -->"
-WIDTH = 150
+WIDTH = 160
 MARKS = {True: "pass", False: "FAIL", None: ""}
 HEADINGS = (
     "operation",
@@ -37,6 +37,7 @@ HEADINGS = (
     "p99 ms",
     "MiB",
     "server busy",
+    "at half",
     "load busy",
 )
 
@@ -148,6 +149,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         _number(row.p99_ms, ".1f"),
         _number(row.memory_mib, ".0f"),
         f"{row.server_busy:.0%}",
+        _number(row.half_load_busy, ".0%"),
         _number(row.load_busy, ".0%"),
     )
 
