@@ -63,8 +63,8 @@ def warnings(found: Found) -> Iterator[str]:
             yield f"{name}: the load generator and PostgreSQL together took {beside:.0%} of a core."
         if row.others_busy > OTHERS:
             yield f"{name}: other programs took {row.others_busy:.0%} of the server's core."
-        if row.half_load_busy is not None and row.half_load_busy > NOT_HALF:
-            yield f"{name}: at half load the server was {row.half_load_busy:.0%} busy, so that requests waited for others."
+        if (half := row.half_load_busy) is not None and half > NOT_HALF:
+            yield f"{name}: at half load the server was {half:.0%} busy, so that requests waited for others."
 
 
 def _compared(rows: dict[tuple[str, str], Row], signing: Row) -> Iterator[Target]:
