@@ -4,6 +4,7 @@ A record has a fixed event name and fields: ``log.info("certificate.issued", ser
 log comes out in the same form.
 """
 
+import json
 import logging
 import re
 import sys
@@ -69,9 +70,7 @@ def configure(level: Level, format: Format, *, stream: TextIO | None = None) -> 
         structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
         withhold_secrets,
     ]
-    last: list[Processor] = (
-        [_for_terminal, _console()] if is_console else [structlog.processors.JSONRenderer(sort_keys=True)]
-    )
+    last: list[Processor] = [_for_terminal, _console()] if is_console else [_json]
     structlog.configure(
         processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -129,6 +128,15 @@ def _logger_name(_logger: object, _method: str, event: MutableMapping[str, Any])
     if record is not None:
         event["logger"] = record.name
     return event
+
+
+# One encoder for all lines: json.dumps makes another for each call with arguments. What cannot be encoded is gone by
+# then: withhold_secrets made a text of it.
+_JSON = json.JSONEncoder(sort_keys=True)
+
+
+def _json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    return _JSON.encode(event)
 
 
 def _console() -> structlog.dev.ConsoleRenderer:
