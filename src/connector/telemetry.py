@@ -9,7 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, TextIO, cast
 
 import structlog
@@ -77,6 +77,7 @@ def configure(level: Level, format: Format, *, stream: TextIO | None = None) -> 
         logger_factory=structlog.WriteLoggerFactory(file=lines),
         cache_logger_on_first_use=False,
     )
+    _configured.cache_clear()
     handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -91,7 +92,19 @@ def configure(level: Level, format: Format, *, stream: TextIO | None = None) -> 
 
 def logger() -> FilteringBoundLogger:
     """The logger of the edges. The domain and the use cases have none."""
-    return cast("FilteringBoundLogger", structlog.get_logger())
+    return cast("FilteringBoundLogger", _Logger())
+
+
+class _Logger:
+    """Logs as was configured last. structlog's own proxy makes two objects for each record."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_configured(), name)
+
+
+@cache
+def _configured() -> Any:
+    return structlog.get_logger().bind()
 
 
 def withhold_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
