@@ -13,7 +13,7 @@ from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from connector.errors import BadRequest, BodyTooLarge, Refusal, RequestTimeout
@@ -23,6 +23,9 @@ MAX_HEADERS = 100
 
 # The parser is fed in slices, since it says nothing of how much of a chunk it keeps.
 SLICE = 4096
+
+# What is sent before any answer (RFC 9110 15.2.1).
+_CONTINUE = b"HTTP/1.1 100 "
 
 # Seconds in which a peer may take note of its refusal, or send the rest of a body that nobody reads any more.
 LINGER = 1.0
@@ -79,20 +82,18 @@ def _too_large() -> _Refused:
 class _Answer:
     """The transport for one answer: the head is held back until the body comes, and both leave as one.
 
-    uvicorn writes them apart, which over TLS is two records and two calls of the system: a tenth of what it costs to
-    serve a request.
+    uvicorn writes them apart, which over TLS is two records and two calls of the system.
     """
 
-    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._cycle = cycle
         self._head: bytes | None = None
 
     def write(self, data: bytes) -> None:
         """Send it, unless it is the head."""
         if self._head is not None:
             data, self._head = self._head + data, b""
-        elif self._cycle.response_started:
+        elif not data.startswith(_CONTINUE):
             self._head = data
             return
         self._transport.write(data)
@@ -189,7 +190,7 @@ class Connection(HttpToolsProtocol):
         """The head is whole: start the application on it."""
         self._check_head()
         super().on_headers_complete()
-        self._corked = _Answer(self.transport, self.cycle)
+        self._corked = _Answer(self.transport)
         self.cycle.transport = cast("asyncio.Transport", self._corked)
         self.cycle.keep_alive = self.cycle.keep_alive and not self._last
         self._in_body = True
