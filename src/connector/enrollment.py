@@ -166,12 +166,12 @@ class Enrollment:
         Raises:
             CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
         """
-        found = await self.store.read(lambda tx: tx.inventory.find(fingerprint))
+        found = await self.store.read(lambda tx: tx.inventory.find(fingerprint), single=True)
         return inventory.check(found, now=self.clock())
 
     async def _admit(self, text: str, source: str | None, *, now: datetime) -> OneTimeToken:
         presented = tokens.digest(text)
-        token = await self.store.read(lambda tx: tx.tokens.find(presented))
+        token = await self.store.read(lambda tx: tx.tokens.find(presented), single=True)
         if token is None:
             raise TokenUnknown
         try:

@@ -312,8 +312,11 @@ class Store(Protocol):
         record, or writes what it has read, runs alone.
         """
 
-    async def read(self, function: Callable[[Transaction], T]) -> T:
-        """Run the function on one consistent view of all that was committed before this call; it writes nothing."""
+    async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
+        """Run the function on one consistent view of all that was committed before this call; it writes nothing.
+
+        With ``single`` the function asks one question, which costs less where a view has to be made first.
+        """
 
     async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
         """Run the function as :meth:`transaction` does that is not alone, but in no two processes at once.

@@ -88,10 +88,11 @@ def test_a_failing_function_does_not_hurt_its_neighbours(stored: Stored) -> None
     assert recorded == {token(number).id for number in range(100) if number % 3}
 
 
-def test_a_read_writes_nothing(stored: Stored) -> None:
+@pytest.mark.parametrize("single", [False, True])
+def test_a_read_writes_nothing(stored: Stored, *, single: bool) -> None:
     """A write in a read is refused, and the store goes on."""
     with pytest.raises(StorageReadOnly):
-        stored.read(lambda tx: tx.keys.add(api_key()))
+        stored.runner.run(stored.store.read(lambda tx: tx.keys.add(api_key()), single=single))
 
     assert stored.read(lambda tx: tx.keys.any()) is False
     stored.write(lambda tx: tx.keys.add(api_key()))

@@ -41,7 +41,7 @@ class MemoryStore:
             result, self._tables = self._run(function)
             return result
 
-    async def read(self, function: Callable[[Transaction], T]) -> T:
+    async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
         with self._lock:
             result, tables = self._run(function)
             if tables != self._tables:

@@ -78,7 +78,7 @@ class SqliteStore:
         # Every transaction is alone here: SQLite has one writer at a time.
         return await _submit(self._writes, function)
 
-    async def read(self, function: Callable[[Transaction], T]) -> T:
+    async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
         return await _submit(self._reads, function)
 
     async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
