@@ -10,12 +10,45 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from connector.audit import Action, Event
+from connector.audit import Action, Event, Recorded
 from connector.directory import Entity, EntityKind, SystemAuth, Tenant
 from connector.inventory import Certificate, CertificateState, RevocationReason, Standing, TrustAnchor
 from connector.labels import LabelFilter
+from connector.overview import CertificateTally, Standings
+from connector.ports.console import (
+    Administrators,
+    Daily,
+    EntityFilter,
+    EventFilter,
+    Passwords,
+    Sessions,
+    SignInLinks,
+    SignsIn,
+)
 from connector.principals import ApiKey, Caller
 from connector.tokens import OneTimeToken, TokenState
+
+__all__ = [
+    "ApiKeys",
+    "Audit",
+    "Bearers",
+    "CertificateFilter",
+    "Clock",
+    "Directory",
+    "EntityFilter",
+    "EventFilter",
+    "Inventory",
+    "MakeID",
+    "Passwords",
+    "Random",
+    "SignsIn",
+    "Store",
+    "Tenants",
+    "TokenFilter",
+    "Tokens",
+    "Transaction",
+    "TrustAnchors",
+]
 
 T = TypeVar("T")
 
@@ -77,6 +110,16 @@ class Directory(Protocol):
 
     def count_entities(self, kind: EntityKind, filters: Sequence[LabelFilter] = ()) -> int:
         """How many fit."""
+
+    def search(
+        self, which: EntityFilter, *, newest_first: bool, after: tuple[datetime, str] | str | None = None, most: int
+    ) -> Sequence[Entity]:
+        """The entities that fit, so many at most: by name, those after that name; or newest first, those after that
+        time of registration and id.
+        """
+
+    def standings(self, kind: EntityKind, *, now: datetime) -> Standings:
+        """How many of that kind there are, and how they stand. It looks at each."""
 
     def names(self, ids: Collection[str]) -> Mapping[str, str]:
         """The names of the entities of these ids, where there are such."""
@@ -204,6 +247,12 @@ class Inventory(Protocol):
     def standings(self, tenant_id: str, owner_ids: Collection[str], *, now: datetime) -> Mapping[str, Standing]:
         """How these owners stand; those that never had a certificate are left out."""
 
+    def tally(self, tenant_id: str, *, now: datetime, soon: datetime) -> CertificateTally:
+        """How many of the tenant's there are in each state; expiring are those issued that end by ``soon``."""
+
+    def expiring_by_day(self, tenant_id: str, *, since: datetime, days: int) -> Mapping[int, int]:
+        """How many that are neither revoked nor superseded end on each of so many days; days without are left out."""
+
     def certified(self, tenant_id: str, system_auth_ids: Collection[str]) -> frozenset[str]:
         """Those of the system auths under which a certificate was ever issued."""
 
@@ -225,6 +274,15 @@ class Audit(Protocol):
 
     def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
         """The newest events of that action, or of all, newest first."""
+
+    def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
+        """The events that fit, newest first: those after that time and number, so many at most."""
+
+    def later(self, tenant_id: str, owner_id: str, *, number: int, most: int) -> Sequence[Recorded]:
+        """The events about that owner with a greater number, oldest first, so many at most."""
+
+    def daily(self, tenant_id: str, *, since: datetime) -> Daily:
+        """How often what happened to the tenant on each day, by days since then, and by action."""
 
 
 class ApiKeys(Protocol):
@@ -290,6 +348,18 @@ class Transaction(Protocol):
     @property
     def keys(self) -> ApiKeys:
         """API keys."""
+
+    @property
+    def administrators(self) -> Administrators:
+        """Those who sign in with a password."""
+
+    @property
+    def links(self) -> SignInLinks:
+        """The links by which passwords are set."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions of the console."""
 
     @property
     def anchors(self) -> TrustAnchors:

@@ -1,0 +1,172 @@
+"""What is counted and looked through for the console, over SQL: each an indexed statement or a few."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    case,
+    column,
+    distinct,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
+
+from connector.audit import Action, Event, Recorded
+from connector.directory import EntityKind
+from connector.inventory import Condition
+from connector.overview import CertificateTally, Standings
+from connector.ports.console import EntityFilter, EventFilter
+from connector.storage.schema import Moment, audit_events, certificates, entities
+from connector.storage.statements import page
+
+DAY = timedelta(days=1)
+_DAY_MICROSECONDS = DAY // timedelta(microseconds=1)
+_EVENTS = select(*(each for each in audit_events.c if each is not audit_events.c.id), audit_events.c.id)
+
+
+def tally(connection: Connection, tenant_id: str, *, now: datetime, soon: datetime) -> CertificateTally:
+    """See :meth:`connector.ports.Inventory.tally`: one statement over one index."""
+    revoked, superseded, ends = certificates.c.revoked_at, certificates.c.superseded_at, certificates.c.not_after
+    is_good = revoked.is_(None) & (ends >= now)
+    is_issued = is_good & superseded.is_(None)
+    counted = select(
+        *(
+            func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+            for condition in (
+                is_issued,
+                is_issued & (ends <= soon),
+                is_good & superseded.is_not(None),
+                revoked.is_(None) & (ends < now),
+                revoked.is_not(None),
+            )
+        )
+    ).where(certificates.c.tenant_id == tenant_id)
+    return CertificateTally(*(int(each) for each in connection.execute(counted).one()))
+
+
+def expiring_by_day(connection: Connection, tenant_id: str, *, since: datetime, days: int) -> Mapping[int, int]:
+    """See :meth:`connector.ports.Inventory.expiring_by_day`."""
+    number = _days(certificates.c.not_after, since)
+    counted = (
+        select(number.label("day"), func.count())
+        .where(
+            certificates.c.tenant_id == tenant_id,
+            certificates.c.not_after >= since,
+            certificates.c.not_after < since + days * DAY,
+            certificates.c.revoked_at.is_(None),
+            certificates.c.superseded_at.is_(None),
+        )
+        .group_by(column("day"))
+    )
+    return {int(row[0]): int(row[1]) for row in connection.execute(counted)}
+
+
+def daily(connection: Connection, tenant_id: str, *, since: datetime) -> Mapping[tuple[int, Action], int]:
+    """See :meth:`connector.ports.Audit.daily`."""
+    counted = (
+        select(_days(audit_events.c.at, since).label("day"), audit_events.c.action, func.count())
+        .where(audit_events.c.tenant_id == tenant_id, audit_events.c.at >= since)
+        .group_by(column("day"), audit_events.c.action)
+    )
+    return {(int(row[0]), row[1]): int(row[2]) for row in connection.execute(counted)}
+
+
+def events(
+    connection: Connection, which: EventFilter, *, after: tuple[datetime, int] | None, most: int
+) -> Sequence[Recorded]:
+    """See :meth:`connector.ports.Audit.page`."""
+    events = audit_events.c
+    conditions: list[ColumnElement[bool]] = [events.tenant_id == which.tenant_id]
+    if which.actions:
+        conditions.append(events.action.in_(sorted(which.actions)))
+    if which.about is not None:
+        conditions.append(events.owner_id == which.about)
+    if which.actor is not None:
+        conditions.append(events.actor == which.actor)
+    if which.since is not None:
+        conditions.append(events.at >= which.since)
+    if which.until is not None:
+        conditions.append(events.at < which.until)
+    statement = page(_EVENTS.where(*conditions), [events.at, events.id], newest_first=True, after=after, most=most)
+    return [_recorded(row) for row in connection.execute(statement).mappings()]
+
+
+def later(connection: Connection, tenant_id: str, owner_id: str, *, number: int, most: int) -> Sequence[Recorded]:
+    """See :meth:`connector.ports.Audit.later`."""
+    events = audit_events.c
+    statement = (
+        _EVENTS.where(events.owner_id == owner_id, events.id > number, events.tenant_id.concat("") == tenant_id)
+        .order_by(events.id)
+        .limit(most)
+    )
+    return [_recorded(row) for row in connection.execute(statement).mappings()]
+
+
+def standings(connection: Connection, tenant_id: str, kind: EntityKind, *, now: datetime) -> Standings:
+    """See :meth:`connector.ports.Directory.standings`."""
+    total = select(func.count()).where(entities.c.tenant_id == tenant_id, entities.c.kind == kind)
+    is_good = certificates.c.revoked_at.is_(None) & (certificates.c.not_after >= now)
+    owners = (
+        select(certificates.c.owner_id, func.max(case((is_good, 1), else_=0)).label("good"))
+        .where(certificates.c.tenant_id == tenant_id, certificates.c.owner_kind == kind)
+        .group_by(certificates.c.owner_id)
+        .subquery()
+    )
+    # Of those that are still registered: certificates outlive their owners.
+    counted = (
+        select(func.count(distinct(owners.c.owner_id)), func.coalesce(func.sum(owners.c.good), 0))
+        .select_from(owners)
+        .join(entities, entities.c.id == owners.c.owner_id)
+    )
+    ever, good = connection.execute(counted).one()
+    return Standings(connection.execute(total).scalar_one(), int(good), int(ever) - int(good))
+
+
+def entity_conditions(tenant_id: str, which: EntityFilter) -> Sequence[ColumnElement[bool]]:
+    """The conditions for the entities that fit, but for their labels."""
+    conditions: list[ColumnElement[bool]] = [entities.c.tenant_id == tenant_id, entities.c.kind == which.kind]
+    if which.text is not None:
+        conditions.append(_entity_text(which.text))
+    if which.condition is not None and which.now is not None:
+        mine = certificates.c.owner_id == entities.c.id
+        ever = exists().where(mine)
+        good = exists().where(mine, certificates.c.revoked_at.is_(None), certificates.c.not_after >= which.now)
+        match which.condition:
+            case Condition.INITIAL:
+                conditions.append(~ever)
+            case Condition.CONNECTED:
+                conditions.append(good)
+            case Condition.FAILED:
+                conditions += [ever, ~good]
+    return conditions
+
+
+def _entity_text(text: str) -> ColumnElement[bool]:
+    if not text.isprintable():  # as every name and id is; SQLite's LIKE ends at a NUL, and PostgreSQL takes none
+        return false()
+    if text.isascii():  # the database's own, which is quicker than a function of ours for each row
+        contains = entities.c.name.icontains(text, autoescape=True)
+    else:
+        contains = func.connector_folded(entities.c.name, type_=Text).contains(text.lower(), autoescape=True)
+    return or_(contains, entities.c.id == text)
+
+
+def _days(moment: ColumnElement[datetime], since: datetime) -> ColumnElement[int]:
+    """How many whole days lie between."""
+    whole = type_coerce(moment, BigInteger) - type_coerce(literal(since, Moment), BigInteger)
+    return whole.op("/", return_type=BigInteger())(literal(_DAY_MICROSECONDS, BigInteger))
+
+
+def _recorded(row: Mapping[Any, Any]) -> Recorded:
+    fields = dict(row)
+    return Recorded(fields.pop("id"), Event(**fields))
