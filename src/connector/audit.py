@@ -40,8 +40,9 @@ class Event:
     """One thing that happened.
 
     ``actor`` says who did it: ``admin:<key's name>`` or ``admin:<tenant>/<key's name>``, ``user:<name at the issuer>``,
-    ``administrator:<name>``, ``token:<id>``, ``certificate:<serial>``, ``command`` or ``system``. The other fields point at what it happened to,
-    each where it applies; ``reason`` is a refusal's code, a revocation reason, or a name. None is ever a secret.
+    ``administrator:<name>``, ``token:<id>``, ``certificate:<serial>``, ``command`` or ``system``. The other fields
+    point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation reason, or a name.
+    None is ever a secret.
     """
 
     at: datetime

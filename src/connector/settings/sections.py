@@ -11,7 +11,7 @@ from connector.pki.csr import CSRPolicy
 from connector.pki.names import SubjectPolicy
 from connector.pki.profile import ClientProfile
 from connector.settings.oidc import OIDC
-from connector.settings.processes import Maintenance, Serving
+from connector.settings.processes import Console, Maintenance, Serving
 from connector.settings.section import DAY, HOUR, KIB, MIB, SECOND, Section
 from connector.settings.values import (
     Address,
@@ -347,6 +347,7 @@ class Settings(BaseModel):
     database: Database = Database()
     tokens: Tokens = Tokens()
     oidc: OIDC = OIDC()
+    console: Console = Console()
     graphql: GraphQL = GraphQL()
     serving: Serving = Serving()
     maintenance: Maintenance = Maintenance()
