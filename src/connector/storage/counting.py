@@ -1,7 +1,7 @@
 """What is counted and looked through for the console, over SQL: each an indexed statement or a few."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -15,7 +15,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
-    literal,
+    literal_column,
     or_,
     select,
     type_coerce,
@@ -26,11 +26,13 @@ from connector.directory import EntityKind
 from connector.inventory import Condition
 from connector.overview import CertificateTally, Standings
 from connector.ports.console import EntityFilter, EventFilter
-from connector.storage.schema import Moment, audit_events, certificates, entities
+from connector.storage.schema import audit_events, certificates, entities
 from connector.storage.statements import page
 
 DAY = timedelta(days=1)
-_DAY_MICROSECONDS = DAY // timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_DAY_MICROSECONDS = DAY // _MICROSECOND
 _EVENTS = select(*(each for each in audit_events.c if each is not audit_events.c.id), audit_events.c.id)
 
 
@@ -163,8 +165,10 @@ def _entity_text(text: str) -> ColumnElement[bool]:
 
 def _days(moment: ColumnElement[datetime], since: datetime) -> ColumnElement[int]:
     """How many whole days lie between."""
-    whole = type_coerce(moment, BigInteger) - type_coerce(literal(since, Moment), BigInteger)
-    return whole.op("/", return_type=BigInteger())(literal(_DAY_MICROSECONDS, BigInteger))
+    # In whole numbers, as the database has them; as constants, so that PostgreSQL sees one expression in both places.
+    first = (since - _EPOCH) // _MICROSECOND
+    whole = type_coerce(moment, BigInteger) - literal_column(str(first), BigInteger)
+    return whole.op("/", return_type=BigInteger())(literal_column(str(_DAY_MICROSECONDS), BigInteger))
 
 
 def _recorded(row: Mapping[Any, Any]) -> Recorded:

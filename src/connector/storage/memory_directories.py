@@ -1,11 +1,11 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports
 """The tables of the store in memory, and tenants and their directories over them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from operator import attrgetter
-from typing import Self
+from typing import Any, Self
 
 from connector.administrators import Administrator, Session, SignInLink
 from connector.audit import Event
@@ -118,13 +118,14 @@ class MemoryDirectory:
     def search(
         self, which: EntityFilter, *, newest_first: bool, after: tuple[datetime, str] | str | None = None, most: int
     ) -> Sequence[Entity]:
-        place = attrgetter("created_at", "id") if newest_first else attrgetter("name")
+        place: Callable[[Entity], Any] = attrgetter("created_at", "id") if newest_first else attrgetter("name")
+        here: Any = after
         found = [
             each
             for each in self.entities(which.kind, which.labels)
             if (which.text is None or which.text.lower() in each.name.lower() or which.text == each.id)
             and (which.condition is None or self._condition(each, which.now) is which.condition)
-            and (after is None or (place(each) < after if newest_first else place(each) > after))
+            and (here is None or (place(each) < here if newest_first else place(each) > here))
         ]
         return sorted(found, key=place, reverse=newest_first)[:most]
 

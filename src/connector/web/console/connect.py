@@ -116,12 +116,20 @@ class Progress:
     @property
     def configured(self) -> datetime | None:
         """When the configuration was fetched."""
-        return self._when(Action.TOKEN_SPENT)
+        issued = {each.event.token_id for each in self.events if each.event.action is Action.CERTIFICATE_ISSUED}
+        return next(
+            (
+                each.event.at
+                for each in self.events
+                if each.event.action is Action.TOKEN_SPENT and each.event.token_id not in issued
+            ),
+            None,
+        )
 
     @property
     def connected(self) -> datetime | None:
         """When the certificate was issued."""
-        return self._when(Action.CERTIFICATE_ISSUED)
+        return next((each.event.at for each in self.events if each.event.action is Action.CERTIFICATE_ISSUED), None)
 
     @property
     def serial(self) -> str | None:
@@ -137,9 +145,6 @@ class Progress:
     def is_open(self) -> bool:
         """Whether something can still come of it."""
         return self.connected is None and self.state in (TokenState.MINTED, TokenState.SPENT)
-
-    def _when(self, action: Action) -> datetime | None:
-        return next((each.event.at for each in self.events if each.event.action is action), None)
 
 
 def _first(tx: Transaction, realm: Realm, kind: Kind, visit: Visit) -> OneTimeToken:
@@ -191,7 +196,7 @@ async def _stream(visit: Visit, token: OneTimeToken, number: int) -> AsyncIterat
             for each in found:
                 number = each.number
                 if each.event.system_auth_id == token.system_auth_id:
-                    yield _message(number, _told(each))
+                    yield _message(number, _told(each, found))
             if now_state is not state:
                 state = now_state
                 yield _message(number, {"kind": "state", "state": state.value})
@@ -209,8 +214,11 @@ def _news(
     return found, _state(tx, realm, token, visit.desk.enrollment.clock())
 
 
-def _told(recorded: Recorded) -> dict[str, str | None]:
+def _told(recorded: Recorded, beside: Sequence[Recorded]) -> dict[str, str | None]:
     event = recorded.event
+    issued = {each.event.token_id for each in beside if each.event.action is Action.CERTIFICATE_ISSUED}
+    if event.action is Action.TOKEN_SPENT and event.token_id in issued:
+        return {"kind": "other"}  # spent for the certificate itself, in the same transaction
     kinds = {Action.TOKEN_SPENT: "configured", Action.CERTIFICATE_ISSUED: "connected"}
     kind = "refused" if event.action in REFUSED else kinds.get(event.action, "other")
     at = pairing.timestamp(event.at)

@@ -78,7 +78,7 @@ def _algorithm(certificate: x509.Certificate) -> str:
 
 
 def _names(name: x509.Name) -> tuple[str, ...]:
-    return tuple(f"{each.rfc4514_attribute_name} = {each.value}" for each in name)
+    return tuple(f"{each.rfc4514_attribute_name} = {each.value!s}" for each in name)
 
 
 def _extension(extension: x509.Extension[x509.ExtensionType]) -> Field:

@@ -83,32 +83,48 @@ def _attention(visit: Visit, found: Overview) -> list[Attention]:
     refused = sum(found.happened_by_day.get((BACK_DAYS - 1, action), 0) for action in HAPPENED[2][2])
     tally: CertificateTally = found.certificates
     listed = [
-        Attention(
+        (
+            "application has",
+            "applications have",
+            "no good certificate any more",
             found.applications.failed,
-            "applications have no good certificate any more",
-            visit.path("applications?state=disconnected"),
+            "applications?state=disconnected",
         ),
-        Attention(
+        (
+            "runtime has",
+            "runtimes have",
+            "no good certificate any more",
             found.runtimes.failed,
-            "runtimes have no good certificate any more",
-            visit.path("runtimes?state=disconnected"),
+            "runtimes?state=disconnected",
         ),
-        Attention(
+        (
+            "certificate ends",
+            "certificates end",
+            f"within {SOON.days} days without a renewal",
             tally.expiring,
-            f"certificates end within {SOON.days} days and were not renewed",
-            visit.path("certificates?state=expiring"),
+            "certificates?state=expiring",
         ),
-        Attention(refused, "attempts were refused today", visit.path("audit?what=refusals")),
-        Attention(
+        ("attempt was", "attempts were", "refused today", refused, "audit?what=refusals"),
+        (
+            "application waits",
+            "applications wait",
+            "for the first connection",
             found.applications.waiting,
-            "applications wait for their first connection",
-            visit.path("applications?state=waiting"),
+            "applications?state=waiting",
         ),
-        Attention(
-            found.runtimes.waiting, "runtimes wait for their first connection", visit.path("runtimes?state=waiting")
+        (
+            "runtime waits",
+            "runtimes wait",
+            "for the first connection",
+            found.runtimes.waiting,
+            "runtimes?state=waiting",
         ),
     ]
-    return [each for each in listed if each.number]
+    return [
+        Attention(number, f"{one if number == 1 else many} {what}", visit.path(path))
+        for one, many, what, number, path in listed
+        if number
+    ]
 
 
 def _ahead(found: Overview) -> list[Series]:

@@ -63,8 +63,13 @@ class Line:
 
 def lines(events: Sequence[Recorded]) -> list[Line]:
     """The story, newest first. What one call did in one transaction is told once."""
-    told = [line(each.event) for each in events if not _is_the_systems(each.event)]
-    return [each for number, each in enumerate(told) if number == 0 or each != told[number - 1]]
+    for_certificates = {each.event.token_id for each in events if each.event.action is Action.CERTIFICATE_ISSUED}
+    return [
+        line(each.event)
+        for each in events
+        if not _is_the_systems(each.event)
+        and not (each.event.action is Action.TOKEN_SPENT and each.event.token_id in for_certificates)
+    ]
 
 
 def line(event: Event) -> Line:
