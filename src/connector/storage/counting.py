@@ -168,7 +168,7 @@ def _days(moment: ColumnElement[datetime], since: datetime) -> ColumnElement[int
     # In whole numbers, as the database has them; as constants, so that PostgreSQL sees one expression in both places.
     first = (since - _EPOCH) // _MICROSECOND
     whole = type_coerce(moment, BigInteger) - literal_column(str(first), BigInteger)
-    return whole.op("/", return_type=BigInteger())(literal_column(str(_DAY_MICROSECONDS), BigInteger))
+    return whole.op("/", precedence=20, return_type=BigInteger())(literal_column(str(_DAY_MICROSECONDS), BigInteger))
 
 
 def _recorded(row: Mapping[Any, Any]) -> Recorded:

@@ -19,9 +19,11 @@ SESSION = "__Host-connector-session"
 VISIT = "__Host-connector-visit"
 THEME = "connector-theme"
 THEMES = ("light", "dark")
+TENANT = "connector-tenant"
 
 MOST_FIELDS = 40
 _SECRET = re.compile(r"[A-Za-z0-9_\-]{43}")
+_TENANT = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 
 Form = Mapping[str, str]
 
@@ -42,6 +44,17 @@ def set_cookie(response: Response, name: str, value: str, *, seconds: int | None
 def delete_cookie(response: Response, name: str) -> None:
     """Have the browser forget a cookie."""
     response.delete_cookie(name, path="/", secure=True, httponly=True, samesite="strict")
+
+
+def remember_tenant(response: Response, external_id: str) -> None:
+    """Remember which tenant was looked at last, for the links of pages that are about none."""
+    response.set_cookie(TENANT, external_id, path="/console", secure=True, httponly=True, samesite="strict")
+
+
+def remembered_tenant(request: Request) -> str | None:
+    """The tenant that was looked at last. It is shown in links, and proves nothing."""
+    value = request.cookies.get(TENANT, "")
+    return value if _TENANT.fullmatch(value) else None
 
 
 def derived(secret: str, purpose: str) -> str:
@@ -92,6 +105,8 @@ async def read_form(request: Request, limits: BodyLimits, secret: str) -> Form:
         )
     except ValueError as error:
         raise BadRequest("The form cannot be read. Load the page again, and send it from there.") from error
+    if any("\0" in value for pair in pairs for value in pair):  # which no name holds, and not every database takes
+        raise BadRequest("The form holds a NUL. Load the page again, and send it from there.")
     form = dict(pairs)
     if len(form) != len(pairs):
         raise BadRequest("A field of the form was sent twice. Load the page again, and send it from there.")

@@ -85,7 +85,7 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(
-        time=_time, day=_day, ago=_ago, colons=_colons, isolated=_isolated, json=_json, short=_short
+        time=_time, day=_day, ago=_ago, colons=_colons, isolated=_isolated, json=_json, short=_short, actor=_actor
     )
     environment.globals.update(asset=lambda name: f"/console/assets/{_hashed(name)}", charts=charts)
     return environment
@@ -130,6 +130,12 @@ def _json(value: object) -> str:
 
 def _short(text: str, most: int = 60) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _actor(actor: str) -> str:
+    """Who it was: of an id as much as tells it apart."""
+    kind, _, name = actor.partition(":")
+    return f"{kind} {name[:8]}…" if kind in ("token", "certificate") else _short(actor, 80)
 
 
 Values = Mapping[str, Any]

@@ -83,7 +83,7 @@ async def sign_in(desk: Desk, request: Request) -> Response:
 async def _known(desk: Desk, name: str, password: str) -> tuple[Caller, str]:
     """Whose name and password they are. Who is unknown costs the same time as a wrong password."""
     found = None
-    if 0 < len(name) <= MOST_NAME:
+    if 0 < len(name) <= MOST_NAME and name.isprintable():
         found = await desk.enrollment.store.read(lambda tx: tx.administrators.find(name), single=True)
     kept = found.password if found is not None and found.disabled_at is None else None
     is_right = await desk.passwords.check(kept, password[: MOST_PASSWORD + 1])

@@ -6,6 +6,7 @@ it reads or writes. What a page shows is decided by the role, and what is allowe
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -15,11 +16,21 @@ from starlette.responses import Response
 from connector import accounts
 from connector.access import Realm, enter
 from connector.accounts import Presence
-from connector.errors import InvalidData, Refusal, SessionEnded, TenantForbidden
+from connector.errors import BadRequest, InvalidData, Refusal, SessionEnded, TenantForbidden
 from connector.ports import Transaction
 from connector.principals import Caller, Scope
 from connector.web.console.desk import Desk
-from connector.web.console.forms import SESSION, THEME, THEMES, Form, cookie, csrf, read_form
+from connector.web.console.forms import (
+    SESSION,
+    THEME,
+    THEMES,
+    Form,
+    cookie,
+    csrf,
+    read_form,
+    remember_tenant,
+    remembered_tenant,
+)
 from connector.web.console.layout import redirect, rendered
 from connector.web.notes import note
 from connector.web.problems import INTERNAL_MESSAGE, problem
@@ -95,7 +106,7 @@ class Visit:
             InsufficientScopes, TenantForbidden: they may not do this any more.
         """
         caller = accounts.resume(tx, self.secret, policy=self.desk.sessions, now=self.desk.enrollment.clock()).caller
-        allow(self.page, caller)
+        allow(self.page, caller, self.tenant)
         return caller
 
     async def read(self, function: Callable[[Transaction, Realm], T]) -> T:
@@ -120,7 +131,10 @@ class Visit:
 
     def show(self, template: str, *, status: int = 200, **values: Any) -> Response:
         """The page, in the frame of somebody who is signed in."""
-        return rendered(template, status=status, **{**self._frame(), **values})
+        response = rendered(template, status=status, **{**self._frame(), **values})
+        if self.tenant is not None and status < HTTPStatus.BAD_REQUEST:
+            remember_tenant(response, self.tenant)
+        return response
 
     def done(self, path: str, what: str) -> Response:
         """Go on to a page that says what was done."""
@@ -135,7 +149,7 @@ class Visit:
             "caller": caller,
             "may": lambda scope: caller.may(Scope(scope)),
             "everywhere": caller.tenants is None,
-            "tenant": self.tenant,
+            "tenant": self.tenant or remembered_tenant(self.request),
             "csrf": csrf(self.secret),
             "here": self.request.url.path,
             "now": self.desk.enrollment.clock(),
@@ -151,14 +165,16 @@ def theme_of(request: Request) -> dict[str, Any]:
     return {"theme": chosen if chosen in THEMES else None}
 
 
-def allow(page: Page, caller: Caller) -> None:
-    """Return if the caller may ask for the page.
+def allow(page: Page, caller: Caller, tenant: str | None) -> None:
+    """Return if the caller may ask for the page, of that tenant where it is one's.
 
     Raises:
         InsufficientScopes, TenantForbidden: they may not.
     """
     if page.scope is not None:
         caller.require(page.scope)
+    if tenant is not None and caller.tenants is not None and tenant not in caller.tenants:
+        raise TenantForbidden
     if page.is_global and caller.tenants is not None:
         raise TenantForbidden("Unauthorized: this page is for callers for every tenant. Ask one of them.")
 
@@ -175,7 +191,7 @@ class Guarded:
         visit = None
         try:
             visit = await self._visit(request)
-            allow(self.page, visit.caller)
+            allow(self.page, visit.caller, visit.tenant)
             if request.method == "POST":
                 visit.form = await read_form(request, self.desk.body, visit.secret)
             return await self.page.function(visit)
@@ -187,6 +203,8 @@ class Guarded:
 
     async def _visit(self, request: Request) -> Visit:
         secret, desk = cookie(request, SESSION), self.desk
+        if any("\0" in str(value) for value in (*request.path_params.values(), *request.query_params.values())):
+            raise BadRequest("The address holds a NUL. Go there from another page.")
         if not secret:
             raise SessionEnded
         now = desk.enrollment.clock()
