@@ -218,7 +218,7 @@ def test_what_the_tabs_say_works(browser: Browser, stage: Stage, tmp_path: Path,
     """The commands of a tab, word for word, turn the pairing string into a certificate, while the page watches."""
     window = Window.open(browser, stage.server)
     window.sign_in("operator")
-    page = registered(window, f"by {way.split()[0]}")
+    page = registered(window, f"by {way.split(maxsplit=1)[0]}")
     handed_over(page)
     pairing = page.get_by_role("textbox", name="The pairing string").input_value()
     page.get_by_text(way, exact=True).click()

@@ -114,7 +114,7 @@ def test_guessing_is_throttled(fresh_server: Server) -> None:
 
 
 def test_the_session_is_new_at_each_sign_in_and_kept_as_a_digest(stage: Stage) -> None:
-    """A cookie that somebody planted is not taken over; the cookie is strict, ours alone, and its text is not stored."""
+    """A planted cookie is not taken over; the cookie is strict and ours alone; its text is not stored."""
     with visitor(stage.server) as made:
         made.http.cookies.set(SESSION, "B" * 43)
         answer = made.sign_in("viewer")
