@@ -7,7 +7,7 @@ Every commit is on disk before its callers hear of it (WAL, synchronous=FULL). O
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from connector.errors import StorageFull, StorageReadOnly, StorageUnavailable
 from connector.ports import Transaction
 from connector.storage.migrations import check, upgrade
 from connector.storage.repositories import SqlTransaction
+from connector.storage.turns import Turn
 from connector.storage.workers import Job, Queue, Worker
 
 T = TypeVar("T")
@@ -61,7 +62,9 @@ class SqliteStore:
     def __init__(self, path: Path, *, readers: int = READERS, most_waiting: int = MOST_WAITING) -> None:
         self._writes = Queue(most_waiting)
         self._reads = Queue(most_waiting)
-        self._workers = [_worker("connector-writer", self._writes, WRITES_IN_A_BATCH, _writing(path), path)]
+        self._workers = [
+            _worker("connector-writer", self._writes, WRITES_IN_A_BATCH, _writing(path), path, turn=_turn(path))
+        ]
         self._workers += [
             _worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, reading_engine(path), path)
             for number in range(readers)
@@ -182,9 +185,10 @@ class _Line:
     To open it anew is what heals: a full disk that was freed, a file that became writable, need no restart.
     """
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    def __init__(self, engine: Engine, path: Path, turn: AbstractContextManager[None]) -> None:
         self._engine = engine
         self._path = path
+        self._turn = turn
         self._connection: Connection | None = None
 
     def run(self, jobs: Sequence[Job[Any]]) -> None:
@@ -192,7 +196,9 @@ class _Line:
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-            with self._connection.begin():
+            with self._turn:
+                transaction = self._connection.begin()
+            with transaction:
                 for job in jobs:
                     _run(self._connection, job)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the commit is not known to be on disk
@@ -231,9 +237,21 @@ async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
     return await job.outcome()
 
 
-def _worker(name: str, queue: Queue, batch: int, engine: Engine, path: Path) -> Worker:
-    line = _Line(engine, path)
+def _worker(
+    name: str,
+    queue: Queue,
+    batch: int,
+    engine: Engine,
+    path: Path,
+    *,
+    turn: AbstractContextManager[None] = nullcontext(),  # noqa: B008 - it has no state
+) -> Worker:
+    line = _Line(engine, path, turn)
     return Worker(name, queue, batch, run=line.run, end=line.drop)
+
+
+def _turn(path: Path) -> Turn:
+    return Turn(path.with_name(f"{path.name}-turn"))
 
 
 def _writing(path: Path) -> Engine:
