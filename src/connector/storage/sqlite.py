@@ -32,13 +32,18 @@ WRITES_IN_A_BATCH = 64
 READS_IN_A_BATCH = 16
 MOST_WAITING = 10_000
 
+# Immediate: a transaction that starts as a reader could find at its first write that it is too late.
+_BEGIN_WRITING = "BEGIN IMMEDIATE"
+_BEGIN_READING = "BEGIN"
+
 _FULL_SYNC = 2
-_PRAGMAS: Mapping[str, int | str] = {
+_WRITING: Mapping[str, int | str] = {
     "busy_timeout": BUSY_MILLISECONDS,
     "journal_mode": "wal",
     "synchronous": _FULL_SYNC,
     "foreign_keys": 1,
 }
+_READING = {**_WRITING, "query_only": 1}
 
 _PRIMARY = 0xFF  # the other bits of a result code tell the variant
 # What these say is wrong with one statement, not with the database.
@@ -62,13 +67,14 @@ class SqliteStore:
     def __init__(self, path: Path, *, readers: int = READERS, most_waiting: int = MOST_WAITING) -> None:
         self._writes = Queue(most_waiting)
         self._reads = Queue(most_waiting)
-        self._workers = [
-            _worker("connector-writer", self._writes, WRITES_IN_A_BATCH, _writing(path), path, turn=_turn(path))
-        ]
-        self._workers += [
-            _worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, reading_engine(path), path)
-            for number in range(readers)
-        ]
+        turn = Turn(path.with_name(f"{path.name}-turn"))
+        writer = _Line(_engine(path, _WRITING), path, begin=_BEGIN_WRITING, run=_write, turn=turn)
+        self._workers = [Worker("connector-writer", self._writes, WRITES_IN_A_BATCH, run=writer.run, end=writer.drop)]
+        for number in range(readers):
+            reader = _Line(_engine(path, _READING), path, begin=_BEGIN_READING, run=_read, turn=nullcontext())
+            self._workers.append(
+                Worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, run=reader.run, end=reader.drop)
+            )
 
     async def transaction(self, function: Callable[[Transaction], T], *, alone: bool = True) -> T:
         # Every transaction is alone here: SQLite has one writer at a time.
@@ -111,7 +117,7 @@ def bring_up_to_date(path: Path) -> None:
         # Nobody else may read it, not even for a moment. SQLite gives its -wal and -shm the same mode.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        with _writing(path).begin() as connection:
+        with writing_engine(path).begin() as connection:
             upgrade(connection)
     except (OSError, driver.Error, SQLAlchemyError) as error:
         raise _refusal(error, path) from error
@@ -141,7 +147,7 @@ def back_up(path: Path, target: Path) -> None:
     except OSError as error:
         raise StorageUnavailable(f"The backup cannot be written to {target}: {error.strerror}.") from error
     try:
-        with _writing(path).connect() as connection:
+        with writing_engine(path).connect() as connection:
             connection.connection.dbapi_connection.execute("VACUUM INTO ?", (str(target),))  # type: ignore[union-attr]
         descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
         os.fsync(descriptor)
@@ -183,24 +189,32 @@ class _Line:
     """One connection, opened when it is needed and dropped after a fault. One thread uses it.
 
     To open it anew is what heals: a full disk that was freed, a file that became writable, need no restart.
+
+    Transactions and savepoints are begun and ended straight at the driver: SQLAlchemy would make an object for each.
     """
 
-    def __init__(self, engine: Engine, path: Path, turn: AbstractContextManager[None]) -> None:
+    def __init__(
+        self, engine: Engine, path: Path, *, begin: str, run: "Run", turn: AbstractContextManager[None]
+    ) -> None:
         self._engine = engine
         self._path = path
+        self._begin = begin
+        self._run = run
         self._turn = turn
         self._connection: Connection | None = None
 
     def run(self, jobs: Sequence[Job[Any]]) -> None:
-        """Run the jobs in one transaction, each in a savepoint, and commit. All fail if the database does."""
+        """Run the jobs in one transaction, and commit. All fail if the database does."""
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
+            execute = self._connection.connection.dbapi_connection.execute  # type: ignore[union-attr]
+            transaction = SqlTransaction(self._connection)
             with self._turn:
-                transaction = self._connection.begin()
-            with transaction:
-                for job in jobs:
-                    _run(self._connection, job)
+                execute(self._begin)
+            for job in jobs:
+                self._run(execute, transaction, job)
+            execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the commit is not known to be on disk
             self.drop()
             # Also the jobs that were refused: they may have seen what a neighbour wrote, and that is undone.
@@ -209,20 +223,22 @@ class _Line:
                 job.error.__cause__ = error
 
     def drop(self) -> None:
-        """Close the connection, if it is open."""
+        """Close the connection, if it is open. What was not committed is undone."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(driver.Error, SQLAlchemyError):
                 connection.close()
 
 
-def _run(connection: Connection, job: Job[Any]) -> None:
-    """Run one function; its exception undoes its own work and no other's. A fault of the database is raised."""
-    # Straight to the driver: SQLAlchemy's begin_nested() builds and compiles a new savepoint each time.
-    execute = connection.connection.dbapi_connection.execute  # type: ignore[union-attr]
+Execute = Callable[[str], object]
+Run = Callable[[Execute, SqlTransaction, Job[Any]], None]
+
+
+def _write(execute: Execute, transaction: SqlTransaction, job: Job[Any]) -> None:
+    """Run one function in a savepoint; its exception undoes its own work and no other's. A fault is raised."""
     execute("SAVEPOINT one")
     try:
-        job.result = job.function(SqlTransaction(connection))
+        job.result = job.function(transaction)
     except BaseException as error:  # any exception of the function goes to its caller
         if _is_fault(error):
             raise
@@ -231,41 +247,44 @@ def _run(connection: Connection, job: Job[Any]) -> None:
     execute("RELEASE one")
 
 
+def _read(_: Execute, transaction: SqlTransaction, job: Job[Any]) -> None:
+    """Run one function, which writes nothing that could be undone. A fault is raised."""
+    try:
+        job.result = job.function(transaction)
+    except BaseException as error:  # any exception of the function goes to its caller
+        if _is_fault(error):
+            raise
+        job.error = error
+
+
 async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
     job = Job(function)
     queue.put(job)
     return await job.outcome()
 
 
-def _worker(
-    name: str,
-    queue: Queue,
-    batch: int,
-    engine: Engine,
-    path: Path,
-    *,
-    turn: AbstractContextManager[None] = nullcontext(),  # noqa: B008 - it has no state
-) -> Worker:
-    line = _Line(engine, path, turn)
-    return Worker(name, queue, batch, run=line.run, end=line.drop)
-
-
-def _turn(path: Path) -> Turn:
-    return Turn(path.with_name(f"{path.name}-turn"))
-
-
-def _writing(path: Path) -> Engine:
-    # Immediate: a transaction that starts as a reader could find at its first write that it is too late.
-    return _engine(path, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
+def writing_engine(path: Path) -> Engine:
+    """An engine whose every transaction may write."""
+    return _beginning(_engine(path, _WRITING), _BEGIN_WRITING)
 
 
 def reading_engine(path: Path) -> Engine:
     """An engine whose connections read only."""
-    return _engine(path, begin="BEGIN", pragmas={**_PRAGMAS, "query_only": 1})
+    return _beginning(_engine(path, _READING), _BEGIN_READING)
 
 
-def _engine(path: Path, *, begin: str, pragmas: Mapping[str, int | str]) -> Engine:
-    """An engine whose transactions we begin ourselves: the driver would begin them late, and deferred.
+def _beginning(engine: Engine, begin: str) -> Engine:
+    """The engine, which begins each of SQLAlchemy's transactions with this statement."""
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _engine(path: Path, pragmas: Mapping[str, int | str]) -> Engine:
+    """An engine of which the driver begins no transaction: it would begin them late, and deferred.
 
     Parameters are hidden, since SQLAlchemy would write them into its exceptions.
     """
@@ -281,10 +300,6 @@ def _engine(path: Path, *, begin: str, pragmas: Mapping[str, int | str]) -> Engi
             connection.execute(f"PRAGMA {name} = {value}")
             if connection.execute(f"PRAGMA {name}").fetchone() != (value,):
                 raise StorageUnavailable(f"SQLite cannot be used on this file system: it refuses {name} = {value}.")
-
-    @event.listens_for(engine, "begin")
-    def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine
 

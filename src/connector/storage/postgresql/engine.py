@@ -6,7 +6,7 @@ from zlib import crc32
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from connector.errors import StorageUnavailable
@@ -60,22 +60,23 @@ def make_engine(url: str, *, autocommit: bool = False) -> Engine:
     conninfo = make_conninfo(url, **{name: value for name, value in _CONNECTING.items() if name not in given})
 
     def connect() -> Driver:
-        return psycopg.connect(conninfo, autocommit=autocommit)
-
-    engine = create_engine(
-        "postgresql+psycopg://", creator=connect, poolclass=NullPool, hide_parameters=True, use_native_hstore=False
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Driver, _record: object) -> None:
+        connection = psycopg.connect(conninfo, autocommit=True)
         connection.execute(_SESSION)
         # Whoever switched it off for a database or a role meant other data than this.
         connection.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
-        connection.commit()
+        connection.autocommit = autocommit
+        return connection
 
-    return engine
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=connect,
+        poolclass=NullPool,
+        pool_reset_on_return=None,
+        hide_parameters=True,
+        use_native_hstore=False,
+    )
 
 
 def driver(connection: Connection) -> Driver:

@@ -10,19 +10,19 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from connector.errors import StorageUnavailable
 from connector.ports import Transaction
 from connector.storage.database import CONNECTIONS
 from connector.storage.migrations import check
 from connector.storage.postgresql import faults
-from connector.storage.postgresql.engine import WRITING, bring_up_to_date, driver, lock_of, make_engine
+from connector.storage.postgresql.engine import WRITING, Driver, bring_up_to_date, driver, lock_of, make_engine
 from connector.storage.repositories import SqlTransaction
 from connector.storage.workers import Job, Queue, Worker
 
@@ -38,11 +38,21 @@ PAUSE_SECONDS = 0.05
 # Between two questions what became of a commit.
 ASK_SECONDS = 0.1
 
-# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all three.
-_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({key}), pg_current_xact_id()::text"
+# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all of it. The
+# number alone proves nothing: PostgreSQL may give it again after a crash, to a transaction that is then committed, when
+# nothing of the first one had reached the disk. So each also leaves a mark, in a row of its connection's own.
+_BEGIN = (
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({key}), pg_current_xact_id()::text; "
+    "UPDATE probes SET count = {{count}} WHERE id = {{mark}}"
+)
 _BEGIN_ALONE = _BEGIN.format(lock="pg_advisory_xact_lock", key=WRITING)
 _BEGIN_TOGETHER = _BEGIN.format(lock="pg_advisory_xact_lock_shared", key=WRITING)
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_MAKE_MARK = "INSERT INTO probes (id, count) VALUES (%s, 0) ON CONFLICT DO NOTHING"
+_READ_FATE = "SELECT pg_xact_status(%s::xid8), (SELECT count FROM probes WHERE id = %s)"
+_REMOVE_MARK = "DELETE FROM probes WHERE id = %s"
+# The first is that of SqlTransaction.probe.
+_MARKS = range(2, 1 << 31)
 
 
 class PostgresqlStore:
@@ -122,6 +132,13 @@ class _LostCommitError(Exception):
         self.number = number
 
 
+class _Session(NamedTuple):
+    """A connection as SQLAlchemy has it, and as the driver has it. The former forgets the latter when that is lost."""
+
+    connection: Connection
+    driver: Driver
+
+
 class _Line:
     """One connection, opened when it is needed and dropped after a fault. One thread uses it.
 
@@ -131,7 +148,9 @@ class _Line:
     def __init__(self, engine: Engine, begin: str) -> None:
         self._engine = engine
         self._begin = begin
-        self._connection: Connection | None = None
+        self._mark = random.SystemRandom().choice(_MARKS)
+        self._count = 0
+        self._session: _Session | None = None
 
     def run(self, jobs: Sequence[Job[Any]]) -> None:
         """Run each job in a transaction of its own."""
@@ -143,10 +162,22 @@ class _Line:
 
     def drop(self) -> None:
         """Close the connection, if it is open."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.Error, DBAPIError):
-                connection.close()
+        session, self._session = self._session, None
+        if session is not None:
+            with suppress(psycopg.Error, SQLAlchemyError):
+                session.connection.close()
+                session.driver.close()
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        if self._session is not None and self._writes:
+            with suppress(psycopg.Error):
+                self._session.driver.execute(_REMOVE_MARK, [self._mark])
+        self.drop()
+
+    @property
+    def _writes(self) -> bool:
+        return self._begin != _BEGIN_READING
 
     def _attempt(self, job: Job[T]) -> T:
         """Run the job until it is committed or refused; again after a conflict, or when the connection was lost.
@@ -172,40 +203,36 @@ class _Line:
             psycopg.Error, DBAPIError: the database could not, and nothing was committed.
         """
         try:
-            connection, number = self._begun()
-            result = job.function(SqlTransaction(connection))
+            session, number = self._begun()
+            result = job.function(SqlTransaction(session.connection))
             if job.future.cancelled():  # its caller was told meanwhile that nothing was done
                 raise StorageUnavailable  # noqa: TRY301 - to be rolled back as everything else
         except BaseException:
             self._roll_back()
             raise
         try:
-            self._commit(connection, number)
+            _commit(session.driver, number)
         except _LostCommitError as lost:
             self.drop()
             if not self._was_committed(lost.number, deadline):
                 raise psycopg.OperationalError("the connection was lost before the commit") from lost
         return result
 
-    def _begun(self) -> tuple[Connection, str | None]:
-        """A connection in a transaction, and the transaction's number if it is one that writes."""
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        cursor = driver(self._connection).execute(self._begin)
+    def _begun(self) -> tuple[_Session, str | None]:
+        """A session in a transaction, and the transaction's number if it is one that writes."""
+        session = self._connected()
+        self._count += 1
+        cursor = session.driver.execute(self._begin.format(count=self._count, mark=self._mark).encode())
         number = cursor.fetchone() if cursor.nextset() else None
-        return self._connection, None if number is None else number[1]
+        return session, None if number is None else number[1]
 
-    def _commit(self, connection: Connection, number: str | None) -> None:
-        connected = driver(connection)
-        try:
-            status = connected.execute("COMMIT").statusmessage
-        except psycopg.Error as error:
-            if connected.closed and number is not None:
-                raise _LostCommitError(number) from error
-            raise
-        # A transaction in which a statement failed is rolled back by COMMIT, without an error.
-        if status != "COMMIT":
-            raise psycopg.InternalError("the transaction was rolled back")
+    def _connected(self) -> _Session:
+        if self._session is None:
+            connection = self._engine.connect()
+            self._session = _Session(connection, driver(connection))
+            if self._writes:
+                self._session.driver.execute(_MAKE_MARK, [self._mark])
+        return self._session
 
     def _was_committed(self, number: str, deadline: float) -> bool:
         """What became of the transaction, asked over a new connection; its server process may still be at it.
@@ -214,13 +241,13 @@ class _Line:
             StorageUnavailable: nobody knows yet. It may have been committed.
         """
         while time.monotonic() < deadline:
-            with suppress(psycopg.Error, DBAPIError):
-                self._connection = self._connection or self._engine.connect()
-                row = driver(self._connection).execute("SELECT pg_xact_status(%s::xid8)", [number]).fetchone()
-                if row is not None and row[0] in ("committed", "aborted"):
-                    return bool(row[0] == "committed")
-            if self._connection is not None and driver(self._connection).closed:
+            try:
+                fate = self._connected().driver.execute(_READ_FATE, [number, self._mark]).fetchone()
+            except (psycopg.Error, DBAPIError):
                 self.drop()
+            else:
+                if fate is not None and fate[0] in {"committed", "aborted"}:
+                    return fate == ("committed", self._count)
             time.sleep(ASK_SECONDS)
         raise StorageUnavailable(
             "The database went away while it was answering, and whether it recorded this is not known. Look before "
@@ -228,14 +255,26 @@ class _Line:
         )
 
     def _roll_back(self) -> None:
-        if self._connection is None:
+        if self._session is None:
             return
-        connected = driver(self._connection)
+        connected = self._session.driver
         with suppress(psycopg.Error):
             if not connected.closed and connected.info.transaction_status != TransactionStatus.IDLE:
                 connected.execute("ROLLBACK")
         if connected.closed or connected.info.transaction_status != TransactionStatus.IDLE:
             self.drop()
+
+
+def _commit(connected: Driver, number: str | None) -> None:
+    try:
+        status = connected.execute("COMMIT").statusmessage
+    except psycopg.Error as error:
+        if connected.closed and number is not None:
+            raise _LostCommitError(number) from error
+        raise
+    # A transaction in which a statement failed is rolled back by COMMIT, without an error.
+    if status != "COMMIT":
+        raise psycopg.InternalError("the transaction was rolled back")
 
 
 async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
@@ -250,4 +289,4 @@ async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
 
 def _worker(name: str, queue: Queue, engine: Engine, begin: str) -> Worker:
     line = _Line(engine, begin)
-    return Worker(name, queue, 1, run=line.run, end=line.drop)
+    return Worker(name, queue, 1, run=line.run, end=line.end)
