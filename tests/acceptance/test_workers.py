@@ -208,6 +208,20 @@ def test_a_guesser_gains_nothing_by_many_workers(tmp_path: Path) -> None:
         assert 3 <= sum(status != 429 for status in statuses) <= 7
 
 
+def test_the_parent_has_one_thread(two: Server) -> None:
+    """No thread but the one that forks: what another held at that moment would be held in the worker for ever."""
+    assert two.process is not None
+    os.kill(two.workers[0], signal.SIGKILL)
+    wait_until(lambda: len(log(two, "worker.started")) == 3)
+    assert [one.name for one in Path(f"/proc/{two.process.pid}/task").iterdir()] == [str(two.process.pid)]
+
+
+def test_the_command_says_how_many_processes_serve() -> None:
+    """The flag and its default stand in the command's help."""
+    done = subprocess.run([*COMMAND, "serve", "--help"], capture_output=True, text=True, env=environment(), check=True)
+    assert re.search(r"--workers +NUMBER +How many processes serve; 1 unless the settings", done.stdout)
+
+
 def test_one_process_is_one_process(server: Server) -> None:
     """Without the flag there is neither a parent nor a worker."""
     assert server.process is not None
