@@ -26,7 +26,7 @@ Random = Callable[[int], bytes]
 """So many octets from the system's secure source."""
 
 MakeID = Callable[[], UUID]
-"""A new random UUID (RFC 9562 5.4)."""
+"""A new UUID, which nobody has made before."""
 
 
 class Tenants(Protocol):
