@@ -39,8 +39,8 @@ check: $(INSTALLED) ## Check style, types and the directions of imports.
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: bench
-bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao.
-	@$(BIN)/python -m bench
+bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao; BENCH=--help says what else it can do.
+	@$(BIN)/python -m bench $(BENCH)
 
 .PHONY: docs
 docs: $(INSTALLED) ## Make the pages that are made from the code.

@@ -32,6 +32,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     }
 
 
+def children(process: int) -> list[int]:
+    """The ids of the process's children, oldest first; those that have ended but not been waited for are none."""
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(child) for child in listed if Path(f"/proc/{child}/exe").exists()]
+
+
 @dataclass(slots=True)
 class Server:
     """``connector serve`` on free ports, in the directory ``data``."""
@@ -39,6 +45,7 @@ class Server:
     data: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     wrapper: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     keeps_ports: bool = False
     process: "subprocess.Popen[bytes] | None" = None
     urls: dict[str, str] = field(default_factory=dict)
@@ -50,6 +57,7 @@ class Server:
         for listener in ("public", "mtls", "pki", "internal"):
             port = self.urls[listener].rpartition(":")[2] if self.keeps_ports and self.urls else 0
             command += [f"--{listener}", f"localhost:{port}"]
+        command += self.arguments
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=environment({**UNTHROTTLED, **self.settings})
@@ -93,6 +101,12 @@ class Server:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of its worker processes that run, oldest first."""
+        assert self.process is not None
+        return children(self.process.pid)
 
     @property
     def public_connector(self) -> str:

@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from connector import serving, telemetry
+from connector.bootstrap.chores import Chore
 from connector.enrollment import Enrollment, EnrollmentPolicy
+from connector.maintenance import remove_ended_tokens
 from connector.oidc import OIDC, OIDCPolicy
 from connector.pairing import Links
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
@@ -87,8 +89,13 @@ def web(settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None, 
             suggestion_header=settings.tokens.suggestion_header,
         ),
         bearers=bearers,
-        throttle=Throttle(limits.attempts, monotonic),
+        throttle=Throttle(_share(limits.attempts, settings.serving.workers), monotonic),
     )
+
+
+def _share(attempts: int, workers: int) -> int:
+    """One worker's part of the attempts. None knows of the others': who comes to all of them has no more in all."""
+    return max(1, attempts // workers) if attempts else 0
 
 
 def server_certificate(
@@ -121,6 +128,12 @@ def server_certificate(
         ),
         failed=lambda error: log.error("server_certificate.failed", reason=str(error)),
     )
+
+
+def chores(settings: Settings) -> Sequence[Chore]:
+    """What has to be done from time to time."""
+    retention = settings.tokens.retention
+    return [Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention, now=now()))]
 
 
 def connection_limits(settings: Settings) -> serving.Limits:

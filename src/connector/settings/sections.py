@@ -11,6 +11,7 @@ from connector.pki.csr import CSRPolicy
 from connector.pki.names import SubjectPolicy
 from connector.pki.profile import ClientProfile
 from connector.settings.oidc import OIDC
+from connector.settings.processes import Maintenance, Serving
 from connector.settings.section import DAY, HOUR, KIB, MIB, SECOND, Section
 from connector.settings.values import (
     Address,
@@ -237,6 +238,12 @@ class Tokens(Section):
         description="How long the token lives that a certificate's holder gets.",
     )
     refusals: int = Field(default=10, ge=1, le=1000, description="After so many refused CSRs a token is withdrawn.")
+    retention: Duration = Field(
+        default=30 * DAY,
+        ge=SECOND,
+        le=3650 * DAY,
+        description="How long a token is kept after its expiry, spent or not. Then it is unknown.",
+    )
     suggestion_header: str = Field(
         default="suggest_token",
         pattern=r"[A-Za-z0-9_\-]{1,64}",
@@ -297,14 +304,15 @@ class Limits(Section):
         default=20,
         ge=0,
         le=1_000_000,
-        description="So many wrong credentials from one address are answered, then as many a minute; 0 for any number.",
+        description="So many wrong credentials from one address are answered, then as many a minute; 0 for any number. "
+        "Workers share them out.",
     )
     connections: int = Field(
         default=4096,
         ge=16,
         le=1_000_000,
         description="Open connections to each listener; a quarter as many handshakes come on top. Lowered where fewer "
-        "files may be open.",
+        "files may be open. Each worker has as many.",
     )
     grace: Duration = Field(
         default=10 * SECOND,
@@ -340,6 +348,8 @@ class Settings(BaseModel):
     tokens: Tokens = Tokens()
     oidc: OIDC = OIDC()
     graphql: GraphQL = GraphQL()
+    serving: Serving = Serving()
+    maintenance: Maintenance = Maintenance()
     limits: Limits = Limits()
     log: Log = Log()
 

@@ -91,6 +91,16 @@ class Database:
 
         return attach_postgresql(self.url)
 
+    def reopen(self) -> Store:
+        """The store that this process has opened before, or the process that it was forked from. Nothing is asked of
+        it: tables that a newer version has brought up to date meanwhile are good, and a database may be away.
+        """
+        if self.url is None:
+            return sqlite.SqliteStore(self.path)
+        from connector.storage.postgresql.store import PostgresqlStore  # noqa: PLC0415 - see open
+
+        return PostgresqlStore(self.url, connections=self.connections)
+
     def back_up(self, target: Path) -> None:
         """Write a copy of the SQLite file as it is now; see :func:`connector.storage.sqlite.back_up`.
 

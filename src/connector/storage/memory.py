@@ -41,12 +41,15 @@ class MemoryStore:
             result, self._tables = self._run(function)
             return result
 
-    async def read(self, function: Callable[[Transaction], T]) -> T:
+    async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
         with self._lock:
             result, tables = self._run(function)
             if tables != self._tables:
                 raise StorageReadOnly
             return result
+
+    async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
+        return await self.transaction(function)
 
     async def probe(self) -> None:
         await self.transaction(lambda _: None)
@@ -101,6 +104,12 @@ class _MemoryTokens:
         withdrawn = [replace(token, withdrawn_at=now) for token in is_open]
         self._tokens.update((token.id, token) for token in withdrawn)
         return withdrawn
+
+    def remove_ended(self, before: datetime, most: int) -> int:
+        ended = sorted((token.expires_at, token.id) for token in self._tokens.values() if token.expires_at < before)
+        for _, ended_id in ended[:most]:
+            del self._tokens[ended_id]
+        return len(ended[:most])
 
 
 class _MemoryInventory:

@@ -1,7 +1,8 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports
 """The ports over SQL: one class for each, on a connection whose transaction somebody else begins and ends.
 
-Statements are built once, here, so that SQLAlchemy compiles each once.
+Statements are built once, here, so that SQLAlchemy compiles each once; those that every request runs are
+:class:`Prepared`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,7 +10,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, case, func, select, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, func, select, update
 
 from connector import tokens as token_rules
 from connector.audit import Action, Event
@@ -21,20 +22,28 @@ from connector.storage import schema
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
-from connector.storage.statements import Insert, beside, chunks, page
+from connector.storage.statements import Insert, Prepared, beside, chunks, page
 from connector.tokens import OneTimeToken
 
 _OPEN = (tokens.c.spent_at.is_(None), tokens.c.withdrawn_at.is_(None))
 _MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=schema.Moment))
-_FIND_TOKEN = select(tokens).where(tokens.c.digest == bindparam("digest"))
+_FIND_TOKEN = Prepared(select(tokens).where(tokens.c.digest == bindparam("digest")))
 _READ_TOKEN = select(tokens).where(tokens.c.id == bindparam("id"))
-_REDEEM = update(tokens).where(tokens.c.id == bindparam("this"), *_MINTED).values(spent_at=bindparam("now"))
-_COUNT_REFUSAL = (
+_REDEEM = Prepared(update(tokens).where(tokens.c.id == bindparam("this"), *_MINTED).values(spent_at=bindparam("now")))
+_COUNT_REFUSAL = Prepared(
     update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 1).returning(tokens)
 )
 _WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).returning(tokens)
 
-_FIND_CERTIFICATE = select(certificates).where(certificates.c.fingerprint == bindparam("fingerprint"))
+_ENDED = (
+    select(tokens.c.id)
+    .where(tokens.c.expires_at < bindparam("before", type_=schema.Moment))
+    .order_by(tokens.c.expires_at)
+    .limit(bindparam("most"))
+)
+_REMOVE_ENDED = delete(tokens).where(tokens.c.id.in_(_ENDED))
+
+_FIND_CERTIFICATE = Prepared(select(certificates).where(certificates.c.fingerprint == bindparam("fingerprint")))
 _NEWEST_FIRST = (certificates.c.issued_at.desc(), certificates.c.fingerprint.desc())
 _OF_SERIAL = select(certificates).where(certificates.c.serial == bindparam("serial")).order_by(*_NEWEST_FIRST)
 _IS_GOOD = certificates.c.revoked_at.is_(None) & (certificates.c.not_after >= bindparam("now", type_=schema.Moment))
@@ -50,7 +59,7 @@ _STANDINGS = (
 _CERTIFIED = (
     select(certificates.c.system_auth_id).distinct().where(beside(certificates.c.tenant_id) == bindparam("tenant"))
 )
-_SUPERSEDE = (
+_SUPERSEDE = Prepared(
     update(certificates)
     .where(certificates.c.fingerprint == bindparam("this"), certificates.c.superseded_at.is_(None))
     .values(superseded_at=bindparam("now"))
@@ -66,7 +75,7 @@ _EVENT_COLUMNS = [column for column in audit_events.c if column is not audit_eve
 _EVENTS = select(*_EVENT_COLUMNS).order_by(audit_events.c.id.desc()).limit(bindparam("most"))
 _EVENTS_OF_ACTION = _EVENTS.where(audit_events.c.action == bindparam("action"))
 
-_FIND_KEY = select(api_keys).where(api_keys.c.digest == bindparam("digest"))
+_FIND_KEY = Prepared(select(api_keys).where(api_keys.c.digest == bindparam("digest")))
 _ANY_KEY = select(api_keys.c.id).limit(1)
 
 _REVOKE_KEY = (
@@ -77,6 +86,7 @@ _REVOKE_KEY = (
 
 _ANCHORS = select(trust_anchors).order_by(trust_anchors.c.fingerprint)
 
+_TAKE_IF_FREE = select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger)))
 _PROBE = update(probes).where(probes.c.id == 1).values(count=probes.c.count + 1)
 
 
@@ -99,7 +109,7 @@ class SqlTokens:
         _ADD_TOKEN(self._connection, token, taken=ValueError("the token is recorded already"))
 
     def find(self, digest: bytes) -> OneTimeToken | None:
-        row = self._connection.execute(_FIND_TOKEN, {"digest": digest}).one_or_none()
+        row = _FIND_TOKEN.first(self._connection, digest=digest)
         return None if row is None else OneTimeToken(*row)
 
     def list(
@@ -122,14 +132,14 @@ class SqlTokens:
         )
 
     def redeem(self, token: OneTimeToken, *, now: datetime) -> None:
-        if self._connection.execute(_REDEEM, {"this": token.id, "now": now}).rowcount == 1:
+        if _REDEEM.run(self._connection, this=token.id, now=now) == 1:
             return
         row = self._connection.execute(_READ_TOKEN, {"id": token.id}).one_or_none()
         token_rules.check(None if row is None else OneTimeToken(*row), token.digest, now=now)
         raise TokenSpent  # the rule and the statement disagree: nothing was spent, so nothing is granted
 
     def count_refusal(self, token: OneTimeToken) -> OneTimeToken:
-        row = self._connection.execute(_COUNT_REFUSAL, {"this": token.id}).one_or_none()
+        row = _COUNT_REFUSAL.first(self._connection, this=token.id)
         if row is None:
             raise TokenUnknown
         return OneTimeToken(*row)
@@ -142,6 +152,9 @@ class SqlTokens:
         ]
         return sorted(withdrawn, key=_BY_MINTING, reverse=True)
 
+    def remove_ended(self, before: datetime, most: int) -> int:
+        return self._connection.execute(_REMOVE_ENDED, {"before": before, "most": most}).rowcount
+
 
 class SqlInventory:
     """Issued certificates."""
@@ -153,7 +166,7 @@ class SqlInventory:
         _ADD_CERTIFICATE(self._connection, certificate, taken=ValueError("the certificate is recorded already"))
 
     def find(self, fingerprint: bytes) -> Certificate | None:
-        row = self._connection.execute(_FIND_CERTIFICATE, {"fingerprint": fingerprint}).one_or_none()
+        row = _FIND_CERTIFICATE.first(self._connection, fingerprint=fingerprint)
         return None if row is None else Certificate(*row)
 
     def of_serial(self, serial: str) -> Sequence[Certificate]:
@@ -192,7 +205,7 @@ class SqlInventory:
         )
 
     def supersede(self, certificate: Certificate, *, now: datetime) -> None:
-        self._connection.execute(_SUPERSEDE, {"this": certificate.fingerprint, "now": now})
+        _SUPERSEDE.run(self._connection, this=certificate.fingerprint, now=now)
 
     def revoke(self, which: CertificateFilter, reason: RevocationReason, *, now: datetime) -> Sequence[Certificate]:
         statement = _REVOKE.where(*certificate_conditions(which))
@@ -227,7 +240,7 @@ class SqlApiKeys:
         _ADD_KEY(self._connection, key, taken=NotUniqueName())
 
     def find(self, digest: bytes) -> ApiKey | None:
-        row = self._connection.execute(_FIND_KEY, {"digest": digest}).one_or_none()
+        row = _FIND_KEY.first(self._connection, digest=digest)
         return None if row is None else ApiKey(*row)
 
     def list(
@@ -285,6 +298,10 @@ class SqlTransaction:
     def probe(self) -> None:
         """Write something that means nothing."""
         self._connection.execute(_PROBE)
+
+    def is_sole(self, lock: int) -> bool:
+        """Take PostgreSQL's advisory lock of that number until the transaction ends; whether it was free."""
+        return bool(self._connection.execute(_TAKE_IF_FREE, {"lock": lock}).scalar_one())
 
 
 def _keys_within(external_ids: frozenset[str] | None) -> Select[Any]:

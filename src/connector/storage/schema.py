@@ -254,7 +254,7 @@ trust_anchors = Table(
     Column("recorded_at", Moment, nullable=False),
 )
 
-# A row made by the first migration, which a probe counts up; and, on PostgreSQL, one for each connection that writes, by
+# A row of the first migration, which a probe counts up; and, on PostgreSQL, one for each connection that writes, by
 # which it knows whether a commit whose answer was lost is recorded.
 probes = Table(
     "probes",

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import psycopg
 from psycopg.pq import TransactionStatus
@@ -22,7 +22,15 @@ from connector.ports import Transaction
 from connector.storage.database import CONNECTIONS
 from connector.storage.migrations import check
 from connector.storage.postgresql import faults
-from connector.storage.postgresql.engine import WRITING, Driver, bring_up_to_date, driver, make_engine
+from connector.storage.postgresql.engine import (
+    WRITING,
+    Driver,
+    bring_up_to_date,
+    command,
+    driver,
+    lock_of,
+    make_engine,
+)
 from connector.storage.repositories import SqlTransaction
 from connector.storage.workers import Job, Queue, Worker
 
@@ -38,16 +46,18 @@ PAUSE_SECONDS = 0.05
 # Between two questions what became of a commit.
 ASK_SECONDS = 0.1
 
-# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all four. The
+# The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all of it. The
 # number alone proves nothing: PostgreSQL may give it again after a crash, to a transaction that is then committed, when
-# nothing of the first one had reached the disk. So each transaction also leaves a mark, in a row of its connection's own.
+# nothing of the first one had reached the disk. So each also leaves a mark, in a row of its connection's own.
 _BEGIN = (
-    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT {lock}({key}), pg_current_xact_id()::text; "
-    "UPDATE probes SET count = {{count}} WHERE id = {{mark}}"
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; UPDATE probes SET count = {{count}} WHERE id = {{mark}}; "
+    "SELECT pg_current_xact_id()::text, {lock}({key})"
 )
 _BEGIN_ALONE = _BEGIN.format(lock="pg_advisory_xact_lock", key=WRITING)
 _BEGIN_TOGETHER = _BEGIN.format(lock="pg_advisory_xact_lock_shared", key=WRITING)
 _BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_ONE_STATEMENT = ""  # is a view of its own, and needs no transaction: one round trip instead of three
+_ONLY_READ = "SET default_transaction_read_only = on"
 _MAKE_MARK = "INSERT INTO probes (id, count) VALUES (%s, 0) ON CONFLICT DO NOTHING"
 _READ_FATE = "SELECT pg_xact_status(%s::xid8), (SELECT count FROM probes WHERE id = %s)"
 _REMOVE_MARK = "DELETE FROM probes WHERE id = %s"
@@ -64,22 +74,30 @@ class PostgresqlStore:
         self._alone = Queue(most_waiting)
         self._reads = Queue(most_waiting)
         # What runs alone has a connection of its own: it waits for the others, and must not keep them waiting for it.
-        lines = [(self._alone, _BEGIN_ALONE)]
-        lines += [(self._together, _BEGIN_TOGETHER)] * max(1, (connections - 1) // 2)
-        lines += [(self._reads, _BEGIN_READING)] * max(1, connections - len(lines))
+        queues = [self._alone]
+        queues += [self._together] * max(1, (connections - 1) // 2)
+        queues += [self._reads] * max(1, connections - len(queues))
         self._workers = [
-            _worker(f"connector-postgresql-{number}", queue, engine, begin)
-            for number, (queue, begin) in enumerate(lines)
+            _worker(f"connector-postgresql-{number}", queue, engine, writes=queue is not self._reads)
+            for number, queue in enumerate(queues)
         ]
 
     async def transaction(self, function: Callable[[Transaction], T], *, alone: bool = True) -> T:
-        return await _submit(self._alone if alone else self._together, function)
+        if alone:
+            return await _submit(self._alone, _BEGIN_ALONE, function)
+        return await _submit(self._together, _BEGIN_TOGETHER, function)
 
-    async def read(self, function: Callable[[Transaction], T]) -> T:
-        return await _submit(self._reads, function)
+    async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
+        return await _submit(self._reads, _ONE_STATEMENT if single else _BEGIN_READING, function)
+
+    async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
+        def run(tx: SqlTransaction) -> T | None:
+            return function(tx) if tx.is_sole(lock_of(name)) else None
+
+        return await _submit(self._together, _BEGIN_TOGETHER, run)
 
     async def probe(self) -> None:
-        await _submit(self._together, SqlTransaction.probe)
+        await _submit(self._together, _BEGIN_TOGETHER, SqlTransaction.probe)
 
     async def close(self) -> None:
         for queue in (self._alone, self._together, self._reads):
@@ -126,6 +144,16 @@ class _LostCommitError(Exception):
         self.number = number
 
 
+class _Task(Job[T]):
+    """A job, and the statement that begins its transaction."""
+
+    __slots__ = ("begin",)
+
+    def __init__(self, begin: str, function: Callable[[SqlTransaction], T]) -> None:
+        super().__init__(function)
+        self.begin = begin
+
+
 class _Session(NamedTuple):
     """A connection as SQLAlchemy has it, and as the driver has it. The former forgets the latter when that is lost."""
 
@@ -139,9 +167,9 @@ class _Line:
     To open it anew is what heals: a server that was restarted, or is another now, needs no restart here.
     """
 
-    def __init__(self, engine: Engine, begin: str) -> None:
+    def __init__(self, engine: Engine, *, writes: bool) -> None:
         self._engine = engine
-        self._begin = begin
+        self._writes = writes
         self._mark = random.SystemRandom().choice(_MARKS)
         self._count = 0
         self._session: _Session | None = None
@@ -150,7 +178,7 @@ class _Line:
         """Run each job in a transaction of its own."""
         for job in jobs:
             try:
-                job.result = self._attempt(job)
+                job.result = self._attempt(cast("_Task[Any]", job))
             except BaseException as error:  # noqa: BLE001 - any exception of the function goes to its caller
                 job.error = error
 
@@ -169,11 +197,7 @@ class _Line:
                 self._session.driver.execute(_REMOVE_MARK, [self._mark])
         self.drop()
 
-    @property
-    def _writes(self) -> bool:
-        return self._begin != _BEGIN_READING
-
-    def _attempt(self, job: Job[T]) -> T:
+    def _attempt(self, job: _Task[T]) -> T:
         """Run the job until it is committed or refused; again after a conflict, or when the connection was lost.
 
         Raises:
@@ -190,20 +214,23 @@ class _Line:
                 time.sleep(random.uniform(0, PAUSE_SECONDS * attempt))  # noqa: S311 - no secret; so that two do not meet again
         raise StorageUnavailable
 
-    def _once(self, job: Job[T], deadline: float) -> T:
+    def _once(self, job: _Task[T], deadline: float) -> T:
         """One transaction.
 
         Raises:
             psycopg.Error, DBAPIError: the database could not, and nothing was committed.
         """
         try:
-            session, number = self._begun()
+            session = self._connected()
+            number = self._begin(session, job.begin)
             result = job.function(SqlTransaction(session.connection))
             if job.future.cancelled():  # its caller was told meanwhile that nothing was done
                 raise StorageUnavailable  # noqa: TRY301 - to be rolled back as everything else
         except BaseException:
             self._roll_back()
             raise
+        if job.begin == _ONE_STATEMENT:
+            return result
         try:
             _commit(session.driver, number)
         except _LostCommitError as lost:
@@ -212,13 +239,13 @@ class _Line:
                 raise psycopg.OperationalError("the connection was lost before the commit") from lost
         return result
 
-    def _begun(self) -> tuple[_Session, str | None]:
-        """A session in a transaction, and the transaction's number if it is one that writes."""
-        session = self._connected()
+    def _begin(self, session: _Session, statement: str) -> str | None:
+        """Begin a transaction; its number, if it is one that writes."""
+        if statement == _ONE_STATEMENT:
+            return None
         self._count += 1
-        cursor = session.driver.execute(self._begin.format(count=self._count, mark=self._mark).encode())
-        number = cursor.fetchone() if cursor.nextset() else None
-        return session, None if number is None else number[1]
+        found = command(session.driver, statement.format(count=self._count, mark=self._mark))
+        return (found.get_value(0, 0) or b"").decode() if self._writes else None
 
     def _connected(self) -> _Session:
         if self._session is None:
@@ -226,6 +253,8 @@ class _Line:
             self._session = _Session(connection, driver(connection))
             if self._writes:
                 self._session.driver.execute(_MAKE_MARK, [self._mark])
+            else:
+                self._session.driver.execute(_ONLY_READ)
         return self._session
 
     def _was_committed(self, number: str, deadline: float) -> bool:
@@ -254,25 +283,25 @@ class _Line:
         connected = self._session.driver
         with suppress(psycopg.Error):
             if not connected.closed and connected.info.transaction_status != TransactionStatus.IDLE:
-                connected.execute("ROLLBACK")
+                command(connected, "ROLLBACK")
         if connected.closed or connected.info.transaction_status != TransactionStatus.IDLE:
             self.drop()
 
 
 def _commit(connected: Driver, number: str | None) -> None:
     try:
-        status = connected.execute("COMMIT").statusmessage
+        status = command(connected, "COMMIT").command_status
     except psycopg.Error as error:
         if connected.closed and number is not None:
             raise _LostCommitError(number) from error
         raise
     # A transaction in which a statement failed is rolled back by COMMIT, without an error.
-    if status != "COMMIT":
+    if status != b"COMMIT":
         raise psycopg.InternalError("the transaction was rolled back")
 
 
-async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
-    job = Job(function)
+async def _submit(queue: Queue, begin: str, function: Callable[[SqlTransaction], T]) -> T:
+    job = _Task(begin, function)
     queue.put(job)
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -281,6 +310,6 @@ async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
         raise StorageUnavailable from error
 
 
-def _worker(name: str, queue: Queue, engine: Engine, begin: str) -> Worker:
-    line = _Line(engine, begin)
+def _worker(name: str, queue: Queue, engine: Engine, *, writes: bool) -> Worker:
+    line = _Line(engine, writes=writes)
     return Worker(name, queue, 1, run=line.run, end=line.end)

@@ -70,7 +70,7 @@ class ConnectorAPI:
             case _:
                 raise CredentialMissing
         log.info(event, serial=f"{issued.serial:x}")
-        encoded = chain.encode(issued.der, self.enrollment.issuer.der)
+        encoded = chain.encode(issued.der, self.enrollment.issuer.pem)
         return {
             "certificateChain": encoded.certificate_chain,
             "caCertificate": encoded.ca_certificate,
