@@ -24,7 +24,9 @@ def run(check: Check) -> Result:
     """One check, in a place of its own."""
     started = time.monotonic()
     with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True)))
+        directory = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True))
+        )
         servers: list[Postgres] = []
 
         def server() -> Postgres:

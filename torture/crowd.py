@@ -1,4 +1,4 @@
-"""A process of many peers that mean no good: ``flood CONNECTIONS REQUESTS``, or ``stall PEERS`` until its input ends."""
+"""A process of many peers that mean no good: ``flood CONNECTIONS REQUESTS``; ``stall PEERS`` until its input ends."""
 
 import asyncio
 import json
@@ -136,7 +136,7 @@ async def stall(task: Mapping[str, Any], peers: str) -> None:
 
     os.nice(10)  # what they cost here is not to be taken for what they cost the server
     tasks = [asyncio.create_task(peer(number)) for number in range(int(peers))]
-    while connected < len(tasks):
+    while connected < len(tasks):  # noqa: ASYNC110 - counted by many tasks
         await asyncio.sleep(0.02)
     say("stalling")
     await asyncio.to_thread(sys.stdin.read)

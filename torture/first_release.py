@@ -17,7 +17,7 @@ Execute = Callable[[str, Mapping[str, Any]], Sequence[Sequence[Any]]]
 REVISION = "0001"
 DAY = 86_400_000_000
 
-TOKEN = (
+TOKENS = (
     "id, digest, type, system_auth_id, owner_id, tenant_id, minted_by, minted_at, expires_at, spent_at, withdrawn_at, "
     "refusals, certificate"
 )
@@ -30,7 +30,7 @@ COLUMNS = {
     "tenants": "id, external_id, name, created_at",
     "entities": "id, tenant_id, kind, name, description, created_at",
     "system_auths": "id, tenant_id, owner_id, owner_kind, created_at",
-    "tokens": TOKEN,
+    "tokens": TOKENS,
     "certificates": CERTIFICATE,
     "audit_events": EVENT,
     "api_keys": "id, name, digest, created_at",
@@ -64,17 +64,29 @@ class FirstRelease:
         execute(*insert("entities", id=entity, tenant_id=self.tenant, kind="application", name=entity, created_at=now))
         execute(
             *insert(
-                "system_auths", id=auth, tenant_id=self.tenant, owner_id=entity, owner_kind="application", created_at=now
+                "system_auths",
+                id=auth,
+                tenant_id=self.tenant,
+                owner_id=entity,
+                owner_kind="application",
+                created_at=now,
             )
         )
         execute(
             *insert(
-                "tokens", id=token, digest=digest, type="application", minted_by="key:first", minted_at=now,
-                expires_at=now + DAY, refusals=0, **owner,
+                "tokens",
+                id=token,
+                digest=digest,
+                type="application",
+                minted_by="key:first",
+                minted_at=now,
+                expires_at=now + DAY,
+                refusals=0,
+                **owner,
             )
         )
         execute(*insert("audit_events", at=now, action="token.minted", actor="key:first", token_id=token, **owner))
-        found = execute(f"SELECT {TOKEN} FROM tokens WHERE digest = :digest", {"digest": digest})  # noqa: S608
+        found = execute(f"SELECT {TOKENS} FROM tokens WHERE digest = :digest", {"digest": digest})  # noqa: S608
         assert len(found) == 1
         redeem = (
             "UPDATE tokens SET spent_at = :now WHERE id = :id AND spent_at IS NULL AND withdrawn_at IS NULL "
@@ -84,12 +96,23 @@ class FirstRelease:
         fingerprint = sha256(der).digest()
         execute(
             *insert(
-                "certificates", serial=serial, fingerprint=fingerprint, issuer=bytes(32), key=bytes(32),
-                owner_kind="application", not_before=now, not_after=now + 90 * DAY, issued_at=now, der=der, **owner,
+                "certificates",
+                serial=serial,
+                fingerprint=fingerprint,
+                issuer=bytes(32),
+                key=bytes(32),
+                owner_kind="application",
+                not_before=now,
+                not_after=now + 90 * DAY,
+                issued_at=now,
+                der=der,
+                **owner,
             )
         )
         for action, more in (("token.spent", {}), ("certificate.issued", {"serial": serial})):
-            execute(*insert("audit_events", at=now, action=action, actor=f"token:{token}", token_id=token, **owner, **more))
+            execute(
+                *insert("audit_events", at=now, action=action, actor=f"token:{token}", token_id=token, **owner, **more)
+            )
         by_fingerprint = f"SELECT {CERTIFICATE} FROM certificates WHERE fingerprint = :fingerprint"  # noqa: S608
         assert len(execute(by_fingerprint, {"fingerprint": fingerprint})) == 1
         execute(
@@ -97,7 +120,7 @@ class FirstRelease:
             {"now": now, "this": fingerprint},
         )
         revoked = execute(
-            "UPDATE certificates SET revoked_at = :now, revocation_reason = :reason WHERE revoked_at IS NULL "
+            "UPDATE certificates SET revoked_at = :now, revocation_reason = :reason WHERE revoked_at IS NULL "  # noqa: S608
             f"AND serial = :serial RETURNING {CERTIFICATE}",
             {"now": now, "reason": "unspecified", "serial": serial},
         )

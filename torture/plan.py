@@ -12,7 +12,7 @@ from tests.support.postgres import Postgres
 from torture.faults import Clock, small_disk
 from torture.proxy import proxied
 from torture.scenarios import backups, clocks, databases, disks, kills, loads, model, races, stops, upgrades
-from torture.site import Site, postgresql_site, sqlite_site
+from torture.sites import Site, postgresql_site, sqlite_site
 
 READY_SECONDS = 3.0
 # A site of four processes takes longer to be ready, on two cores: its start is that of several programs at once.
@@ -203,7 +203,7 @@ def _lives() -> list[Check]:
         _on("PostgreSQL", "R9", "the first version's statements beside this version", side_by_side, replicas=1),
         _on("SQLite", "R10", "backup under load, restored elsewhere", backup),
         _on("PostgreSQL", "R10", "pg_dump under load, restored elsewhere", backup, replicas=1),
-        Check("R11", "the clock jumps −1 h, +1 h, +1 day, and back", "SQLite", _jumps),
+        Check("R11", "the clock jumps -1 h, +1 h, +1 day, and back", "SQLite", _jumps),
         _on("SQLite", "R21", "SIGTERM under load", stop),
         _on("PostgreSQL", "R21", "rolling restart behind HAProxy", rolling, keeps_ports=True),
         Check("R22", "bad keys, a bad clock, no database in the file", "SQLite", _bad_starts),

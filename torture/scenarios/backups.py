@@ -10,7 +10,7 @@ from tests.support.server import Server
 from torture import checks, wire
 from torture.ledger import Ledger
 from torture.scenarios.kills import Load
-from torture.site import Database, Postgresql, Site, Sqlite, join
+from torture.sites import Database, Postgresql, Site, Sqlite, join
 
 
 async def restored_elsewhere(site: Site, directory: Path, *, times: int) -> dict[str, int | float]:
@@ -33,7 +33,7 @@ async def restored_elsewhere(site: Site, directory: Path, *, times: int) -> dict
             try:
                 checks.sound(restored.database, ledger)
                 connections = restored.connections(4)
-                replays += await checks.replayed(restored, connections, spent)
+                replays += await checks.replayed(connections, spent)
                 wire.close_all(connections)
             finally:
                 restored.close()
@@ -85,5 +85,3 @@ def _copied(database: Postgresql, place: Path) -> Postgresql:
         capture_output=True,
     )
     return Postgresql(database.server, url)
-
-

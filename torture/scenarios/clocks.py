@@ -10,16 +10,14 @@ from torture.clients import Received
 from torture.faults import Clock
 from torture.ledger import Ledger
 from torture.scenarios.databases import prepared
-from torture.site import Site, until_ready
+from torture.sites import Site, until_ready
 from torture.wire import Connection
 
 HOUR, DAY = 3600, 86_400
 JUMPS = (-HOUR, HOUR, DAY)
 
 
-async def jumps(
-    site: Site, clock: Clock, *, certificates: int, by: Sequence[int] = JUMPS
-) -> dict[str, int | float]:
+async def jumps(site: Site, clock: Clock, *, certificates: int, by: Sequence[int] = JUMPS) -> dict[str, int | float]:
     """While the clock jumps an hour back and forth, and a day, nothing fails: what is issued begins no later than the
     server's clock says and ends no later than its issuer; a token from before a jump back is still good, one that the
     jump forth took beyond its end is refused as expired; open connections stay open.

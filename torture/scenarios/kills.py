@@ -16,7 +16,7 @@ from torture import checks, clients, wire
 from torture.faults import at_call
 from torture.ledger import Ledger
 from torture.proxy import Harm, Proxy
-from torture.site import Site, until_ready
+from torture.sites import Site, until_ready
 from torture.wire import Connection, Lost
 
 LINGER = 0.2
@@ -87,12 +87,12 @@ async def kill_under_load(
         assert slowest <= ready_within, f"ready {slowest:.1f} s after a kill"
         connections = site.connections(4)
         checks.stored(site.database, ledger)
-        found_spent += await checks.settled(site, connections, ledger)
-        await checks.replayed(site, connections, ledger.spent[-10:])
+        found_spent += await checks.settled(connections, ledger)
+        await checks.replayed(connections, ledger.spent[-10:])
         wire.close_all(connections)
     assert ledger.outcomes.keys() <= {"issued", "lost", "token_spent"}, ledger.outcomes
     connections = site.connections(16)
-    replays = await checks.replayed(site, connections, ledger.spent)
+    replays = await checks.replayed(connections, ledger.spent)
     wire.close_all(connections)
     return {
         "kills": kills,
@@ -126,7 +126,7 @@ STEPS = {
     "before an answer is sent": ("write,writev,sendmsg,sendto", False, 500),
     "before a request is read": ("read,recvfrom,recvmsg", False, 500),
 }
-"""By name: the system calls at which the server is killed, whether those on the database's log alone, and up to which."""
+"""By name: the system calls at which the server is killed, whether those on the log alone, and up to which of them."""
 
 Doom = Callable[[], AbstractContextManager[None]]
 """While in it, the server is sure to be killed."""
@@ -147,9 +147,9 @@ async def kill_at_each_step(
             site.first,
             directory / "trace",
             calls,
-            "signal=KILL",
-            moments.randint(1, most),
-            log if on_log else None,
+            what="signal=KILL",
+            number=moments.randint(1, most),
+            path=log if on_log else None,
         )
 
     return await _kill_at(site, {step: doom(step) for step in STEPS}, times, ready_within)
@@ -172,9 +172,7 @@ async def kill_at_commit(
     return await _kill_at(site, {harm.value: partial(armed, harm) for harm in Harm}, times, ready_within)
 
 
-async def _kill_at(
-    site: Site, steps: Mapping[str, Doom], times: int, ready_within: float
-) -> dict[str, int | float]:
+async def _kill_at(site: Site, steps: Mapping[str, Doom], times: int, ready_within: float) -> dict[str, int | float]:
     ledger, slowest, found_spent, kills = Ledger(), 0.0, 0, 0
     for step, doom in steps.items():
         for _ in range(times):
@@ -185,7 +183,7 @@ async def _kill_at(
             assert slowest <= ready_within, f"ready {slowest:.1f} s after a kill {step}"
             checks.stored(site.database, ledger)
             connections = site.connections(4)
-            found_spent += await checks.settled(site, connections, ledger)
+            found_spent += await checks.settled(connections, ledger)
             wire.close_all(connections)
     assert ledger.outcomes.keys() <= {"issued", "lost", "token_spent"}, ledger.outcomes
     return {

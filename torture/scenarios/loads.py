@@ -13,7 +13,7 @@ from tests.support.cluster import family
 
 from connector.client import make_key
 from torture import clients, wire
-from torture.site import Site
+from torture.sites import Site
 from torture.wire import Connection, Lost
 
 REPOSITORY = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ async def sustained(site: Site, directory: Path, *, onboardings: int, blocks: in
         seconds += await onboard(site, onboardings // blocks, mutual=directory)
         await asyncio.sleep(SETTLE_SECONDS)
         memory.append(sum(_resident(pid) for pid in _processes(site)))
-        files.append(sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in _processes(site)))
+        files.append(sum(_open_files(pid) for pid in _processes(site)))
     grown = (memory[-1] - memory[0]) / MEBIBYTE
     assert grown <= 20, f"the memory grew by {grown:.0f} MiB"
     assert files[-1] <= files[0] + 2, f"open files: {files}"
@@ -76,6 +76,10 @@ async def sustained(site: Site, directory: Path, *, onboardings: int, blocks: in
 
 def _processes(site: Site) -> list[int]:
     return [pid for server in site.servers if server.process is not None for pid in family(server.process.pid)]
+
+
+def _open_files(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def _resident(pid: int) -> int:
@@ -194,5 +198,3 @@ async def _entrance(site: Site) -> float:
     assert (await connection.get("/healthz")).status == 200
     connection.close()
     return time.monotonic() - started
-
-

@@ -16,7 +16,7 @@ from torture import checks, clients, wire
 from torture.faults import Clock
 from torture.ledger import Ledger
 from torture.scenarios.kills import Load, restart
-from torture.site import Site, until_ready
+from torture.sites import Site, until_ready
 from torture.wire import Connection, Lost
 
 EXIT_SECONDS = 10.0
@@ -32,7 +32,7 @@ async def stop_under_load(site: Site, directory: Path, *, stops: int, seed: int 
         load = Load(site, ledger, directory)
         running = asyncio.create_task(load.run())
         wanted = len(ledger.received) + 5
-        while len(ledger.received) < wanted:
+        while len(ledger.received) < wanted:  # noqa: ASYNC110 - filled by many tasks
             await asyncio.sleep(0.005)
         await asyncio.sleep(moments.uniform(0, 0.3))
         started = time.monotonic()
@@ -46,7 +46,7 @@ async def stop_under_load(site: Site, directory: Path, *, stops: int, seed: int 
         assert stored == len(ledger.received), f"{stored} certificates are stored, {len(ledger.received)} were received"
         # So whatever got no answer met a closed socket, and was never begun.
         connections = site.connections(4)
-        spent = await checks.settled(site, connections, ledger)
+        spent = await checks.settled(connections, ledger)
         assert spent == 0, f"{spent} tokens were spent without an answer"
         wire.close_all(connections)
     assert slowest <= EXIT_SECONDS, f"to stop took {slowest:.1f} s"
@@ -108,7 +108,9 @@ def _port(server: Server, listener: str) -> str:
     return server.urls[listener].rpartition(":")[2]
 
 
-async def rolling_restart(site: Site, directory: Path, *, restarts: int, clients_at_once: int = 6) -> dict[str, int | float]:
+async def rolling_restart(
+    site: Site, directory: Path, *, restarts: int, clients_at_once: int = 6
+) -> dict[str, int | float]:
     """While one server after the other is restarted behind a load balancer, no client meets an error."""
     ledger, stopped, asked = Ledger(), False, 0
     context = wire.trust(site.first.root)

@@ -21,7 +21,7 @@ from torture import checks
 from torture.first_release import COLUMNS, REVISION, FirstRelease, insert
 from torture.ledger import Ledger
 from torture.scenarios.kills import Load
-from torture.site import Database, Postgresql, Site, Sqlite
+from torture.sites import Database, Postgresql, Site, Sqlite
 
 # The new version issues so many meanwhile.
 FEWEST = 20
@@ -67,7 +67,9 @@ class Old:
     def __init__(self, database: Database) -> None:
         self._sqlite = isinstance(database, Sqlite)
         if isinstance(database, Sqlite):
-            self._connection = driver.connect(str(database.path), timeout=20, isolation_level=None, check_same_thread=False)
+            self._connection = driver.connect(
+                str(database.path), timeout=20, isolation_level=None, check_same_thread=False
+            )
         else:
             assert isinstance(database, Postgresql)
             self._connection = psycopg.connect(database.url, autocommit=True)
@@ -137,13 +139,13 @@ async def killed_upgrade(
     before, killed, done = all_rows(database), 0, 0
     kept = directory / "old.db"
     shutil.copy(database.path, kept)
-    last = _writes(site, directory, kept)
+    last = _writes(site, directory)
     for _ in range(kills):
         _put_back(database, kept)
         at = moments.randint(1, last * 3 // 4)  # how many writes there are varies a little
         inject = ["-P", str(database.path), "-P", f"{database.path}-wal", "-e", "trace=pwrite64,fsync,fdatasync"]
         inject += ["-o", "/dev/null", "-e", f"inject=pwrite64,fsync,fdatasync:signal=KILL:when={at}"]
-        killed += await asyncio.to_thread(lambda: _upgrade(site.first, [*STRACE, *inject]).returncode) == -9
+        killed += (await asyncio.to_thread(_upgrade, site.first, [*STRACE, *inject])).returncode == -9
         assert all_rows(database) == before, f"rows differ after a kill at write {at}"
         done += version(database) != REVISION
         database.intact()
@@ -151,8 +153,13 @@ async def killed_upgrade(
         assert all_rows(database) == before
         database.intact()
     assert killed == kills, f"{killed} of {kills} upgrades were killed"
-    return {"kills": kills, "certificates": certificates, "rows": sum(map(len, before.values())), "lost": 0,
-            "killed after the commit": done}
+    return {
+        "kills": kills,
+        "certificates": certificates,
+        "rows": sum(map(len, before.values())),
+        "lost": 0,
+        "killed after the commit": done,
+    }
 
 
 def _put_back(database: Sqlite, kept: Path) -> None:
@@ -160,7 +167,7 @@ def _put_back(database: Sqlite, kept: Path) -> None:
     shutil.copy(kept, database.path)
 
 
-def _writes(site: Site, directory: Path, kept: Path) -> int:
+def _writes(site: Site, directory: Path) -> int:
     """How many writes an upgrade makes."""
     assert isinstance(site.database, Sqlite)
     trace, path = directory / "trace", site.database.path
@@ -197,8 +204,13 @@ async def side_by_side(site: Site, directory: Path, *, certificates: int, lives:
     assert counts["stored"] == certificates + lives + len(ledger.received)
     assert site.first.stop() == 0
     _refuse_newer(site)
-    return {"rows before": sum(map(len, before.values())), "lives by the old statements": lives, "errors": 0, **counts,
-            "newer tables refused": 1}
+    return {
+        "rows before": sum(map(len, before.values())),
+        "lives by the old statements": lives,
+        "errors": 0,
+        **counts,
+        "newer tables refused": 1,
+    }
 
 
 def _refuse_newer(site: Site) -> None:
@@ -208,5 +220,3 @@ def _refuse_newer(site: Site) -> None:
     assert done.returncode != 0
     assert "made by a newer version of Connector" in done.stderr.replace("\n", " "), done.stderr
     assert version(site.database) == "9999"
-
-

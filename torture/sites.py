@@ -149,9 +149,7 @@ class Site:
     def connections(self, count: int, listener: str = "public", identity: str | None = None) -> list[Connection]:
         """Connections to a listener, spread evenly over the servers."""
         context = None if listener in {"pki", "internal"} else trust(self.first.root, identity)
-        return [
-            Connection(self.servers[number % len(self.servers)].urls[listener], context) for number in range(count)
-        ]
+        return [Connection(self.servers[number % len(self.servers)].urls[listener], context) for number in range(count)]
 
     async def application(self, connection: Connection) -> str:
         """A new application, of a name that nobody has."""

@@ -1,0 +1,86 @@
+"""The faults of `make torture`, small: databases, disks and clocks."""
+
+from pathlib import Path
+
+import pytest
+from tests.support.postgres import Postgres
+from tests.torture.conftest import Run
+from torture.faults import Clock, small_disk
+from torture.proxy import proxied
+from torture.scenarios import clocks, databases, disks, stops
+from torture.sites import Site, postgresql_site, sqlite_site
+
+BAD_STARTS = (
+    "the key is readable by others",
+    "the key is no key",
+    "the key is gone",
+    "the clock is before 2020",
+    "the database is no database",
+)
+
+
+def test_the_database_is_frozen(mortal: Postgres, tmp_path: Path, run: Run) -> None:
+    """While nobody answers in the database, requests are refused in time; afterwards all goes on (R7)."""
+    with postgresql_site(mortal, tmp_path) as site:
+        counts = run(databases.frozen(site, seconds=6, tokens=150))
+
+    assert counts["refused meanwhile"] > 0
+
+
+def test_the_database_is_stopped_and_its_sessions_are_ended(mortal: Postgres, tmp_path: Path, run: Run) -> None:
+    """Stopped as by a power cut, or its sessions ended, the database loses nothing that was answered (R7)."""
+    with postgresql_site(mortal, tmp_path) as site:
+        assert run(databases.stopped(site, times=1, tokens=150))["refused meanwhile"] > 0
+        assert run(databases.terminated(site, times=5, tokens=150))["sessions ended"] > 0
+
+
+def test_cut_at_commit(postgresql: Postgres, tmp_path: Path, run: Run) -> None:
+    """Cut before COMMIT, or with its answer dropped, a request is answered with what became of it (R7)."""
+    with proxied(postgresql.port) as proxy, postgresql_site(postgresql, tmp_path, through=proxy.port) as site:
+        counts = run(databases.cut_at_commit(site, proxy, times=5, tokens=150))
+
+    assert counts["commits cut"] == 10
+
+
+def test_a_disk_that_fails(site: Site, tmp_path: Path, run: Run) -> None:
+    """When a sync or a write fails, its request is refused, and nothing that was answered is gone after a kill (R5)."""
+    counts = run(disks.failing_calls(site, tmp_path, first=1))
+
+    assert counts["calls failed"] == 3
+
+
+def test_a_disk_that_is_full_or_read_only(tmp_path: Path, run: Run) -> None:
+    """On a full or a read-only disk nothing is issued, it is said why, and with space all goes on by itself (R6)."""
+    with small_disk(tmp_path / "sqlite") as disk, sqlite_site(tmp_path) as site:
+        assert run(disks.full(site, disk, times=1))["refused"] > 0
+        assert run(disks.unwritable(site, disk, times=1))["refused"] > 0
+
+
+def test_each_certificate_is_forced_to_the_disk(site: Site, tmp_path: Path, run: Run) -> None:
+    """One after the other, each certificate is on the disk before it is answered (R8)."""
+    assert run(disks.synced(site, tmp_path, certificates=20))["fewest for one"] >= 1
+
+
+def test_a_clock_that_jumps(tmp_path: Path, run: Run) -> None:
+    """While the clock jumps an hour back and forth nothing fails; tokens end by the server's clock (R11)."""
+    clock = Clock(tmp_path / "clock")
+    with sqlite_site(tmp_path, clock.settings()) as site:
+        counts = run(clocks.jumps(site, clock, certificates=2, by=(-clocks.HOUR, clocks.HOUR)))
+
+    assert counts["expired by a jump"] == 2
+
+
+@pytest.mark.parametrize("name", BAD_STARTS)
+def test_a_start_that_cannot_be_good(site: Site, tmp_path: Path, run: Run, name: str) -> None:
+    """A bad key, clock or database is named in a sentence at the start, and nothing is served (R22)."""
+    starts = stops.bad_starts(site, tmp_path)
+    assert set(starts) == set(BAD_STARTS)
+
+    run(stops.refused_start(site, *starts[name]))
+
+
+def test_started_before_its_database(mortal: Postgres, tmp_path: Path, run: Run) -> None:
+    """Started while its database is down, a server says so and serves nothing (R22)."""
+    with postgresql_site(mortal, tmp_path, replicas=1) as site:
+        mortal.stop()
+        assert run(stops.started_before_its_database(site, mortal.start))["refused"] == 1
