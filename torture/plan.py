@@ -89,19 +89,9 @@ def _jumps(place: Place) -> Counts:
     return _run(clocks.jumps(place.sqlite(settings=clock.settings()), clock, certificates=10))
 
 
-def _bad_starts(place: Place) -> Counts:
-    names = list(stops.bad_starts(place.sqlite(), place.directory))
-    for number, name in enumerate(names):
-        with sqlite_site(place.directory / str(number)) as site:
-            bring_about, told = stops.bad_starts(site, place.directory)[name]
-            asyncio.run(stops.refused_start(site, bring_about, told))
-    return {"bad starts refused": len(names), "served": 0}
-
-
 def _down(place: Place) -> Counts:
-    site = place.postgresql(replicas=1)
-    place.postgres().stop()
-    return _run(stops.started_before_its_database(site, place.postgres().start))
+    server = place.postgres()
+    return _run(stops.started_before_its_database(place.postgresql(replicas=1), server.stop, server.start))
 
 
 def _on(database: str, name: str, what: str, scenario: Callable[[Site, Path], Any], **more: Any) -> Check:
@@ -206,7 +196,7 @@ def _lives() -> list[Check]:
         Check("R11", "the clock jumps -1 h, +1 h, +1 day, and back", "SQLite", _jumps),
         _on("SQLite", "R21", "SIGTERM under load", stop),
         _on("PostgreSQL", "R21", "rolling restart behind HAProxy", rolling, keeps_ports=True),
-        Check("R22", "bad keys, a bad clock, no database in the file", "SQLite", _bad_starts),
+        _on("SQLite", "R22", "bad keys, a bad clock, no database in the file", stops.refused_starts),
         Check("R22", "started while the database is down", "PostgreSQL", _down),
     ]
 

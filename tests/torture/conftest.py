@@ -32,10 +32,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture
-def workers(tmp_path: Path) -> Iterator[Site]:
-    """One server on SQLite, of two processes."""
-    with sqlite_site(tmp_path, TWO_WORKERS) as site:
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One server on SQLite, of two processes, for tests that neither stop nor break it."""
+    with sqlite_site(tmp_path_factory.mktemp("workers"), TWO_WORKERS) as site:
         yield site
 
 
@@ -46,10 +46,10 @@ def replicas(tmp_path: Path, postgresql: Postgres) -> Iterator[Site]:
         yield site
 
 
-@pytest.fixture
-def four_processes(tmp_path: Path, postgresql: Postgres) -> Iterator[Site]:
-    """Two servers of two processes each on a PostgreSQL database."""
-    with postgresql_site(postgresql, tmp_path, settings=TWO_WORKERS) as site:
+@pytest.fixture(scope="module")
+def four_processes(tmp_path_factory: pytest.TempPathFactory, postgresql: Postgres) -> Iterator[Site]:
+    """Two servers of two processes each on a PostgreSQL database, for tests that neither stop nor break them."""
+    with postgresql_site(postgresql, tmp_path_factory.mktemp("four"), settings=TWO_WORKERS) as site:
         yield site
 
 

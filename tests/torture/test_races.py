@@ -18,7 +18,7 @@ def test_one_token_one_winner(request: pytest.FixtureRequest, run: Run, where: s
     assert counts["replays refused"] == 60
 
 
-@pytest.mark.parametrize("where", ["workers", "replicas"])
+@pytest.mark.parametrize("where", ["workers", "four_processes"])
 def test_revoked_here_refused_there(request: pytest.FixtureRequest, tmp_path: Path, run: Run, where: str) -> None:
     """Revoked on one server, a certificate is refused by the other in the next request, on open connections too (R13).
 
@@ -30,8 +30,8 @@ def test_revoked_here_refused_there(request: pytest.FixtureRequest, tmp_path: Pa
     assert counts["refused at the next request"] == 30
 
 
-def test_a_model_foretells_every_answer(replicas: Site) -> None:
+def test_a_model_foretells_every_answer(four_processes: Site) -> None:
     """Whatever is done with tokens on two servers, in whatever order, a model of a few lines foretells it (R2)."""
-    counts = model.explored(replicas, examples=10, steps=15)
+    counts = model.explored(four_processes, examples=10, steps=15)
 
     assert counts["issued"] > 0

@@ -6,7 +6,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from tests.support.postgres import free_port
@@ -150,35 +151,60 @@ async def rolling_restart(
     return {"restarts": restarts, "requests": asked, "errors": 0, **checks.sound(site.database, ledger)}
 
 
-def bad_starts(site: Site, directory: Path) -> Mapping[str, tuple[Callable[[], None], str]]:
-    """How a start can be bad, what brings it about, and what is said then."""
+def bad_starts(site: Site, directory: Path) -> Mapping[str, tuple[Callable[[], AbstractContextManager[None]], str]]:
+    """How a start can be bad, in what that lasts, and what is said then."""
     server = site.first
     key, database = server.data / "ca" / "issuing.key", server.data / "connector.db"
-    clock = Clock(directory / "clock")
 
-    def far_back() -> None:
+    @contextmanager
+    def readable_by_others() -> Iterator[None]:
+        key.chmod(0o644)
+        yield
+        key.chmod(0o600)
+
+    @contextmanager
+    def instead(path: Path, octets: bytes | None) -> Iterator[None]:
+        aside = path.rename(directory / path.name)
+        if octets is not None:
+            path.write_bytes(octets)
+            path.chmod(0o600)
+        yield
+        path.unlink(missing_ok=True)
+        aside.rename(path)
+
+    @contextmanager
+    def far_back() -> Iterator[None]:
+        clock, former = Clock(directory / "clock"), server.settings
         clock.set(-int(10 * 365.25 * 86400))
-        server.settings = {**server.settings, **clock.settings()}
+        server.settings = {**former, **clock.settings()}
+        yield
+        server.settings = former
 
     return {
-        "the key is readable by others": (lambda: key.chmod(0o644), "issuing.key"),
-        "the key is no key": (lambda: _overwrite(key, b"-----BEGIN NONSENSE-----\n"), "issuing.key"),
-        "the key is gone": (key.unlink, "issuing.key"),
+        "the key is readable by others": (readable_by_others, "issuing.key"),
+        "the key is no key": (partial(instead, key, b"-----BEGIN NONSENSE-----\n"), "issuing.key"),
+        "the key is gone": (partial(instead, key, None), "issuing.key"),
         "the clock is before 2020": (far_back, "clock"),
-        "the database is no database": (lambda: _overwrite(database, b"no database" * 1000), "database"),
+        "the database is no database": (partial(instead, database, b"no database" * 1000), "database"),
     }
 
 
-def _overwrite(path: Path, octets: bytes) -> None:
-    path.write_bytes(octets)
+async def refused_starts(site: Site, directory: Path) -> dict[str, int | float]:
+    """A start that cannot be good is refused in a sentence that names what is wrong, and nothing is served; when that
+    is put right, it is a start like any other.
+    """
+    assert await asyncio.to_thread(site.first.stop) == 0
+    starts = bad_starts(site, directory)
+    for bad, told in starts.values():
+        with bad():
+            await _refused(site, told)
+    await restart(site.first)
+    return {"bad starts refused": len(starts), "served": 0}
 
 
-async def refused_start(site: Site, make_bad: Callable[[], None], told: str) -> None:
-    """A start that cannot be good is refused in a sentence that names what is wrong, and nothing is served."""
+async def _refused(site: Site, told: str) -> None:
     server = site.first
-    assert server.stop() == 0
     (server.data / "addresses.json").unlink(missing_ok=True)
-    make_bad()
     done = await asyncio.to_thread(_serve, server)
     assert done.returncode not in {0, None}, done
     assert told in done.stderr.lower(), done.stderr
@@ -190,9 +216,13 @@ def _serve(server: Server) -> "subprocess.CompletedProcess[str]":
     return server.command("serve", *(f"--{name}=localhost:0" for name in server.urls), check=False)
 
 
-async def started_before_its_database(site: Site, bring_back: Callable[[], None]) -> dict[str, int | float]:
+async def started_before_its_database(
+    site: Site, take_away: Callable[[], None], bring_back: Callable[[], None]
+) -> dict[str, int | float]:
     """Started while its database is down, a server never serves: it says why, and works once the database is there."""
-    await refused_start(site, lambda: None, "database")
+    assert await asyncio.to_thread(site.first.stop) == 0
+    take_away()
+    await _refused(site, "database")
     bring_back()
     await restart(site.first)
     (connection,) = site.connections(1)
