@@ -172,6 +172,7 @@ async def stalled(
         crowd.stdin.close()
         for kind, times in json.loads(await asyncio.to_thread(crowd.stdout.read)).items():
             held.setdefault(kind, []).extend(times)
+        crowd.stdout.close()
         crowd.wait(30)
     late = {kind: max(times) for kind, times in held.items() if max(times) > within}
     assert not late, f"cut too late: {late}"
