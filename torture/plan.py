@@ -15,7 +15,6 @@ from torture.scenarios import backups, clocks, databases, disks, kills, loads, m
 from torture.sites import Site, postgresql_site, sqlite_site
 
 READY_SECONDS = 3.0
-# A site of four processes takes longer to be ready, on two cores: its start is that of several programs at once.
 CUT_SECONDS = 15.0
 
 Counts = Mapping[str, Any]
@@ -132,12 +131,16 @@ def _crashes() -> list[Check]:
     def killed(site: Site, directory: Path) -> Any:
         return kills.kill_under_load(site, directory, kills=50, ready_within=READY_SECONDS)
 
+    def parent_killed(site: Site, directory: Path) -> Any:
+        return kills.kill_under_load(site, directory, kills=10, ready_within=READY_SECONDS)
+
     def at_each_step(site: Site, directory: Path) -> Any:
         return kills.kill_at_each_step(site, directory, times=20, ready_within=READY_SECONDS)
 
     return [
         _on("SQLite", "R3", "kill -9 under load", killed),
         _on("PostgreSQL", "R3", "kill -9 of one of 2 servers under load", killed),
+        _on("SQLite", "R3", "kill -9 of the parent of 2 workers under load", parent_killed, settings=WORKERS),
         _on("SQLite", "R4", "killed by the system call of a step: write, sync, answer, read", at_each_step),
         Check("R4", "killed as COMMIT goes by, and as its answer comes", "PostgreSQL", _kill_at_commit),
     ]
