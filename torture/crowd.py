@@ -7,7 +7,7 @@ import ssl
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -146,4 +146,5 @@ async def stall(task: Mapping[str, Any], peers: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run({"flood": flood, "stall": stall}[sys.argv[1]](json.loads(sys.stdin.readline()), *sys.argv[2:]))
+    behave: Mapping[str, Callable[..., Coroutine[Any, Any, None]]] = {"flood": flood, "stall": stall}
+    asyncio.run(behave[sys.argv[1]](json.loads(sys.stdin.readline()), *sys.argv[2:]))

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import psycopg
-import pysqlite3.dbapi2 as driver
+import pysqlite3.dbapi2 as driver  # type: ignore[import-untyped]
 from tests.support.cluster import freeze, terminate_sessions, thaw
 from tests.support.postgres import Postgres
 from tests.support.server import Server, environment

@@ -48,7 +48,7 @@ async def onboard(site: Site, count: int, connections: int = 8, *, mutual: Path 
     return sorted(seconds)
 
 
-async def sustained(site: Site, directory: Path, *, onboardings: int, blocks: int = 4) -> dict[str, int | float]:
+async def sustained(site: Site, directory: Path, *, onboardings: int, blocks: int = 4) -> dict[str, int | float | str]:
     """Onboarding after onboarding without an error, neither memory nor open files grow: RSS by at most 20 MiB after the
     first block.
     """

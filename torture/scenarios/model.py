@@ -129,7 +129,7 @@ def explored(site: Site, *, examples: int, steps: int) -> Mapping[str, int | flo
     loop = asyncio.new_event_loop()
     hands = Hands(site, loop, site.connections(len(site.servers)))
     try:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             machine(hands),
             settings=settings(
                 max_examples=examples,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pysqlite3.dbapi2 as driver
+import pysqlite3.dbapi2 as driver  # type: ignore[import-untyped]
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
