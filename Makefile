@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COMPARED := $(VENV)/.compared
 PROVIDER := tests/oidc/node_modules/.installed
-PATHS := src tests $(wildcard bench)
+PATHS := src tests $(wildcard bench torture)
 
 .PHONY: help
 help: ## Say what there is.
@@ -41,6 +41,10 @@ check: $(INSTALLED) ## Check style, types and the directions of imports.
 .PHONY: bench
 bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao; BENCH=--help says what else it can do.
 	@$(BIN)/python -m bench $(BENCH)
+
+.PHONY: torture
+torture: $(INSTALLED) tools ## Kill, cut, fill and flood real servers; half an hour. TORTURE='R3' for some of it.
+	@$(BIN)/python -m torture $(TORTURE)
 
 .PHONY: docs
 docs: $(INSTALLED) ## Make the pages that are made from the code.
@@ -95,7 +99,7 @@ $(COMPARED): requirements-bench.lock $(INSTALLED)
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin chromium:chromium curl:curl haproxy:haproxy nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl strace:strace
+TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime haproxy:haproxy nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl strace:strace
 
 .PHONY: tools
 tools:
