@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 COMPARED := $(VENV)/.compared
 PROVIDER := tests/oidc/node_modules/.installed
 JUDGE := tests/console/node_modules/.installed
-PATHS := src tests $(wildcard bench)
+PATHS := src tests $(wildcard bench torture)
 
 .PHONY: help
 help: ## Say what there is.
@@ -42,6 +42,10 @@ check: $(INSTALLED) ## Check style, types and the directions of imports.
 .PHONY: bench
 bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao; BENCH=--help says what else it can do.
 	@$(BIN)/python -m bench $(BENCH)
+
+.PHONY: torture
+torture: $(INSTALLED) tools ## Kill, cut, fill and flood real servers; half an hour. TORTURE='R3' for some of it.
+	@$(BIN)/python -m torture $(TORTURE)
 
 .PHONY: docs
 docs: $(INSTALLED) ## Make the pages that are made from the code.
@@ -101,7 +105,7 @@ $(COMPARED): requirements-bench.lock $(INSTALLED)
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin chromium:chromium curl:curl haproxy:haproxy nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl strace:strace
+TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime haproxy:haproxy nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl strace:strace
 
 .PHONY: tools
 tools:

@@ -205,6 +205,20 @@ def test_a_guesser_gains_nothing_by_many_workers(tmp_path: Path) -> None:
         assert 3 <= sum(status != 429 for status in statuses) <= 7
 
 
+def test_the_parent_has_one_thread(two: Server) -> None:
+    """No thread but the one that forks: what another held at that moment would be held in the worker for ever."""
+    assert two.process is not None
+    os.kill(two.workers[0], signal.SIGKILL)
+    wait_until(lambda: len(log(two, "worker.started")) == 3)
+    assert [one.name for one in Path(f"/proc/{two.process.pid}/task").iterdir()] == [str(two.process.pid)]
+
+
+def test_the_command_says_how_many_processes_serve() -> None:
+    """The flag and its default stand in the command's help."""
+    done = subprocess.run([*COMMAND, "serve", "--help"], capture_output=True, text=True, env=environment(), check=True)
+    assert re.search(r"--workers +NUMBER +How many processes serve; 1 unless the settings", done.stdout)
+
+
 def test_one_process_is_one_process(server: Server) -> None:
     """Without the flag there is neither a parent nor a worker."""
     assert server.process is not None
@@ -240,12 +254,11 @@ def test_ended_tokens_go_and_nothing_else_does(tmp_path: Path) -> None:
     """Tokens whose expiry is longer ago than tokens.retention are removed; what was recorded about them stays."""
     settings = {
         "CONNECTOR_TOKENS__RETENTION": "1s",
-        "CONNECTOR_TOKENS__APPLICATION_LIFETIME": "2s",
+        "CONNECTOR_TOKENS__APPLICATION_LIFETIME": "6s",
         "CONNECTOR_MAINTENANCE__INTERVAL": "1s",
     }
     with Server(tmp_path / "data", settings, arguments=("--workers", "2")) as server:
         identity = server.enroll(server.token(server.application("old")), tmp_path / "old")
-        assert json.loads(server.command("token", "list", "--json").stdout) != []
         wait_until(lambda: json.loads(server.command("token", "list", "--json").stdout) == [], 30.0)
 
         with server.holder(identity) as client:

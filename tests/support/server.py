@@ -46,6 +46,7 @@ class Server:
     settings: Mapping[str, str] = field(default_factory=dict)
     wrapper: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    keeps_ports: bool = False
     process: "subprocess.Popen[bytes] | None" = None
     urls: dict[str, str] = field(default_factory=dict)
 
@@ -54,7 +55,8 @@ class Server:
         (self.data / "addresses.json").unlink(missing_ok=True)
         command = [*self.wrapper, *COMMAND, "serve", "--data-dir", str(self.data)]
         for listener in ("public", "mtls", "pki", "internal"):
-            command += [f"--{listener}", "localhost:0"]
+            port = self.urls[listener].rpartition(":")[2] if self.keeps_ports and self.urls else 0
+            command += [f"--{listener}", f"localhost:{port}"]
         command += self.arguments
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from secrets import token_bytes
 from time import monotonic
-from uuid import uuid4
+from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,6 +25,7 @@ from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
 from connector.ports import Store
 from connector.principals import Role
 from connector.settings import Problem, Settings, SettingsError, in_force
+from connector.uuids import RANDOM_OCTETS, uuid7
 from connector.web.application import Web, WebSettings
 from connector.web.console import Desk, SettingLine
 from connector.web.graphql.documents import DocumentLimits
@@ -38,6 +39,11 @@ LEGACY_PATH = "/v1/applications/signingRequests/info"
 def now() -> datetime:
     """The system's clock, in UTC."""
     return datetime.now(UTC)
+
+
+def make_id() -> UUID:
+    """A new id. Those of one time lie together in every index that they are in (decision 0019)."""
+    return uuid7(token_bytes(RANDOM_OCTETS), now=now())
 
 
 def bearers_of(settings: Settings) -> OIDC | None:
@@ -125,7 +131,7 @@ def web(
     policy = EnrollmentPolicy(settings.csr_policy, settings.client_profile, settings.token_policy)
     limits = settings.limits
     made = Web(
-        enrollment=Enrollment(store, issuer, policy, now, token_bytes, uuid4),
+        enrollment=Enrollment(store, issuer, policy, now, token_bytes, make_id),
         links=links(urls, issuer.root),
         settings=_web_settings(settings),
         bearers=bearers,

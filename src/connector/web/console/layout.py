@@ -135,7 +135,9 @@ def _short(text: str, most: int = 60) -> str:
 def _actor(actor: str) -> str:
     """Who it was: of an id as much as tells it apart."""
     kind, _, name = actor.partition(":")
-    return f"{kind} {name[:8]}…" if kind in ("token", "certificate") else _short(actor, 80)
+    if kind == "token":
+        return f"token …{name[-8:]}"  # an id begins with the time, and ends with what is its own
+    return f"certificate {name[:12]}…" if kind == "certificate" else _short(actor, 80)
 
 
 Values = Mapping[str, Any]
