@@ -17,14 +17,23 @@ from connector.principals import Caller
 class EntityFilter:
     """Which entities of a tenant: of that kind, and those that fit every other field that is given.
 
-    ``text`` is a part of the name, in any case, or a whole id; ``condition`` is that at ``now``, given with it.
+    ``begins`` is the beginning of the name, in one of its :attr:`spellings`, or a whole id: found in an index. ``text``
+    is any part of the name, in any case, or a whole id: every name is looked at. ``condition`` is that at ``now``,
+    which is given with it.
     """
 
     kind: EntityKind
     labels: Sequence[LabelFilter] = ()
+    begins: str | None = None
     text: str | None = None
     condition: Condition | None = None
     now: datetime | None = None
+
+    @property
+    def spellings(self) -> Sequence[str]:
+        """How the beginning may be spelled, in order: as it is given, all small or large, or with large initials."""
+        text = self.begins or ""
+        return sorted({text, text.lower(), text.upper(), text.capitalize(), text.title()})
 
 
 @dataclass(frozen=True, slots=True)

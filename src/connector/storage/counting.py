@@ -1,7 +1,8 @@
 """What is counted and looked through for the console, over SQL: each an indexed statement or a few."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from sqlalchemy import (
 )
 
 from connector.audit import Action, Event, Recorded
-from connector.directory import EntityKind
+from connector.directory import Entity, EntityKind
 from connector.inventory import Condition
 from connector.overview import CertificateTally, Standings
 from connector.ports.console import EntityFilter, EventFilter
@@ -30,6 +31,9 @@ from connector.storage.schema import audit_events, certificates, entities
 from connector.storage.statements import page
 
 DAY = timedelta(days=1)
+_LAST = "\U0010ffff"
+"""After every character that a name can hold."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROSECONDS = DAY // _MICROSECOND
@@ -151,6 +155,30 @@ def entity_conditions(tenant_id: str, which: EntityFilter) -> Sequence[ColumnEle
             case Condition.FAILED:
                 conditions += [ever, ~good]
     return conditions
+
+
+def beginning(
+    connection: Connection,
+    which: EntityFilter,
+    conditions: Sequence[ColumnElement[bool]],
+    *,
+    newest_first: bool,
+    after: tuple[datetime, str] | str | None,
+    most: int,
+) -> Sequence[Entity]:
+    """The entities whose name begins so. Each spelling is a range of the index of names, read only as far as needed;
+    in one statement for all, a database would read them all, or all names.
+    """
+    name, found = entities.c.name, {}
+    ends = [(name >= text) & (name < text + _LAST) for text in which.spellings if text.isprintable()]
+    order = [entities.c.created_at, entities.c.id] if newest_first else [name]
+    place = (after,) if isinstance(after, str) else after
+    for end in (*ends, entities.c.id == which.begins if (which.begins or "").isprintable() else false()):
+        statement = select(entities).where(*conditions, end)
+        statement = page(statement, order, newest_first=newest_first, after=place, most=most)
+        found.update({row.id: Entity(*row) for row in connection.execute(statement)})
+    by: Callable[[Entity], Any] = attrgetter("created_at", "id") if newest_first else attrgetter("name")
+    return sorted(found.values(), key=by, reverse=newest_first)[:most]
 
 
 def _entity_text(text: str) -> ColumnElement[bool]:

@@ -130,6 +130,10 @@ class SqlDirectory:
         self, which: EntityFilter, *, newest_first: bool, after: tuple[datetime, str] | str | None = None, most: int
     ) -> Sequence[Entity]:
         conditions = [*counting.entity_conditions(self._tenant, which), *map(_holds, which.labels)]
+        if which.begins is not None:
+            return counting.beginning(
+                self._connection, which, conditions, newest_first=newest_first, after=after, most=most
+            )
         order = [entities.c.created_at, entities.c.id] if newest_first else [entities.c.name]
         place = (after,) if isinstance(after, str) else after
         statement = page(select(entities).where(*conditions), order, newest_first=newest_first, after=place, most=most)

@@ -124,6 +124,7 @@ class MemoryDirectory:
             each
             for each in self.entities(which.kind, which.labels)
             if (which.text is None or which.text.lower() in each.name.lower() or which.text == each.id)
+            and (which.begins is None or each.name.startswith(tuple(which.spellings)) or which.begins == each.id)
             and (which.condition is None or self._condition(each, which.now) is which.condition)
             and (here is None or (place(each) < here if newest_first else place(each) > here))
         ]

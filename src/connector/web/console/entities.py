@@ -160,7 +160,7 @@ class Kind:
         which = EntityFilter(
             self.kind,
             labels=_label_filters(text_of(query, "label")),
-            text=text_of(query, "q"),
+            **_named(text_of(query, "q"), anywhere=query.get("anywhere") == "1"),
             condition=CONDITIONS.get(query.get("state", "")),
             now=now,
         )
@@ -179,7 +179,7 @@ class Kind:
                 (datetime, str) if newest_first else (str,),
                 read=search,
                 place=lambda each: (each.created_at, each.id) if newest_first else (each.name,),
-                kept=("q", "state", "label", "sort"),
+                kept=("q", "anywhere", "state", "label", "sort"),
             )
             ids = [each.id for each in found.rows]
             return found, tx.inventory.standings(realm.tenant.id, ids, now=now)
@@ -249,6 +249,11 @@ def kind_of(visit: Visit) -> Kind:
 
 def _now(visit: Visit) -> datetime:
     return visit.desk.enrollment.clock()
+
+
+def _named(text: str | None, *, anywhere: bool) -> dict[str, str | None]:
+    """What is looked for: the beginning of a name, which an index has, or anything in it, for which all are read."""
+    return {"text": text} if anywhere else {"begins": text}
 
 
 def _label_filters(text: str | None) -> Sequence[LabelFilter]:

@@ -1,6 +1,7 @@
 """What concerns the whole installation: the CA, the settings in force, the tenants."""
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -37,6 +38,7 @@ async def ca(visit: Visit) -> Response:
                 "name": name,
                 "subject": each.subject.rfc4514_string(),
                 "key": key_text(each),
+                "fingerprint": each.fingerprint(SHA256()).hex(":").upper(),
                 "from": each.not_valid_before_utc,
                 "until": each.not_valid_after_utc,
                 "fields": described(each.public_bytes(Encoding.DER)),

@@ -11,7 +11,7 @@ from connector.web.graphql.director.paging import Cursors, Place
 
 T = TypeVar("T")
 
-ROWS = 50
+ROWS = 40
 MOST_TEXT = 200
 
 
