@@ -26,6 +26,21 @@ NAMES = [
     "reports",
     "search",
 ]
+WANTED = {
+    "sign-in",
+    "overview",
+    "overview-dark",
+    "applications",
+    "application",
+    "connect",
+    "connect-dark",
+    "certificate",
+    "revoke",
+    "audit-dark",
+    "ca",
+    "applications-phone",
+    "connect-phone-dark",
+}
 DAY = 86_400_000_000
 WIDE = {"width": 1280, "height": 860}
 PHONE = {"width": 360, "height": 740}
@@ -79,10 +94,12 @@ def _remember(server: Server) -> None:
     database.close()
 
 
-def shoot(window: Window, name: str, *, full: bool = False) -> None:
-    """Write one picture."""
+def shoot(window: Window, name: str) -> None:
+    """Write one picture, if it is wanted."""
+    if WANTED and name not in WANTED:
+        return
     window.page.wait_for_timeout(200)
-    window.page.screenshot(path=IMAGES / f"{name}.png", full_page=full)
+    window.page.screenshot(path=IMAGES / f"{name}.png")
 
 
 def tour(
@@ -119,7 +136,7 @@ def tour(
     window.context.close()
 
 
-def main(*, everything: bool) -> None:
+def main() -> None:
     """Make them."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     with (
@@ -129,14 +146,17 @@ def main(*, everything: bool) -> None:
     ):
         administrator(server, "ann", "administrator")
         ids = furnish(server)
-        looks = [("light", WIDE, ""), ("dark", WIDE, "-dark")]
-        if everything:
-            looks += [("light", PHONE, "-phone"), ("dark", PHONE, "-phone-dark")]
+        looks = [
+            ("light", WIDE, ""),
+            ("dark", WIDE, "-dark"),
+            ("light", PHONE, "-phone"),
+            ("dark", PHONE, "-phone-dark"),
+        ]
         for scheme, viewport, suffix in looks:
             tour(browser, server, ids, scheme, viewport=viewport, suffix=suffix)
 
 
 if __name__ == "__main__":
-    if "--to" in sys.argv:
-        IMAGES = Path(sys.argv[sys.argv.index("--to") + 1])
-    main(everything="--all" in sys.argv)
+    if len(sys.argv) > 1:  # every page in every look, into another directory: to look at
+        IMAGES, WANTED = Path(sys.argv[1]), set()
+    main()

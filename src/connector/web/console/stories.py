@@ -1,7 +1,7 @@
 """Events in words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from inspect import cleandoc
 
@@ -28,7 +28,7 @@ WORDS = {
     Action.LABEL_DELETED: "Label deleted",
     Action.SYSTEM_AUTH_DELETED: "System auth deleted",
     Action.TOKEN_MINTED: "Token handed over",
-    Action.TOKEN_SPENT: "Token redeemed for the configuration",
+    Action.TOKEN_SPENT: "Token redeemed",
     Action.TOKEN_REFUSED: "Attempt refused",
     Action.TOKEN_WITHDRAWN: "Token withdrawn",
     Action.CERTIFICATE_ISSUED: "Connected: certificate issued",
@@ -64,12 +64,14 @@ class Line:
 def lines(events: Sequence[Recorded]) -> list[Line]:
     """The story, newest first. What one call did in one transaction is told once."""
     for_certificates = {each.event.token_id for each in events if each.event.action is Action.CERTIFICATE_ISSUED}
-    return [
+    told = [
         line(each.event)
         for each in events
         if not _is_the_systems(each.event)
         and not (each.event.action is Action.TOKEN_SPENT and each.event.token_id in for_certificates)
     ]
+    fetched = WORDS[Action.TOKEN_SPENT]
+    return [replace(each, text="Configuration fetched") if each.text == fetched else each for each in told]
 
 
 def line(event: Event) -> Line:
@@ -77,7 +79,9 @@ def line(event: Event) -> Line:
     mood = next((name for name, actions in MOODS.items() if event.action in actions), "")
     text = WORDS[event.action]
     if event.action is Action.TOKEN_MINTED and event.actor.startswith("certificate:"):
-        text = "Configuration read"
+        text = "Configuration read over mutual TLS"
+    elif _is_the_systems(event):
+        text = "Next token made"
     return Line(event.at, text, mood, event.actor, detail(event), event.serial)
 
 
