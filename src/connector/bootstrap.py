@@ -204,7 +204,9 @@ def _bearers(settings: Settings) -> OIDC | None:
 
 
 def _web(settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None, urls: Mapping[str, str]) -> Web:
-    policy = EnrollmentPolicy(settings.csr_policy, settings.client_profile, settings.token_policy)
+    policy = EnrollmentPolicy(
+        settings.csr_policy, settings.client_profile, settings.token_policy, settings.renewal_policy
+    )
     limits, graphql = settings.limits, settings.graphql
     return Web(
         enrollment=Enrollment(store, issuer, policy, now, token_bytes, uuid4),

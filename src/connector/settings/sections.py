@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Confi
 from connector.pki.csr import CSRPolicy
 from connector.pki.names import SubjectPolicy
 from connector.pki.profile import ClientProfile
+from connector.renewal import RenewalPolicy
 from connector.settings.oidc import OIDC
 from connector.settings.section import DAY, HOUR, KIB, MIB, SECOND, Section
 from connector.settings.values import (
@@ -108,6 +109,39 @@ class Certificates(Section):
         default="ignore",
         description="What becomes of a CSR that asks for extensions no client certificate may hold. None is copied.",
     )
+    renewal_start: int = Field(
+        default=67,
+        ge=1,
+        le=98,
+        description="Percent of a certificate's validity after which its holder is told to renew, and",
+    )
+    renewal_end: int = Field(
+        default=83,
+        ge=2,
+        le=99,
+        description="by which it should have; each holder picks a moment in between.",
+    )
+    renewal_check: Duration = Field(
+        default=6 * HOUR,
+        ge=timedelta(minutes=1),
+        le=7 * DAY,
+        description="How often holders are told to ask whether that has changed.",
+    )
+    grace: Duration = Field(
+        default=timedelta(0),
+        ge=timedelta(0),
+        le=397 * DAY,
+        description="How long after its expiry a certificate may still be renewed by a proof of its key; 0s for never.",
+    )
+    graces: int = Field(
+        default=1, ge=1, le=1000, description="How many times a system auth may be renewed after an expiry."
+    )
+
+    @model_validator(mode="after")
+    def _checked(self) -> Self:
+        if self.renewal_end <= self.renewal_start:
+            raise ValueError("renewal_end: It should be more than certificates.renewal_start")
+        return self
 
 
 class CA(Section):
@@ -326,6 +360,12 @@ class Settings(BaseModel):
     def client_profile(self) -> ClientProfile:
         """What is issued for them."""
         return ClientProfile(validity=self.certificates.validity)
+
+    @property
+    def renewal_policy(self) -> RenewalPolicy:
+        """When they are renewed."""
+        given = self.certificates
+        return RenewalPolicy(given.renewal_start, given.renewal_end, given.renewal_check, given.grace, given.graces)
 
     @property
     def token_policy(self) -> TokenPolicy:
