@@ -138,7 +138,8 @@ class Directory:
         """
         with explained():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE)
+            # Open for reading: what nothing is written to does not keep a file system from being remounted.
+            descriptor = os.open(self.path / name, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
