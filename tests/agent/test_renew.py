@@ -1,27 +1,37 @@
 """Renewing: checked before it is swapped, rolled back when a program does not take it, and never stranded."""
 
+import json
+import os
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from tests.support.agents import Relay, agent, certificates, enrolled, stepped, works
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from tests.support.agents import Relay, agent, certificates, enrolled, pairing, stepped, works
 from tests.support.ca import CA
 from tests.support.server import Server
 
 from connector.agent.checking import check
 from connector.agent.outcomes import ServerUntrusted
 from connector.client.keys import make_key, name
-from connector.keystore import ISSUING, ISSUING_KEY
+from connector.keystore import ISSUING, ISSUING_KEY, CAPlan, open_or_create
 from connector.pki.issuer import generate_key, make_issuing
 
-BAD_INPUT, REFUSED, UNTRUSTED, UNREACHABLE, LOCKED, FILES, HOOK = 3, 4, 5, 6, 7, 8, 9
+BAD_INPUT, REFUSED, UNTRUSTED, UNREACHABLE, LOCKED, FILES, HOOK, UNWELL = 3, 4, 5, 6, 7, 8, 9, 10
+NOW = partial(datetime.now, UTC)
 
 
 @pytest.fixture
@@ -65,8 +75,6 @@ def test_a_reader_never_sees_half_of_a_swap(server: Server, directory: Path) -> 
             except FileNotFoundError:
                 continue  # it was replaced, used and removed meanwhile: read the link again
             public = x509.load_pem_x509_certificates(chain)[0].public_key()
-            from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
-
             if load_pem_private_key(key, None).public_key() != public:
                 torn.append(version)
 
@@ -149,7 +157,7 @@ def test_a_lost_reply_to_a_renewal(tmp_path: Path) -> None:
 
 
 def test_a_revoked_identity_ends_clearly(server: Server, directory: Path) -> None:
-    """After a revocation, by the holder or the administrator, renewing and asking end at once with the server's code."""
+    """After a revocation, by the holder or the administrator, renewing and asking end with the server's code."""
     before = current(directory)
     assert agent("revoke", directory).returncode == BAD_INPUT
     assert "status: revoked" in agent("revoke", directory, "--yes").stdout
@@ -213,6 +221,7 @@ def test_a_new_issuing_ca(fresh_server: Server, tmp_path: Path) -> None:
     """A server that comes back with another issuing CA under the same root still takes the certificate, asks for its
     renewal at once, and the new chain is put in use.
     """
+    fresh_server.stays = True
     fresh_server.start()
     directory = enrolled(fresh_server, tmp_path / "identity")
     assert fresh_server.stop() == 0
@@ -230,8 +239,6 @@ def test_a_new_issuing_ca(fresh_server: Server, tmp_path: Path) -> None:
 
 def replace_issuing(ca: Path) -> None:
     """Make another issuing CA with the root's key."""
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
-
     root_key = load_pem_private_key((ca / "root.key").read_bytes(), None)
     root = x509.load_pem_x509_certificate((ca / "root.pem").read_bytes())
     key = generate_key("p256")
@@ -268,20 +275,64 @@ def test_what_is_not_ours_is_not_put_in_use() -> None:
     assert name("CN=client") == good.certificate.subject
 
 
+def clock(shift: str) -> dict[str, str]:
+    """The environment in which a program's clock is wrong by so much."""
+    (library,) = Path("/usr/lib").glob("*/faketime/libfaketime.so.1")
+    return {"FAKETIME": shift, "LD_PRELOAD": str(library)}
+
+
+@pytest.mark.parametrize("shift", ["+1h", "-1h"])
+def test_a_clock_an_hour_off(fresh_server: Server, tmp_path: Path, shift: str) -> None:
+    """An hour off, either way, enrolling and renewing work against a server that has run for longer; the plan goes by
+    the server's time, and the doctor says that the clock is wrong.
+    """
+    fresh_server.settings = clock("-2h")
+    fresh_server.stays = True
+    fresh_server.start()  # its CA is from then
+    fresh_server.stop()
+    fresh_server.settings = old_certificate(fresh_server.data, tmp_path)
+    fresh_server.start()
+    wrong = clock(shift)
+    text = pairing(fresh_server, "off")
+
+    done = agent("enroll", tmp_path / "identity", text, env=wrong)
+
+    assert done.returncode == 0, done.stderr
+    assert agent("renew", tmp_path / "identity", env=wrong).returncode == 0
+    state = json.loads((tmp_path / "identity" / "state.json").read_text())
+    assert abs(abs(state["skew"]) - 3600) < 10
+    examined = agent("doctor", tmp_path / "identity", env=wrong)
+    assert examined.returncode == UNWELL
+    assert "BAD  clock: 3" in examined.stdout
+
+
+def old_certificate(data: Path, directory: Path) -> dict[str, str]:
+    """The settings with which the server shows a certificate that it has had for ninety minutes."""
+    days = timedelta(days=100)
+    issuer = open_or_create(data / "ca", plan=CAPlan("p256", days, days), passphrase=None, now=NOW(), random=os.urandom)
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = issuer.issue_server(
+        key.public_key(), ["localhost"], validity=timedelta(days=9), serial=9, now=NOW() - timedelta(minutes=90)
+    )
+    (directory / "old.pem").write_bytes(certificate.public_bytes(Encoding.PEM) + issuer.pem.encode())
+    (directory / "old.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return {
+        "CONNECTOR_TLS__CERTIFICATE_FILE": str(directory / "old.pem"),
+        "CONNECTOR_TLS__KEY_FILE": str(directory / "old.key"),
+    }
+
+
 def test_after_the_expiry(fresh_server: Server, tmp_path: Path) -> None:
     """An identity whose certificate ended while the server was away is renewed within the grace by a proof of its key;
     without a grace the agent ends with the server's refusal.
     """
+    fresh_server.stays = True
     fresh_server.start()
     directory, stranded = (enrolled(fresh_server, tmp_path / each) for each in ("identity", "stranded"))
     fresh_server.stop()
-    fresh_server.settings = {
-        "CONNECTOR_CERTIFICATES__GRACE": "30d",
-        "CONNECTOR_CA__ROOT_VALIDITY": "3650d",
-    }
-    fresh_server.wrapper = ("faketime", "-f", "+100d")
+    late = clock("+100d")
+    fresh_server.settings = {"CONNECTOR_CERTIFICATES__GRACE": "30d", **late}
     fresh_server.start()
-    late = {"FAKETIME": "+100d", "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"}
     before = current(directory)
 
     done = agent("renew", directory, env=late)
@@ -291,7 +342,7 @@ def test_after_the_expiry(fresh_server: Server, tmp_path: Path) -> None:
     assert current(directory) != before
     assert agent("status", directory, env=late).returncode == 0
     fresh_server.stop()
-    fresh_server.settings = {}
+    fresh_server.settings = late
     fresh_server.start()
     done = agent("renew", stranded, env=late)
     assert done.returncode == REFUSED

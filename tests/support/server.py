@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx2
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -34,20 +35,22 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Server:
-    """``connector serve`` on free ports, in the directory ``data``."""
+    """``connector serve`` on free ports, in the directory ``data``; with ``stays``, at each start on the same ones."""
 
     data: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     wrapper: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = None
     urls: dict[str, str] = field(default_factory=dict)
+    stays: bool = False
 
     def start(self) -> Self:
         """Start it, and return once it listens."""
         (self.data / "addresses.json").unlink(missing_ok=True)
         command = [*self.wrapper, *COMMAND, "serve", "--data-dir", str(self.data)]
         for listener in ("public", "mtls", "pki", "internal"):
-            command += [f"--{listener}", "localhost:0"]
+            port = urlsplit(self.urls[listener]).port if self.stays and self.urls else 0
+            command += [f"--{listener}", f"localhost:{port}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=environment({**UNTHROTTLED, **self.settings})

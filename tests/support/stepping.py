@@ -49,7 +49,9 @@ class Steps:
         if self.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.action == "readonly":
-            subprocess.run(["mount", "-o", "remount,ro", str(Path(self.directory).parent)], check=True)
+            # Refused while a file is being written: then at the next step.
+            done = subprocess.run(["mount", "-o", "remount,ro", str(Path(self.directory).parent)], check=False)
+            self.at += done.returncode != 0
         elif self.action == "fill":
             with (Path(self.directory).parent / FILLER).open("wb", buffering=0) as file:
                 try:
