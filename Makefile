@@ -95,7 +95,8 @@ $(COMPARED): requirements-bench.lock $(INSTALLED)
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin chromium:chromium curl:curl node:nodejs npm:npm openssl:openssl strace:strace
+TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime javac:default-jdk-headless \
+	kubectl:kubernetes-client nginx:nginx-light node:nodejs npm:npm openssl:openssl strace:strace systemd-analyze:systemd
 
 .PHONY: tools
 tools:
