@@ -39,8 +39,8 @@ check: $(INSTALLED) ## Check style, types and the directions of imports.
 	@$(BIN)/lint-imports --no-logo
 
 .PHONY: bench
-bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao.
-	@$(BIN)/python -m bench
+bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao; BENCH=--help says what else it can do.
+	@$(BIN)/python -m bench $(BENCH)
 
 .PHONY: docs
 docs: $(INSTALLED) ## Make the pages that are made from the code.
@@ -95,8 +95,9 @@ $(COMPARED): requirements-bench.lock $(INSTALLED)
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime javac:default-jdk-headless \
-	kubectl:kubernetes-client nginx:nginx-light node:nodejs npm:npm openssl:openssl strace:strace systemd-analyze:systemd
+TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime haproxy:haproxy \
+	javac:default-jdk-headless kubectl:kubernetes-client nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl \
+	strace:strace systemd-analyze:systemd
 
 .PHONY: tools
 tools:

@@ -4,18 +4,20 @@ One tenant has a tenth of them, 900 have a hundred each, the others none. Each a
 that was redeemed and a certificate, so that a page has something to tell of each.
 """
 
-import json
-from collections.abc import Iterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
+from itertools import count, islice, repeat
 from secrets import token_bytes
 from uuid import uuid4
 
-from bench.load import Connection, spread
-from bench.measured import DIRECTOR, Row, Target
+from bench.clients import DIRECTOR, graphql, result
+from bench.connection import Address, request
+from bench.lanes import KeptAlive
+from bench.rounds import Loaded, Plan, Row, Say, measure
+from bench.server import Server
 from connector import registration
 from connector.access import OPERATOR, Realm, create_tenant, enter
 from connector.directory import EntityKind
@@ -27,7 +29,10 @@ from connector.tokens import OneTimeToken, TokenPolicy, TokenType
 TENANTS = 1000
 SMALL = 100
 PAGE = 100
+LARGEST_PAGE = 200
 PAGES_READ = 150
+HALF_LOAD_SECONDS = 2.0
+REGISTERING, FIRST_PAGE, LAST_PAGE = "registerApplication", "first page of 100", "last page of 100"
 BATCH = 500
 DER_OCTETS = 650  # as our client certificates on P-256 have
 DAY = timedelta(days=1)
@@ -43,65 +48,72 @@ LIST = (
 PLACE = "query { result: applications(first: %d%s) { pageInfo { endCursor } } }"
 
 
+@dataclass(slots=True)
+class Asking(KeptAlive):
+    """One kind of request to the Director."""
+
+    server: Server
+    tenant: str
+    bodies: Iterator[bytes]
+    database_pid: int | None = None
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self.server.pid
+
+    def address(self) -> Address:
+        """The public listener."""
+        return self.server.address("public", self.server.context())
+
+    async def prepare(self, count: int) -> Sequence[object]:
+        """The administrator's requests."""
+        headers = self.server.administers(self.tenant)
+        return [request(DIRECTOR, body, headers) for body in islice(self.bodies, count)]
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The phases against a server that nobody has used yet."""
 
-    target: Target
-    connections: int
-    operations: int
+    server: Server
+    plan: Plan
     applications: int
+    say: Say
 
-    async def run(self) -> tuple[list[Row], dict[str, float]]:
-        """All phases, and the two ratios."""
-        empty = await self.register("registerApplication, empty database", "first")
+    async def run(self) -> list[Row]:
+        """All phases."""
+        plan = replace(self.plan, half_load_seconds=HALF_LOAD_SECONDS)
+        empty = await self.register("empty", plan)
+        self.say(f"registering {self.applications} applications")
         await self.furnish()
-        full = await self.register(f"registerApplication, {self.applications} there", "second")
-        async with self.target.to("public", self.target.context()) as connection:
-            pages = await self.pages(connection)
-        ratios = {
-            "registering_at_size_to_empty": full.per_second / empty.per_second,
-            "last_page_to_first": pages[1].p50_ms / pages[0].p50_ms,
-        }
-        return [empty, full, *pages], ratios
+        full = await self.register(f"{self.applications} applications", plan)
+        return [*empty, *full, *await self.pages(replace(plan, operations=PAGES_READ // plan.rounds + 1, clients=1))]
 
-    async def register(self, what: str, prefix: str) -> Row:
+    async def register(self, on: str, plan: Plan) -> list[Row]:
         """Register in a tenant that has few."""
-        headers = self.target.administers("default")
+        bodies = (graphql(REGISTER, {"name": f"app-{uuid4()}"}) for _ in count())
+        return await measure([Loaded(Asking(REGISTERING, on, self.server, "default", bodies))], plan, self.say)
 
-        async def register(connection: Connection, name: str) -> bytes:
-            return await connection.post(DIRECTOR, _body(REGISTER, name=name), headers)
-
-        context = self.target.context()
-        opened = [self.target.to("public", context) for _ in range(self.connections)]
-        async with AsyncExitStack() as stack:
-            for connection in opened:
-                await stack.enter_async_context(connection)
-            await spread([f"{prefix}-warm-{number}" for number in range(200)], opened, register)
-            names = [f"{prefix}-{number}" for number in range(self.operations)]
-            row, _ = await self.target.measured(what, spread(names, opened, register))
-        return row
-
-    async def pages(self, connection: Connection) -> list[Row]:
+    async def pages(self, plan: Plan) -> list[Row]:
         """Pages of the tenant that has most, and of one that has a hundred: one caller, one page after another."""
         large = self.applications // 10
-        last = await self._place(connection, before_last=large - PAGE)
-        rows = []
-        for what, tenant, after, asked in (
-            (f"first page of 100 of {large}", "large", "", ""),
-            (f"last page of 100 of {large}", "large", last, ""),
-            ("first page, with totalCount", "large", "", "totalCount "),
-            ("last page, with totalCount", "large", last, "totalCount "),
-            (f"page of 100 of {SMALL}", "small-0", "", ""),
-        ):
-            row, answers = await self._read(connection, what, tenant, _body(LIST % (PAGE, after, asked)))
-            assert len(json.loads(answers[0])["data"]["result"]["data"]) == PAGE
-            rows.append(row)
-        return rows
+        last = await self._place(before_last=large - PAGE)
+        lanes = [
+            Asking(what, f"{there} applications", self.server, tenant, repeat(graphql(LIST % (PAGE, after, asked))))
+            for what, there, tenant, after, asked in (
+                (FIRST_PAGE, large, "large", "", ""),
+                (LAST_PAGE, large, "large", last, ""),
+                (f"{FIRST_PAGE}, totalCount", large, "large", "", "totalCount "),
+                (f"{LAST_PAGE}, totalCount", large, "large", last, "totalCount "),
+                (FIRST_PAGE, SMALL, "small-0", "", ""),
+            )
+        ]
+        return await measure([Loaded(lane) for lane in lanes], plan, self.say)
 
     async def furnish(self) -> None:
         """Register everything by the use cases, some hundred in a transaction, beside the server."""
-        store = attach_sqlite(self.target.server.data / "connector.db")
+        store = attach_sqlite(self.server.data / "connector.db")
         try:
             for tenant, names in _plan(self.applications):
                 await store.transaction(partial(_create, tenant))
@@ -110,23 +122,15 @@ class Scale:
         finally:
             await store.close()
 
-    async def _read(self, connection: Connection, what: str, tenant: str, body: bytes) -> tuple[Row, list[bytes]]:
-        headers = self.target.administers(tenant)
-
-        async def read(connection: Connection, _: int) -> bytes:
-            return await connection.post(DIRECTOR, body, headers)
-
-        await spread(range(10), [connection], read)  # warm
-        return await self.target.measured(what, spread(range(PAGES_READ), [connection], read))
-
-    async def _place(self, connection: Connection, *, before_last: int) -> str:
+    async def _place(self, *, before_last: int) -> str:
         """The argument that asks for what is left of the large tenant's applications after so many."""
-        headers, after, done = self.target.administers("large"), "", 0
+        headers, after, done = self.server.administers("large"), "", 0
+        connection = await self.server.address("public", self.server.context()).open()
         while done < before_last:
-            step = min(200, before_last - done)
-            body = _body(PLACE % (step, after))
-            told = json.loads(await connection.post(DIRECTOR, body, headers))["data"]["result"]
+            step = min(LARGEST_PAGE, before_last - done)
+            told = result(await connection.send(request(DIRECTOR, graphql(PLACE % (step, after)), headers)))
             after, done = f', after: "{told["pageInfo"]["endCursor"]}"', done + step
+        connection.close()
         return after
 
 
@@ -172,7 +176,3 @@ def _certificate(realm: Realm, token: OneTimeToken, now: datetime) -> Certificat
         issued_at=now,
         der=der,
     )
-
-
-def _body(query: str, **variables: str) -> bytes:
-    return json.dumps({"query": query, "variables": variables}).encode()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.postgres import Postgres, postgres
 from tests.support.server import Server
 
 
@@ -11,6 +12,13 @@ from tests.support.server import Server
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One running server, for all tests that neither stop nor break it."""
     with Server(tmp_path_factory.mktemp("server") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgres]:
+    """One running PostgreSQL, for all tests that neither stop nor break it."""
+    with postgres() as running:
         yield running
 
 

@@ -5,8 +5,9 @@ transaction that spends the token, records the certificate and appends the audit
 and its signed bytes are dropped: what was never stored was never issued.
 """
 
+from asyncio import to_thread
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import compare_digest
 
@@ -25,6 +26,11 @@ from connector.steps import TOKEN_REPLAY, Step
 from connector.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 
 MOST_RECORDED_REFUSALS = 1000
+EVER = datetime.min.replace(tzinfo=UTC)
+
+# A CSR for a P-256 key has some 600 characters and costs 0.2 ms; one for RSA cannot have fewer than 1100, and costs up
+# to 7 (decision 0015). Whatever else is long may be slow to read.
+LONG_CSR = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +185,7 @@ class Enrollment:
         """
         now, policy = self.clock(), self.policy.renewal
         step = None if key is None else steps.step(fingerprint, key, csr)
-        found = await self.store.read(lambda tx: tx.inventory.find(fingerprint))
+        found = await self.store.read(lambda tx: tx.inventory.find(fingerprint), single=True)
         former = renewal.check_lapsed(found, policy=policy, now=now)
         renewal.check_proof(former, proof, csr)
         issued = await self._sign_next(csr, former, now=now)
@@ -217,17 +223,17 @@ class Enrollment:
         Raises:
             CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
         """
-        found = await self.store.read(lambda tx: tx.inventory.find(fingerprint))
+        found = await self.store.read(lambda tx: tx.inventory.find(fingerprint), single=True)
         return inventory.check(found, now=self.clock())
 
     async def _find_token(self, presented: bytes) -> OneTimeToken:
-        token = await self.store.read(lambda tx: tx.tokens.find(presented))
+        token = await self.store.read(lambda tx: tx.tokens.find(presented), single=True)
         if token is None:
             raise TokenUnknown
         return token
 
     async def _redeem_for(self, token: OneTimeToken, csr: str, step: Step | None, *, now: datetime) -> Issued:
-        issued = self._sign(csr, token, now=now)
+        issued = await self._signed(csr, token, now=now)
         certificate = _record(issued, token, self.issuer, step, now=now)
         event = _certificate_event(Action.CERTIFICATE_ISSUED, certificate, actor=token, at=now)
 
@@ -239,17 +245,15 @@ class Enrollment:
         await self.store.transaction(redeem, alone=False)
         return issued
 
-    async def _again(
-        self, step: Step | None, refusal: Refusal, *, now: datetime, since: datetime | None = None
-    ) -> Issued:
+    async def _again(self, step: Step | None, refusal: Refusal, *, now: datetime, since: datetime = EVER) -> Issued:
         """What the step brought, if it was taken since then; else the refusal stands.
 
         Raises:
             StepTaken: it was taken with another CSR.
             CertificateRevoked, CertificateExpired: what it brought is good no more.
         """
-        found = None if step is None else await self.store.read(lambda tx: tx.inventory.of_step(step.name))
-        if step is None or found is None or (since is not None and found.issued_at < since):
+        found = None if step is None else await self.store.read(lambda tx: tx.inventory.of_step(step.name), single=True)
+        if step is None or found is None or found.issued_at < since:
             raise refusal
         if not compare_digest(found.request or b"", step.request):
             raise StepTaken
@@ -266,7 +270,7 @@ class Enrollment:
     async def _sign_next(self, csr: str, former: Certificate, *, now: datetime) -> Issued:
         """The successor of a certificate, signed; a CSR that is refused is written down."""
         try:
-            return self._sign(csr, former, now=now)
+            return await self._signed(csr, former, now=now)
         except BadCSR as refusal:
             event = _certificate_event(Action.CERTIFICATE_REFUSED, former, actor=former, reason=refusal.code, at=now)
             await self.store.transaction(lambda tx: tx.audit.append(event), alone=False)
@@ -282,6 +286,12 @@ class Enrollment:
             await self._record_refusal(token, refusal, now=now)
             raise
         return token
+
+    async def _signed(self, csr: str, owner: OneTimeToken | Certificate, *, now: datetime) -> Issued:
+        """What comes of :meth:`_sign`. What may take milliseconds is done in a thread, so that nobody else waits."""
+        if len(csr) < LONG_CSR and not self.issuer.is_slow:
+            return self._sign(csr, owner, now=now)
+        return await to_thread(self._sign, csr, owner, now=now)
 
     def _sign(self, csr: str, owner: OneTimeToken | Certificate, *, now: datetime) -> Issued:
         request = verify(csr, policy=self.policy.csr, common_name=owner.system_auth_id)

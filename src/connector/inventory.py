@@ -29,6 +29,15 @@ class RevocationReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TrustAnchor:
+    """A root under which certificates are issued. ``fingerprint`` is the SHA-256 of ``der``."""
+
+    fingerprint: bytes
+    der: bytes = field(repr=False)
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """The record of one issued certificate; there is exactly one for each that left us.
 

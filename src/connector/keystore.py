@@ -43,7 +43,7 @@ NEEDED = (ROOT, ISSUING_KEY, ISSUING)
 
 MAX_FILE_OCTETS = 1 << 16
 # The most that OpenSSL takes.
-MAX_PASSPHRASE_OCTETS = 1023
+MAX_SECRET_OCTETS = 1023
 # No clock that runs is before this year; a machine without a battery starts in 1970.
 FIRST_YEAR = 2020
 SUFFIX_OCTETS = 4
@@ -98,16 +98,16 @@ def open_or_create(directory: Path, *, plan: CAPlan, passphrase: bytes | None, n
         return _open(directory, passphrase=passphrase, now=now)
 
 
-def read_passphrase(path: Path) -> bytes:
-    """The first line of a file that only its owner can read.
+def read_secret(path: Path, what: str) -> bytes:
+    """The one line of a file that only its owner can read; ``what`` it is, for the refusal.
 
     Raises:
-        KeystoreError: others can read it, or there is no passphrase in it.
+        KeystoreError: others can read it, or it does not hold one line.
     """
     with _explained(path):
         lines = _read_private(path).splitlines()
-    if len(lines) != 1 or not 0 < len(lines[0]) <= MAX_PASSPHRASE_OCTETS:
-        raise KeystoreError(f"{path} should hold one line, the passphrase, of at most {MAX_PASSPHRASE_OCTETS} octets.")
+    if len(lines) != 1 or not 0 < len(lines[0]) <= MAX_SECRET_OCTETS:
+        raise KeystoreError(f"{path} should hold one line, the {what}, of at most {MAX_SECRET_OCTETS} octets.")
     return lines[0]
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from connector.audit import Action, Event
 from connector.directory import Entity, EntityKind, SystemAuth, Tenant
-from connector.inventory import Certificate, CertificateState, RevocationReason, Standing
+from connector.inventory import Certificate, CertificateState, RevocationReason, Standing, TrustAnchor
 from connector.labels import LabelFilter
 from connector.principals import ApiKey, Caller
 from connector.tokens import OneTimeToken, TokenState
@@ -152,6 +152,13 @@ class Tokens(Protocol):
         Expired ones too: a redemption may be under way whose caller looked at the clock before they expired.
         """
 
+    def remove_ended(self, before: datetime, most: int) -> int:
+        """Remove tokens that expired before that time, in whatever state, those that expired first; how many it were.
+
+        So many at most. Where a token was spent or withdrawn, its expiry is when it would have ended by itself: no
+        token is removed sooner than it could have been used.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class CertificateFilter:
@@ -261,6 +268,16 @@ class ApiKeys(Protocol):
         """Whether there is any key."""
 
 
+class TrustAnchors(Protocol):
+    """The roots under which certificates are issued. All replicas have the same."""
+
+    def add(self, anchor: TrustAnchor) -> None:
+        """Record a root. Raises NotUniqueName when it is there."""
+
+    def list(self) -> Sequence[TrustAnchor]:
+        """The roots, by fingerprint."""
+
+
 class Transaction(Protocol):
     """All that one transaction can read and write."""
 
@@ -287,6 +304,10 @@ class Transaction(Protocol):
     def keys(self) -> ApiKeys:
         """API keys."""
 
+    @property
+    def anchors(self) -> TrustAnchors:
+        """The roots under which certificates are issued."""
+
 
 class Store(Protocol):
     """Runs functions in transactions.
@@ -304,8 +325,17 @@ class Store(Protocol):
         record, or writes what it has read, runs alone.
         """
 
-    async def read(self, function: Callable[[Transaction], T]) -> T:
-        """Run the function on one consistent view of all that was committed before this call; it writes nothing."""
+    async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
+        """Run the function on one consistent view of all that was committed before this call; it writes nothing.
+
+        With ``single`` the function asks one question, which costs less where a view has to be made first.
+        """
+
+    async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
+        """Run the function as :meth:`transaction` does that is not alone, but in no two processes at once.
+
+        None, at once and without running it, while a call with this name runs anywhere, on any replica.
+        """
 
     async def probe(self) -> None:
         """Return if a transaction can be written and committed now, else raise StorageUnavailable."""

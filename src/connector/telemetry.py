@@ -4,11 +4,12 @@ A record has a fixed event name and fields: ``log.info("certificate.issued", ser
 log comes out in the same form.
 """
 
+import json
 import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, TextIO, cast
 
 import structlog
@@ -56,28 +57,32 @@ class _Stream:
             return
 
 
-def configure(level: Level, format: Format, *, stream: TextIO | None = None) -> None:
-    """Send every log record to ``stream``, standard error by default. To be called once, before anything logs."""
+def configure(
+    level: Level, format: Format, *, stream: TextIO | None = None, fields: Mapping[str, object] | None = None
+) -> None:
+    """Send every log record to ``stream``, standard error by default, with these fields. To be called before anything
+    logs, and again where a process becomes another.
+    """
     target = stream or sys.stderr
     is_console = format == "console" or (format == "auto" and target.isatty())
     lines = cast("TextIO", _Stream(target))
     threshold = logging.getLevelNamesMapping()[level.upper()]
     first: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        lambda _logger, _method, event: {**(fields or {}), **event},
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
         withhold_secrets,
     ]
-    last: list[Processor] = (
-        [_for_terminal, _console()] if is_console else [structlog.processors.JSONRenderer(sort_keys=True)]
-    )
+    last: list[Processor] = [_for_terminal, _console()] if is_console else [_json]
     structlog.configure(
         processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=lines),
         cache_logger_on_first_use=False,
     )
+    _configured.cache_clear()
     handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -92,7 +97,19 @@ def configure(level: Level, format: Format, *, stream: TextIO | None = None) -> 
 
 def logger() -> FilteringBoundLogger:
     """The logger of the edges. The domain and the use cases have none."""
-    return cast("FilteringBoundLogger", structlog.get_logger())
+    return cast("FilteringBoundLogger", _Logger())
+
+
+class _Logger:
+    """Logs as was configured last. structlog's own proxy makes two objects for each record."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_configured(), name)
+
+
+@cache
+def _configured() -> Any:
+    return structlog.get_logger().bind()
 
 
 def withhold_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -129,6 +146,15 @@ def _logger_name(_logger: object, _method: str, event: MutableMapping[str, Any])
     if record is not None:
         event["logger"] = record.name
     return event
+
+
+# One encoder for all lines: json.dumps makes another for each call with arguments. What cannot be encoded is gone by
+# then: withhold_secrets made a text of it.
+_JSON = json.JSONEncoder(sort_keys=True)
+
+
+def _json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    return _JSON.encode(event)
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

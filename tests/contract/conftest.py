@@ -2,16 +2,21 @@
 
 from asyncio import Runner
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import pytest
 from tests.support import records
+from tests.support.postgres import Postgres
 
 from connector.ports import Store, Transaction
 from connector.storage import open_sqlite
 from connector.storage.memory import MemoryStore
+from connector.storage.postgresql.engine import bring_up_to_date
+from connector.storage.postgresql.store import PostgresqlStore
 
 T = TypeVar("T")
 
@@ -38,12 +43,29 @@ def runner() -> Iterator[Runner]:
         yield runner
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def template(postgresql: Postgres) -> Iterator[str]:
+    """The name of a PostgreSQL database that has the tables, and nothing in them."""
+    with postgresql.database() as url:
+        bring_up_to_date(url)
+        yield urlsplit(url).path[1:]
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def stored(request: pytest.FixtureRequest, tmp_path: Path, runner: Runner) -> Iterator[Stored]:
     """An empty store of each kind."""
-    store: Store = MemoryStore() if request.param == "memory" else open_sqlite(tmp_path / "connector.db")
-    yield Stored(store, runner)
-    runner.run(store.close())
+    with ExitStack() as stack:
+        store: Store
+        match request.param:
+            case "memory":
+                store = MemoryStore()
+            case "sqlite":
+                store = open_sqlite(tmp_path / "connector.db")
+            case _:
+                server, template = request.getfixturevalue("postgresql"), request.getfixturevalue("template")
+                store = PostgresqlStore(stack.enter_context(server.database(template)))
+        yield Stored(store, runner)
+        runner.run(store.close())
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from tests.contract.conftest import Stored
 from tests.support.records import LATER, NOW, certificate, digest, entity, identifier, system_auth, tenant
 
-from connector.errors import StepTaken
-from connector.inventory import Certificate, CertificateState, Condition, RevocationReason, Standing
+from connector.errors import NotUniqueName, StepTaken
+from connector.inventory import Certificate, CertificateState, Condition, RevocationReason, Standing, TrustAnchor
 from connector.ports import CertificateFilter, Transaction
 
 INSTANT = timedelta(microseconds=1)
@@ -393,3 +393,15 @@ def test_certificates_that_were_renewed_late(stored: Stored) -> None:
     assert numbers(stored, CertificateFilter(tenant().id, lapsed=True)) == [2]
     assert numbers(stored, CertificateFilter(tenant().id, lapsed=False)) == [1]
     assert stored.read(lambda tx: tx.inventory.count(CertificateFilter(tenant().id, lapsed=True))) == 1
+
+
+def test_trust_anchors_are_recorded_once(stored: Stored) -> None:
+    """A root is recorded once and listed as it was; a second of the same fingerprint is refused."""
+    anchors = [TrustAnchor(digest(number), bytes([number]), NOW) for number in (2, 1)]
+
+    for anchor in anchors:
+        stored.write(lambda tx, anchor=anchor: tx.anchors.add(anchor))
+    with pytest.raises(NotUniqueName):
+        stored.write(lambda tx: tx.anchors.add(anchors[0]))
+
+    assert stored.read(lambda tx: tx.anchors.list()) == sorted(anchors, key=lambda anchor: anchor.fingerprint)

@@ -273,3 +273,40 @@ def test_no_other_tenants_token_is_withdrawn(stored: Stored) -> None:
         assert stored.read(lambda tx, which=which: tx.tokens.list(which)) == []
 
     assert found(stored) == mine
+
+
+def test_tokens_that_ended_are_removed(stored: Stored) -> None:
+    """Those that expired before that time go, in whatever state and of whatever tenant, those that expired first
+    before the others, and so many at most. Those that expired at that time stay.
+    """
+    add(
+        stored,
+        token(1, expires_at=EXPIRY - 3 * INSTANT, spent_at=NOW),
+        token(2, expires_at=EXPIRY - INSTANT, withdrawn_at=NOW, tenant_id=identifier(99)),
+        token(3, expires_at=EXPIRY - 2 * INSTANT),
+        token(4, expires_at=EXPIRY),
+        token(5, expires_at=EXPIRY + INSTANT, spent_at=NOW),
+    )
+
+    def left() -> list[int]:
+        return [
+            number
+            for number in range(1, 6)
+            if stored.read(lambda tx, number=number: tx.tokens.find(digest(number))) is not None
+        ]
+
+    assert stored.write(lambda tx: tx.tokens.remove_ended(EXPIRY, 2)) == 2
+    assert left() == [2, 4, 5]
+    assert stored.write(lambda tx: tx.tokens.remove_ended(EXPIRY, 2)) == 1
+    assert left() == [4, 5]
+    assert stored.write(lambda tx: tx.tokens.remove_ended(EXPIRY, 2)) == 0
+    assert left() == [4, 5]
+
+
+def test_a_token_that_was_removed_is_unknown(stored: Stored) -> None:
+    """Who redeems a token that was spent, and is removed by now, is told that it is unknown."""
+    add(stored, token(spent_at=NOW))
+    stored.write(lambda tx: tx.tokens.remove_ended(EXPIRY + INSTANT, 10))
+
+    with pytest.raises(TokenUnknown):
+        stored.write(lambda tx: tx.tokens.redeem(token(), now=LATER))

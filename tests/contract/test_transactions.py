@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import pytest
 from tests.contract.conftest import Stored
@@ -87,10 +88,11 @@ def test_a_failing_function_does_not_hurt_its_neighbours(stored: Stored) -> None
     assert recorded == {token(number).id for number in range(100) if number % 3}
 
 
-def test_a_read_writes_nothing(stored: Stored) -> None:
+@pytest.mark.parametrize("single", [False, True])
+def test_a_read_writes_nothing(stored: Stored, *, single: bool) -> None:
     """A write in a read is refused, and the store goes on."""
     with pytest.raises(StorageReadOnly):
-        stored.read(lambda tx: tx.keys.add(api_key()))
+        stored.runner.run(stored.store.read(lambda tx: tx.keys.add(api_key()), single=single))
 
     assert stored.read(lambda tx: tx.keys.any()) is False
     stored.write(lambda tx: tx.keys.add(api_key()))
@@ -137,3 +139,36 @@ def test_what_was_begun_is_finished(stored: Stored) -> None:
         return await asyncio.gather(*begun)
 
     assert stored.runner.run(begin_and_close()) == [None] * 200
+
+
+def test_what_is_sole_never_runs_twice_at_once(stored: Stored) -> None:
+    """Of many calls of one name at once no two overlap; each has the function's result, or None without having run."""
+    running, ran = [0], [0]
+
+    def function(_: Transaction) -> str:
+        assert running == [0]
+        running[0] = 1
+        time.sleep(0.05)
+        running[0] = 0
+        ran[0] += 1
+        return "done"
+
+    async def race() -> list[str | None]:
+        return list(await asyncio.gather(*(stored.store.sole("chore", function) for _ in range(10))))
+
+    results = stored.runner.run(race())
+
+    assert set(results) <= {"done", None}
+    assert results.count("done") == ran[0] >= 1
+
+
+def test_what_is_sole_is_a_transaction(stored: Stored) -> None:
+    """It is committed; an exception leaves nothing and reaches the caller, and the name is free again after either."""
+    for _ in range(2):
+        with pytest.raises(BrokenError):
+            stored.runner.run(stored.store.sole("chore", break_after_writing))
+    stored.runner.run(stored.store.sole("chore", lambda tx: tx.tokens.add(token())))
+    found = stored.runner.run(stored.store.sole("chore", lambda tx: tx.tokens.find(token().digest)))
+
+    assert found == token()
+    assert stored.read(lambda tx: tx.tokens.find(digest(99))) is None

@@ -18,7 +18,7 @@ from connector.keystore import (
     KeystoreError,
     locked,
     open_or_create,
-    read_passphrase,
+    read_secret,
     write_secret,
 )
 from connector.pki.issuer import Issuer
@@ -324,7 +324,7 @@ def test_a_passphrase_is_the_line_in_its_file(tmp_path: Path, content: bytes) ->
     path.write_bytes(content)
     path.chmod(0o600)
 
-    assert read_passphrase(path) == b"words of passage"
+    assert read_secret(path, "passphrase") == b"words of passage"
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_a_doubtful_passphrase_file_is_refused(tmp_path: Path, content: bytes, m
     path.chmod(mode)
 
     with pytest.raises(KeystoreError, match="passphrase"):
-        read_passphrase(path)
+        read_secret(path, "passphrase")
 
 
 def test_no_core_is_dumped() -> None:

@@ -350,7 +350,7 @@ def test_unknown_kind_of_key() -> None:
 def test_chain_of_the_contract() -> None:
     """Three texts of base64 on one line: the leaf, the issuing CA, and both, leaf first."""
     issued = ISSUER.issue(REQUEST, profile=PROFILE, serial=1, now=NOW)
-    leaf, issuing, both = (b64decode(text, validate=True) for text in chain.encode(issued.der, ISSUER.der))
+    leaf, issuing, both = (b64decode(text, validate=True) for text in chain.encode(issued.der, ISSUER.pem))
 
     assert leaf.decode() == issued.pem
     assert issuing.decode() == ISSUER.pem

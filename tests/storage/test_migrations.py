@@ -1,6 +1,6 @@
 from asyncio import Runner
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,25 +11,29 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 from tests.support import records
 
 from connector.directory import Entity, Tenant
 from connector.errors import StorageUnavailable
-from connector.ports import Transaction
 from connector.principals import ApiKey, Role
 from connector.storage import attach_sqlite, open_sqlite, schema
 from connector.storage.migrations import upgrade
+from connector.storage.postgresql.engine import make_engine
+from connector.storage.repositories import SqlTransaction
+from connector.storage.sqlite import writing_engine
 
 
-@pytest.fixture
-def connection(path: Path) -> Iterator[Connection]:
-    """A connection to a new, empty database."""
-    engine = create_engine(f"sqlite+pysqlite:///{path}", module=driver)
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def connection(request: pytest.FixtureRequest, path: Path) -> Iterator[Connection]:
+    """A connection to a new, empty database of each kind."""
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            engine = writing_engine(path)
+        else:
+            engine = make_engine(stack.enter_context(request.getfixturevalue("postgresql").database()))
+        yield stack.enter_context(engine.connect())
 
 
 def test_the_steps_make_the_tables_of_the_program(connection: Connection) -> None:
@@ -45,26 +49,26 @@ def test_the_order_of_columns_is_the_order_of_the_metadata(connection: Connectio
     upgrade(connection)
 
     for table in schema.metadata.sorted_tables:
-        columns = connection.execute(text(f"PRAGMA table_info({table.name})")).all()
-        assert [column.name for column in columns] == [column.name for column in table.columns]
+        columns = inspect(connection).get_columns(table.name)
+        assert [column["name"] for column in columns] == [column.name for column in table.columns]
 
 
 def test_only_fetched_tokens_are_indexed_by_certificate(connection: Connection) -> None:
     """The index that the comparison cannot look into is a partial one."""
     upgrade(connection)
 
-    index = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'ix_tokens_certificate'")).scalar_one()
-    assert index.endswith("WHERE certificate IS NOT NULL")
+    (index,) = (one for one in inspect(connection).get_indexes("tokens") if one["name"] == "ix_tokens_certificate")
+    assert "certificate IS NOT NULL" in str(index["dialect_options"][f"{connection.dialect.name}_where"])
 
 
 def test_to_upgrade_again_changes_nothing(connection: Connection) -> None:
     """A database of this version is left as it is."""
     upgrade(connection)
-    before = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
+    before = _reflected(connection)
 
     upgrade(connection)
 
-    assert connection.execute(text("SELECT name, sql FROM sqlite_master")).all() == before
+    assert _reflected(connection) == before
 
 
 def test_a_newer_database_is_refused(path: Path) -> None:
@@ -110,57 +114,74 @@ def test_the_database_keeps_the_audit_append_only(connection: Connection, statem
         connection.execute(text(statement))
 
 
-def test_what_the_first_version_recorded_is_all_there(path: Path, runner: Runner) -> None:
+def test_what_the_first_version_recorded_is_all_there(connection: Connection) -> None:
     """A database of the first version is brought up to date with its rows: its key may do what it could, everything
     everywhere; its entities have no labels yet; and an older server that still writes can do so.
     """
     made = records.tenant(), records.entity(), records.api_key()
-    with closing(driver.connect(str(path))) as old:
-        old.executescript("".join(f"{statement};" for statement in _statements_of("0001")))
-        _write_as_the_first_version(old, *made)
-        old.commit()
+    other = records.tenant(2), records.entity(2, tenant_id=records.tenant(2).id), records.api_key(2)
+    command.upgrade(_config(connection), "0001")
+    _write_as_the_first_version(connection, *made)
 
-    store = open_sqlite(path)
-    with closing(driver.connect(str(path))) as old:
-        other = records.tenant(2), records.entity(2, tenant_id=records.tenant(2).id), records.api_key(2)
-        _write_as_the_first_version(old, *other)
-        old.commit()
+    upgrade(connection)
+    _write_as_the_first_version(connection, *other)
+
+    tx = SqlTransaction(connection)
     for tenant, entity, key in (made, other):
-
-        def read(tx: Transaction, of: tuple[Tenant, Entity, ApiKey] = (tenant, entity, key)) -> object:
-            tenant, entity, key = of
-            directory = tx.directory(tenant.id)
-            return tx.tenants.find(tenant.external_id), directory.entities(entity.kind), tx.keys.find(key.digest)
-
-        assert runner.run(store.read(read)) == (tenant, [entity], replace(key, role=Role.ADMINISTRATOR))
-    runner.run(store.close())
+        assert tx.tenants.find(tenant.external_id) == tenant
+        assert tx.directory(tenant.id).entities(entity.kind) == [entity]
+        assert tx.keys.find(key.digest) == replace(key, role=Role.ADMINISTRATOR)
 
 
-def _statements_of(revision: str) -> list[str]:
-    """The SQL that makes a database of that version."""
-    engine = create_engine("sqlite+pysqlite://", module=driver)
-    with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", "connector.storage:migrations")
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-        made = connection.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars().all()
-    engine.dispose()
-    version = f"INSERT INTO alembic_version VALUES ('{revision}')"  # noqa: S608 - our own
-    return [*made, version, "INSERT INTO probes VALUES (1, 0)"]
+def test_a_migration_that_fails_leaves_nothing(connection: Connection) -> None:
+    """The steps are one transaction: after a fault in the midst of them the database is what it was before."""
+    command.upgrade(_config(connection), "0001")
+    connection.commit()
+    before = _reflected(connection)
+    connection.execute(text("CREATE TABLE trust_anchors (x TEXT)"))  # where the third step wants to make one
+    with pytest.raises(DBAPIError):
+        upgrade(connection)
+    connection.rollback()
+
+    assert _reflected(connection) == before
 
 
-def _write_as_the_first_version(old: driver.Connection, tenant: Tenant, entity: Entity, key: ApiKey) -> None:
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "connector.storage:migrations")
+    config.attributes["connection"] = connection
+    return config
+
+
+def _reflected(connection: Connection) -> Mapping[str, object]:
+    """What the database says of its tables."""
+    found = inspect(connection)
+    return {
+        table: (
+            [{**column, "type": str(column["type"])} for column in found.get_columns(table)],
+            sorted(str(index["name"]) for index in found.get_indexes(table)),
+        )
+        for table in found.get_table_names()
+    } | {"version": str(connection.execute(text("SELECT * FROM alembic_version")).all())}
+
+
+def _write_as_the_first_version(connection: Connection, tenant: Tenant, entity: Entity, key: ApiKey) -> None:
     """What the first version wrote: the columns that it knew."""
     moment = int((tenant.created_at - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1))
-    for table, columns, values in (
-        ("tenants", "id, external_id, name, created_at", (tenant.id, tenant.external_id, tenant.name, moment)),
+    for table, row in (
+        ("tenants", {"id": tenant.id, "external_id": tenant.external_id, "name": tenant.name}),
         (
             "entities",
-            "id, tenant_id, kind, name, description, created_at",
-            (entity.id, entity.tenant_id, entity.kind.value, entity.name, entity.description, moment),
+            {
+                "id": entity.id,
+                "tenant_id": entity.tenant_id,
+                "kind": entity.kind.value,
+                "name": entity.name,
+                "description": entity.description,
+            },
         ),
-        ("api_keys", "id, name, digest, created_at", (key.id, key.name, key.digest, moment)),
+        ("api_keys", {"id": key.id, "name": key.name, "digest": key.digest}),
     ):
-        marks = ", ".join("?" for _ in values)
-        old.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", values)  # noqa: S608 - our own names
+        values = {**row, "created_at": moment}
+        names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+        connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({marks})"), values)  # noqa: S608 - our own names

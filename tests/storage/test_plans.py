@@ -1,13 +1,12 @@
 """How SQLite goes about the statements that must stay quick at any size: by which index, and without sorting."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pysqlite3.dbapi2 as driver
 import pytest
-from sqlalchemy import URL, Connection, NullPool, create_engine, event
+from sqlalchemy import URL, Connection, NullPool, create_engine
 from tests.support.records import NOW, digest, entity, identifier, tenant, token
 
 from connector.directory import EntityKind
@@ -31,22 +30,18 @@ class Planner:
     """Tells the plan of whatever a function asks the database."""
 
     connection: Connection
-    statements: list[tuple[str, Any]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        event.listen(self.connection, "before_cursor_execute", self._note)
-
-    def _note(self, _connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
-        self.statements.append((statement, parameters))
 
     def __call__(self, function: Function) -> str:
         """The steps of the plans of all the function's statements, a line each."""
+        # SQLite's own trace, which shows what SQLAlchemy runs and what goes straight to the driver.
+        traced: list[str] = []
+        database = self.connection.connection.dbapi_connection
+        assert database is not None
+        database.set_trace_callback(traced.append)
         function(SqlTransaction(self.connection))
-        cursor = self.connection.connection.cursor()
-        steps = []
-        for statement, parameters in self.statements:
-            cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
-            steps += [row[3] for row in cursor.fetchall()]
+        database.set_trace_callback(None)
+        statements = [statement for statement in traced if not statement.startswith("BEGIN")]
+        steps = [row[3] for each in statements for row in database.execute(f"EXPLAIN QUERY PLAN {each}").fetchall()]
         return "\n".join(steps)
 
 
@@ -135,6 +130,10 @@ def update(tx: SqlTransaction) -> None:
 
 FINDS: dict[str, tuple[Function, str]] = {
     "redeem": (redeem, "tokens USING INDEX sqlite_autoindex_tokens_1 (id=?)"),
+    "ended tokens": (
+        lambda tx: tx.tokens.remove_ended(NOW, 500),
+        "tokens USING INDEX ix_tokens_expires_at (expires_at<?)",
+    ),
     "token": (lambda tx: tx.tokens.find(digest(1)), "tokens USING INDEX sqlite_autoindex_tokens_2 (digest=?)"),
     "tokens of an owner": (
         lambda tx: tx.tokens.list(TokenFilter(TENANT, owner_id=IDS[0]), most=101),

@@ -15,10 +15,10 @@ from uuid import uuid4
 import pysqlite3.dbapi2 as driver
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
-from tests.support.records import NOW, api_key, tenant, token
+from tests.support.records import NOW, api_key, entity, tenant, token
 
 from connector import tokens
-from connector.errors import StorageFull, StorageUnavailable, TokenSpent
+from connector.errors import NotUniqueName, StorageFull, StorageUnavailable, TokenSpent
 from connector.ports import TokenFilter, Transaction
 from connector.storage import SqliteStore, open_sqlite
 from connector.storage.sqlite import OLDEST_VERSION, check_version
@@ -81,14 +81,30 @@ def test_no_secret_is_in_the_files(path: Path, store: SqliteStore, runner: Runne
 
 
 def test_a_failed_statement_shows_no_values(store: SqliteStore, runner: Runner) -> None:
-    """What SQLAlchemy says of a failed statement, which may reach a log, holds none of its values."""
+    """What the driver says of a failed statement, which may reach a log, holds none of its values."""
     runner.run(store.transaction(lambda tx: tx.tokens.add(token())))
 
     with pytest.raises(ValueError, match="recorded already") as caught:
         runner.run(store.transaction(lambda tx: tx.tokens.add(token())))
 
-    assert isinstance(caught.value.__cause__, SQLAlchemyError)
+    assert isinstance(caught.value.__cause__, driver.IntegrityError)
     assert token().id not in str(caught.value.__cause__)
+
+
+def test_a_failed_statement_of_sqlalchemy_shows_no_values(store: SqliteStore, runner: Runner) -> None:
+    """What SQLAlchemy says of a failed statement holds none of its values."""
+
+    def rename(tx: Transaction) -> None:
+        tx.tenants.add(tenant())
+        for number in (1, 2):
+            tx.directory(tenant().id).add_entity(entity(number, name=f"name-{number}"))
+        tx.directory(tenant().id).update_entity(entity(2, name="name-1"))
+
+    with pytest.raises(NotUniqueName) as caught:
+        runner.run(store.transaction(rename))
+
+    assert isinstance(caught.value.__cause__, SQLAlchemyError)
+    assert "name-1" not in str(caught.value.__cause__)
     assert "hide_parameters" in str(caught.value.__cause__)
 
 

@@ -82,6 +82,7 @@ class World:
         system_auth_id: str | None = None,
         seconds: int | None = None,
         terms: Terms = registration.NO_TERMS,
+        alone: bool = True,
     ) -> Minted:
         return await self.store.transaction(
             lambda tx: registration.hand_over(
@@ -96,5 +97,6 @@ class World:
                 random=token_bytes,
                 make_id=uuid4,
                 now=self.time,
-            )
+            ),
+            alone=alone,
         )

@@ -33,6 +33,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     }
 
 
+def children(process: int) -> list[int]:
+    """The ids of the process's children, oldest first; those that have ended but not been waited for are none."""
+    listed = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [int(child) for child in listed if Path(f"/proc/{child}/exe").exists()]
+
+
 @dataclass(slots=True)
 class Server:
     """``connector serve`` on free ports, in the directory ``data``; with ``stays``, at each start on the same ones."""
@@ -40,6 +46,7 @@ class Server:
     data: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     wrapper: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
     process: "subprocess.Popen[bytes] | None" = None
     urls: dict[str, str] = field(default_factory=dict)
     stays: bool = False
@@ -51,6 +58,7 @@ class Server:
         for listener in ("public", "mtls", "pki", "internal"):
             port = urlsplit(self.urls[listener]).port if self.stays and self.urls else 0
             command += [f"--{listener}", f"localhost:{port}"]
+        command += self.arguments
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdout=log, stderr=log, env=environment({**UNTHROTTLED, **self.settings})
@@ -94,6 +102,12 @@ class Server:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of its worker processes that run, oldest first."""
+        assert self.process is not None
+        return children(self.process.pid)
 
     @property
     def public_connector(self) -> str:

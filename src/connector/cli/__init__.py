@@ -2,6 +2,7 @@
 
 import sys
 
+EXIT_FAILED = 1
 EXIT_SETTINGS = 2
 
 

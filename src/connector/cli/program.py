@@ -5,15 +5,14 @@ import sys
 from typing import Annotated, Any
 
 import typer
-import uvloop
 
 from connector import __version__, bootstrap, demo
-from connector.cli import EXIT_SETTINGS, administration, keys
+from connector.cli import EXIT_FAILED, EXIT_SETTINGS, administration, databases, keys
 from connector.cli.command import Config, DataDir, command
 from connector.directory import EntityKind
 from connector.errors import Refusal
 from connector.keystore import KeystoreError
-from connector.serving import ListenerError, ServerCertificateError
+from connector.serving import ListenerError, ServerCertificateError, WorkersError
 from connector.settings import SettingsError
 from connector.settings import document as settings_page
 from connector.settings.sections import Listeners
@@ -30,6 +29,7 @@ app.add_typer(administration.token, name="token")
 app.add_typer(administration.certificate, name="certificate")
 app.add_typer(keys.key, name="key")
 app.add_typer(administration.ca, name="ca")
+app.add_typer(databases.db, name="db")
 
 
 def _print_version(wanted: bool) -> None:
@@ -63,11 +63,15 @@ def serve(
     mtls: Annotated[str | None, _listener("mtls")] = None,
     pki: Annotated[str | None, _listener("pki")] = None,
     internal: Annotated[str | None, _listener("internal")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", help="How many processes serve; 1 unless the settings say otherwise."),
+    ] = None,
 ) -> None:
     """Run the server. The first start makes the CA, the database and the administrator's key."""
     given = {"public": public, "mtls": mtls, "pki": pki, "internal": internal}
-    listeners = {name: address for name, address in given.items() if address is not None}
-    uvloop.run(bootstrap.serve(data_dir=data_dir, config=config, listeners=listeners, say=_say))
+    flags: dict[str, object] = {f"listeners.{name}": address for name, address in given.items()}
+    bootstrap.serve(data_dir=data_dir, config=config, flags={**flags, "serving.workers": workers}, say=_say)
 
 
 @app.command("demo")
@@ -111,6 +115,9 @@ def run() -> None:
     except (SettingsError, KeystoreError, ListenerError, ServerCertificateError, bootstrap.NotReady) as error:
         print(f"connector: {error}", file=sys.stderr)
         sys.exit(EXIT_SETTINGS)
+    except WorkersError as error:
+        print(f"connector: {error}", file=sys.stderr)
+        sys.exit(EXIT_FAILED)
 
 
 def _say(line: str) -> None:

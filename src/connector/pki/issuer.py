@@ -134,6 +134,11 @@ class Issuer:
         """The SHA-256 of the root certificate, by which clients pin it."""
         return sha256(self.root.public_bytes(Encoding.DER)).digest()
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether its signatures take milliseconds: RSA's do, ECDSA's a twentieth of one."""
+        return isinstance(self.key, rsa.RSAPrivateKey)
+
     def prove(self) -> None:
         """Return if the key signs now, so that it verifies under the issuer's certificate.
 

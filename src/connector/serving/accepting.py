@@ -8,9 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from connector.serving.loads import Load
 from connector.serving.protocol import Connection, Limits
-
-BACKLOG = 2048
 
 # How many are accepted before the event loop turns to what else there is to do.
 BATCH = 16
@@ -20,6 +19,13 @@ PATIENCE = 0.02
 
 # Seconds without accepting after the system refused to accept: it is out of descriptors, or of memory.
 REST = 0.1
+
+# Seconds that a worker with more connections than another leaves to that one before it accepts all the same: the other
+# was woken too, and if it is idle it has accepted long before.
+YIELD = 0.002
+
+# How many it accepts then, before it looks at the other again.
+LEFT = 4
 
 # What cut handshakes have to end; they are told at once.
 CUT_SECONDS = 1.0
@@ -52,18 +58,24 @@ class Acceptor:
         *,
         tls: ssl.SSLContext | None,
         limits: Limits,
+        load: Load | None = None,
+        opened: Callable[[], int] = int,
     ) -> None:
         """Nothing is accepted yet.
 
         Args:
-            sockets: bound ones.
+            sockets: ones that listen, and do not block.
             connection: makes what serves one connection.
             tls: without it connections are in the clear.
             limits: of the listener.
+            load: where there are other workers on the same sockets.
+            opened: how many connections are open.
         """
         self._sockets = sockets
         self._connection = connection
         self._limits = limits
+        self._load = load
+        self._opened = opened
         self._secured: dict[str, Any] = {}
         if tls is not None:
             self._secured = {
@@ -78,21 +90,17 @@ class Acceptor:
         self._complained = False
 
     def start(self) -> None:
-        """Listen, and accept from now on.
-
-        Raises:
-            OSError: somebody else listens there.
-        """
-        for one in self._sockets:
-            one.listen(BACKLOG)
-            one.setblocking(False)  # noqa: FBT003 - there is no keyword for it
+        """Accept from now on."""
         self._started = True
+        self.tell()
         self._watch()
 
     def stop(self) -> None:
         """Accept no more. The handshakes under way go on."""
         self._unwatch()
         self._started = False
+        if self._load is not None:
+            self._load.leave()
         if self._resting is not None:
             self._resting.cancel()
 
@@ -105,6 +113,11 @@ class Acceptor:
             _, late = await asyncio.wait(list(self._handshakes), timeout=CUT_SECONDS)
             for task in late:
                 task.cancel()
+
+    def tell(self) -> None:
+        """Let the other workers know how many connections this one has."""
+        if self._load is not None and self._started:
+            self._load.tell(len(self._handshakes) + self._opened())
 
     def _watch(self) -> None:
         if self._started and not self._watching and self._resting is None:
@@ -119,11 +132,26 @@ class Acceptor:
                 asyncio.get_running_loop().remove_reader(one)
 
     def _accept(self, listening: socket.socket) -> None:
-        """Somebody has come."""
+        """Somebody has come. Who has more connections than another worker leaves them to that one."""
+        self.tell()
+        if self._load is None or self._load.is_least:
+            self._take(listening, BATCH if self._load is None else 1)
+        else:
+            self._unwatch()
+            self._resting = asyncio.get_running_loop().call_later(YIELD, self._take_what_is_left)
+
+    def _take_what_is_left(self) -> None:
+        self._resting = None
+        self._watch()
+        for one in self._sockets:
+            if self._watching:
+                self._take(one, LEFT)
+
+    def _take(self, listening: socket.socket, most: int) -> None:
         room = self._limits.handshakes - len(self._handshakes)
         if room <= 0:
             self._make_room()
-        for _ in range(min(BATCH, room)):
+        for _ in range(min(most, room)):
             try:
                 accepted, _ = listening.accept()
             except BlockingIOError:

@@ -1,9 +1,11 @@
 """The server certificate's life: issued by our own CA or read from files, and kept fresh while connections go on."""
 
 import asyncio
+import fcntl
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -151,15 +153,27 @@ class ServerCertificate:
         self._directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
         self._directory.chmod(DIRECTORY_MODE)
         path = self._directory / "loading.pem"
-        path.unlink(missing_ok=True)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(pair.key + b"\n" + pair.chain)
-            for context in self._contexts:
-                context.load_cert_chain(path, password=_encrypted)
-        finally:
+        with _locked(self._directory):
             path.unlink(missing_ok=True)
+            try:
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(pair.key + b"\n" + pair.chain)
+                for context in self._contexts:
+                    context.load_cert_chain(path, password=_encrypted)
+            finally:
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """One process at a time: all workers load when their certificate is due."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _check_validity(certificate: x509.Certificate, now: datetime) -> None:

@@ -15,7 +15,10 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from connector.serving.accepting import Acceptor
+from connector.serving.loads import Load
 from connector.serving.protocol import Connection, Limits
+
+BACKLOG = 2048
 
 # How often a port is looked for that is free on every address of a host.
 PORT_ATTEMPTS = 16
@@ -43,6 +46,19 @@ class BoundListener:
         """The base URL, without a slash at its end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
+
+    def listen(self) -> None:
+        """Let peers come; they wait until somebody accepts them.
+
+        Raises:
+            ListenerError: somebody else listens there.
+        """
+        try:
+            for one in self.sockets:
+                one.listen(BACKLOG)
+                one.setblocking(False)  # noqa: FBT003 - there is no keyword for it
+        except OSError as error:
+            raise ListenerError(f"The {self.name} listener cannot listen at {self.url}: {error}.") from error
 
     def close(self) -> None:
         """Give the address up."""
@@ -120,12 +136,13 @@ def _bind_one(family: socket.AddressFamily, address: tuple[object, ...]) -> sock
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What is served where; without ``tls`` in the clear."""
+    """What is served where; without ``tls`` in the clear. ``load`` is there where other workers serve it too."""
 
     bound: BoundListener
     app: ASGIApp
     tls: ssl.SSLContext | None = None
     limits: Limits = field(default_factory=Limits)
+    load: Load | None = None
 
 
 class Serving:
@@ -153,6 +170,8 @@ class Serving:
             lambda: Connection(self._config, self._state, listener.limits),
             tls=listener.tls,
             limits=listener.limits,
+            load=listener.load,
+            opened=lambda: len(self._state.connections),
         )
 
     def start(self) -> None:
@@ -161,15 +180,13 @@ class Serving:
         Raises:
             ListenerError: somebody else listens there.
         """
-        try:
-            self._acceptor.start()
-        except OSError as error:
-            bound = self._listener.bound
-            raise ListenerError(f"The {bound.name} listener cannot listen at {bound.url}: {error}.") from error
+        self._listener.bound.listen()
+        self._acceptor.start()
 
     def tick(self) -> None:
         """Renew what is sent as Date (RFC 9110 6.6.1), and end the connections whose time is up."""
         self._state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+        self._acceptor.tell()
         now = asyncio.get_running_loop().time()
         for connection in self._connections():
             connection.check(now)

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from ssl import SSLObject
+from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.config import Config
@@ -22,6 +23,9 @@ MAX_HEADERS = 100
 
 # The parser is fed in slices, since it says nothing of how much of a chunk it keeps.
 SLICE = 4096
+
+# What is sent before any answer (RFC 9110 15.2.1).
+_CONTINUE = b"HTTP/1.1 100 "
 
 # Seconds in which a peer may take note of its refusal, or send the rest of a body that nobody reads any more.
 LINGER = 1.0
@@ -75,6 +79,40 @@ def _too_large() -> _Refused:
     return _Refused(BodyTooLarge("The request's headers are too large."), HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
+class _Answer:
+    """The transport for one answer: the head is held back until the body comes, and both leave as one.
+
+    uvicorn writes them apart, which over TLS is two records and two calls of the system.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        """Send it, unless it is the head."""
+        if self._head is not None:
+            data, self._head = self._head + data, b""
+        elif not data.startswith(_CONTINUE):
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def flush(self) -> None:
+        """Send the head, to which nothing came."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        """Close the connection after what was written."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether the connection is closing."""
+        return self._transport.is_closing()
+
+
 class Connection(HttpToolsProtocol):
     """One connection. It asks nothing of the event loop's timers: its listener calls :meth:`check` from time to time.
 
@@ -92,6 +130,7 @@ class Connection(HttpToolsProtocol):
         self._deaf = False  # whatever else comes in is dropped
         self._last = False  # the connection is closed after this answer
         self._tls: dict[object, object] | None = None
+        self._corked: _Answer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The connection is open; over TLS, the handshake is done and the client's certificate verified."""
@@ -151,6 +190,8 @@ class Connection(HttpToolsProtocol):
         """The head is whole: start the application on it."""
         self._check_head()
         super().on_headers_complete()
+        self._corked = _Answer(self.transport)
+        self.cycle.transport = cast("asyncio.Transport", self._corked)
         self.cycle.keep_alive = self.cycle.keep_alive and not self._last
         self._in_body = True
         self._unread = 0
@@ -170,6 +211,8 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer is written."""
+        if self._corked is not None:
+            self._corked.flush()  # an answer to HEAD is its head alone
         if not self.transport.is_closing():
             self.flow.resume_reading()
             self._await_next()

@@ -17,7 +17,12 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 async def serve(
-    listeners: Sequence[Listener], *, grace: float = 10.0, ready: Callable[[], None], stop: asyncio.Event
+    listeners: Sequence[Listener],
+    *,
+    grace: float = 10.0,
+    ready: Callable[[], None],
+    stop: asyncio.Event,
+    hurry: asyncio.Event | None = None,
 ) -> None:
     """Serve until ``stop`` is set or SIGTERM or SIGINT comes; then finish what was asked, and return.
 
@@ -26,17 +31,19 @@ async def serve(
     Args:
         grace: the most seconds that finishing takes. A second signal ends it at once.
         ready: called once every listener listens.
+        stop: set by somebody else, or by the first signal.
+        hurry: if given, it alone ends the grace, and no second signal does: one may come from each of several sides.
 
     Raises:
         ListenerError: one of them cannot listen, or there are too few open files; none is left listening or bound.
     """
-    hurry = asyncio.Event()
+    hurried = hurry or asyncio.Event()
     serving: list[Serving] = []
     try:
         limits = fit([listener.limits for listener in listeners], raise_limit())
         for listener, limit in zip(listeners, limits, strict=True):
             serving.append(Serving(replace(listener, limits=limit)))
-        async with _stopped_by_signals(stop, hurry):
+        async with _stopped_by_signals(stop, hurried if hurry is None else None):
             for one in serving:
                 one.tick()
                 one.start()
@@ -45,7 +52,7 @@ async def serve(
                 await _wait(stop, TICK)
                 for one in serving:
                     one.tick()
-            await _drain(serving, grace, hurry)
+            await _drain(serving, grace, hurried)
     finally:
         for one in serving:
             await one.abort()
@@ -73,10 +80,10 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
 
 
 @asynccontextmanager
-async def _stopped_by_signals(stop: asyncio.Event, hurry: asyncio.Event) -> AsyncIterator[None]:
+async def _stopped_by_signals(stop: asyncio.Event, second: asyncio.Event | None) -> AsyncIterator[None]:
     def received() -> None:
-        if stop.is_set():
-            hurry.set()
+        if stop.is_set() and second is not None:
+            second.set()
         stop.set()
 
     loop = asyncio.get_running_loop()

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, SecretStr
 
 MAX_PORT = 65535
 MAX_URL = 1024
@@ -115,6 +115,17 @@ def check_https(value: str) -> str:
         raise ValueError(wrong)
     check_host(host)
     return value.rstrip("/")
+
+
+def check_postgresql(value: SecretStr) -> SecretStr:
+    """A PostgreSQL URL; libpq reads the rest of it.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("It should be a URL such as postgresql://user@host/database")
+    return value
 
 
 def read_list(value: object) -> object:

@@ -15,14 +15,14 @@ from connector.directory import Entity, EntityKind, SystemAuth, Tenant
 from connector.errors import NotUniqueName, ObjectInUse, ObjectNotFound
 from connector.labels import LabelFilter
 from connector.storage.schema import entities, label_terms, system_auths, tenants
-from connector.storage.statements import Insert, chunks, page
+from connector.storage.statements import Insert, Prepared, chunks, page
 
-_FIND_TENANT = select(tenants).where(tenants.c.external_id == bindparam("external_id"))
+_FIND_TENANT = Prepared(select(tenants).where(tenants.c.external_id == bindparam("external_id")))
 _READ_TENANT = select(tenants).where(tenants.c.id == bindparam("id"))
 
 _THIS = (entities.c.tenant_id == bindparam("tenant"), entities.c.id == bindparam("this"))
 _KIND = (entities.c.tenant_id == bindparam("tenant"), entities.c.kind == bindparam("kind"))
-_FIND_ENTITY = select(entities).where(*_KIND, entities.c.id == bindparam("id"))
+_FIND_ENTITY = Prepared(select(entities).where(*_KIND, entities.c.id == bindparam("id")))
 _FIND_ENTITY_NAMED = select(entities).where(*_KIND, entities.c.name == bindparam("name"))
 _NAMES = select(entities.c.id, entities.c.name).where(entities.c.tenant_id == bindparam("tenant"))
 _CHANGED = ("name", "description", "provider_name", "integration_system_id", "labels", "eventing_runtime_id")
@@ -53,7 +53,7 @@ class SqlTenants:
         _ADD_TENANT(self._connection, tenant, taken=NotUniqueName())
 
     def find(self, external_id: str) -> Tenant | None:
-        row = self._connection.execute(_FIND_TENANT, {"external_id": external_id}).one_or_none()
+        row = _FIND_TENANT.first(self._connection, external_id=external_id)
         return None if row is None else Tenant(*row)
 
     def of_id(self, id: str) -> Tenant | None:
@@ -97,7 +97,7 @@ class SqlDirectory:
         self._add_terms(entity)
 
     def entity(self, kind: EntityKind, id: str) -> Entity | None:
-        row = self._connection.execute(_FIND_ENTITY, {"tenant": self._tenant, "kind": kind, "id": id}).one_or_none()
+        row = _FIND_ENTITY.first(self._connection, tenant=self._tenant, kind=kind, id=id)
         return None if row is None else Entity(*row)
 
     def entity_named(self, kind: EntityKind, name: str) -> Entity | None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Text, and_, false, func, or_, select
 
 from connector.inventory import CertificateState
 from connector.ports import CertificateFilter, TokenFilter
@@ -89,15 +89,16 @@ def _certificate_state(which: CertificateFilter) -> Conditions:
 
 def _certificate_text(which: CertificateFilter) -> ColumnElement[bool]:
     text = which.text or ""
-    either = [certificates.c.system_auth_id == text]
-    if text.isprintable():  # as every name is; and in SQLite, LIKE ends at a NUL
+    either: Conditions = []
+    if text.isprintable():  # as every name and id is; SQLite's LIKE ends at a NUL, and PostgreSQL takes none
+        folded = func.connector_folded(entities.c.name, type_=Text)
         owners = select(entities.c.id).where(
-            entities.c.tenant_id == which.tenant_id, entities.c.name.icontains(text, autoescape=True)
+            entities.c.tenant_id == which.tenant_id, folded.contains(text.lower(), autoescape=True)
         )
-        either.append(certificates.c.owner_id.in_(owners))
+        either += [certificates.c.system_auth_id == text, certificates.c.owner_id.in_(owners)]
     if _HEXADECIMAL.fullmatch(text):
         either.append(certificates.c.serial.startswith(text))
         # A half octet counts as any with that beginning.
         first, last = (bytes.fromhex(text.ljust(2 * _FINGERPRINT_OCTETS, end)) for end in "0f")
         either.append(and_(certificates.c.fingerprint >= first, certificates.c.fingerprint <= last))
-    return or_(*either)
+    return or_(false(), *either)

@@ -20,7 +20,7 @@ from connector.errors import (
     StorageUnavailable,
     TokenUnknown,
 )
-from connector.inventory import Certificate, Condition, RevocationReason, Standing
+from connector.inventory import Certificate, Condition, RevocationReason, Standing, TrustAnchor
 from connector.ports import CertificateFilter, TokenFilter, Transaction
 from connector.principals import ApiKey
 from connector.storage.memory_directories import MemoryDirectory, MemoryTenants, Tables
@@ -42,12 +42,15 @@ class MemoryStore:
             result, self._tables = self._run(function)
             return result
 
-    async def read(self, function: Callable[[Transaction], T]) -> T:
+    async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
         with self._lock:
             result, tables = self._run(function)
             if tables != self._tables:
                 raise StorageReadOnly
             return result
+
+    async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
+        return await self.transaction(function)
 
     async def probe(self) -> None:
         await self.transaction(lambda _: None)
@@ -102,6 +105,12 @@ class _MemoryTokens:
         withdrawn = [replace(token, withdrawn_at=now) for token in is_open]
         self._tokens.update((token.id, token) for token in withdrawn)
         return withdrawn
+
+    def remove_ended(self, before: datetime, most: int) -> int:
+        ended = sorted((token.expires_at, token.id) for token in self._tokens.values() if token.expires_at < before)
+        for _, ended_id in ended[:most]:
+            del self._tokens[ended_id]
+        return len(ended[:most])
 
 
 class _MemoryInventory:
@@ -247,6 +256,21 @@ class _MemoryApiKeys:
         return bool(self._keys)
 
 
+class _MemoryTrustAnchors:
+    """The roots under which certificates are issued."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._anchors = tables.anchors
+
+    def add(self, anchor: TrustAnchor) -> None:
+        if anchor.fingerprint in self._anchors:
+            raise NotUniqueName
+        self._anchors[anchor.fingerprint] = anchor
+
+    def list(self) -> Sequence[TrustAnchor]:
+        return sorted(self._anchors.values(), key=attrgetter("fingerprint"))
+
+
 class _MemoryTransaction:
     """All that one transaction can read and write."""
 
@@ -256,6 +280,7 @@ class _MemoryTransaction:
         self.inventory = _MemoryInventory(tables)
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
+        self.anchors = _MemoryTrustAnchors(tables)
         self._tables = tables
 
     def directory(self, tenant_id: str) -> MemoryDirectory:

@@ -9,7 +9,7 @@ from typing import Self
 from connector.audit import Event
 from connector.directory import Entity, EntityKind, SystemAuth, Tenant
 from connector.errors import NotUniqueName, ObjectInUse, ObjectNotFound
-from connector.inventory import Certificate
+from connector.inventory import Certificate, TrustAnchor
 from connector.labels import LabelFilter, terms
 from connector.principals import ApiKey
 from connector.tokens import OneTimeToken
@@ -26,6 +26,7 @@ class Tables:
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     keys: dict[bytes, ApiKey] = field(default_factory=dict)
+    anchors: dict[bytes, TrustAnchor] = field(default_factory=dict)
 
     def copy(self) -> Self:
         return type(self)(*(getattr(self, table.name).copy() for table in fields(self)))

@@ -1,7 +1,8 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports
 """The ports over SQL: one class for each, on a connection whose transaction somebody else begins and ends.
 
-Statements are built once, here, so that SQLAlchemy compiles each once.
+Statements are built once, here, so that SQLAlchemy compiles each once; those that every request runs are
+:class:`Prepared`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -9,35 +10,43 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, case, func, select, update
+from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, func, select, update
 
 from connector import tokens as token_rules
 from connector.audit import Action, Event
 from connector.errors import NotUniqueName, StepTaken, TokenSpent, TokenUnknown
-from connector.inventory import Certificate, Condition, RevocationReason, Standing
+from connector.inventory import Certificate, Condition, RevocationReason, Standing, TrustAnchor
 from connector.ports import CertificateFilter, TokenFilter
 from connector.principals import ApiKey
 from connector.storage import schema
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
-from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens
-from connector.storage.statements import Insert, beside, chunks, page
+from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
+from connector.storage.statements import Insert, Prepared, beside, chunks, page
 from connector.tokens import OneTimeToken
 
 _OPEN = (tokens.c.spent_at.is_(None), tokens.c.withdrawn_at.is_(None))
 _MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=schema.Moment))
-_FIND_TOKEN = select(tokens).where(tokens.c.digest == bindparam("digest"))
+_FIND_TOKEN = Prepared(select(tokens).where(tokens.c.digest == bindparam("digest")))
 _READ_TOKEN = select(tokens).where(tokens.c.id == bindparam("id"))
-_REDEEM = update(tokens).where(tokens.c.id == bindparam("this"), *_MINTED).values(spent_at=bindparam("now"))
-_COUNT_REFUSAL = (
+_REDEEM = Prepared(update(tokens).where(tokens.c.id == bindparam("this"), *_MINTED).values(spent_at=bindparam("now")))
+_COUNT_REFUSAL = Prepared(
     update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 1).returning(tokens)
 )
 _WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).returning(tokens)
 
-_FIND_CERTIFICATE = select(certificates).where(certificates.c.fingerprint == bindparam("fingerprint"))
+_ENDED = (
+    select(tokens.c.id)
+    .where(tokens.c.expires_at < bindparam("before", type_=schema.Moment))
+    .order_by(tokens.c.expires_at)
+    .limit(bindparam("most"))
+)
+_REMOVE_ENDED = delete(tokens).where(tokens.c.id.in_(_ENDED))
+
+_FIND_CERTIFICATE = Prepared(select(certificates).where(certificates.c.fingerprint == bindparam("fingerprint")))
 _NEWEST_FIRST = (certificates.c.issued_at.desc(), certificates.c.fingerprint.desc())
 _OF_SERIAL = select(certificates).where(certificates.c.serial == bindparam("serial")).order_by(*_NEWEST_FIRST)
-_OF_STEP = select(certificates).where(certificates.c.step == bindparam("step"))
+_OF_STEP = Prepared(select(certificates).where(certificates.c.step == bindparam("step")))
 _IS_GOOD = certificates.c.revoked_at.is_(None) & (certificates.c.not_after >= bindparam("now", type_=schema.Moment))
 _STANDINGS = (
     select(
@@ -51,7 +60,7 @@ _STANDINGS = (
 _CERTIFIED = (
     select(certificates.c.system_auth_id).distinct().where(beside(certificates.c.tenant_id) == bindparam("tenant"))
 )
-_SUPERSEDE = (
+_SUPERSEDE = Prepared(
     update(certificates)
     .where(certificates.c.fingerprint == bindparam("this"), certificates.c.superseded_at.is_(None))
     .values(superseded_at=bindparam("now"))
@@ -73,7 +82,7 @@ _EVENT_COLUMNS = [column for column in audit_events.c if column is not audit_eve
 _EVENTS = select(*_EVENT_COLUMNS).order_by(audit_events.c.id.desc()).limit(bindparam("most"))
 _EVENTS_OF_ACTION = _EVENTS.where(audit_events.c.action == bindparam("action"))
 
-_FIND_KEY = select(api_keys).where(api_keys.c.digest == bindparam("digest"))
+_FIND_KEY = Prepared(select(api_keys).where(api_keys.c.digest == bindparam("digest")))
 _ANY_KEY = select(api_keys.c.id).limit(1)
 
 _REVOKE_KEY = (
@@ -82,7 +91,10 @@ _REVOKE_KEY = (
     .values(revoked_at=bindparam("now"))
 )
 
-_PROBE = update(probes).values(count=probes.c.count + 1)
+_ANCHORS = select(trust_anchors).order_by(trust_anchors.c.fingerprint)
+
+_TAKE_IF_FREE = select(func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger)))
+_PROBE = update(probes).where(probes.c.id == 1).values(count=probes.c.count + 1)
 
 
 _BY_MINTING = attrgetter("minted_at", "id")
@@ -91,6 +103,7 @@ _ADD_TOKEN = Insert(tokens, OneTimeToken)
 _ADD_CERTIFICATE = Insert(certificates, Certificate)
 _ADD_EVENT = Insert(audit_events, Event)
 _ADD_KEY = Insert(api_keys, ApiKey)
+_ADD_ANCHOR = Insert(trust_anchors, TrustAnchor)
 
 
 class SqlTokens:
@@ -103,7 +116,7 @@ class SqlTokens:
         _ADD_TOKEN(self._connection, token, taken=ValueError("the token is recorded already"))
 
     def find(self, digest: bytes) -> OneTimeToken | None:
-        row = self._connection.execute(_FIND_TOKEN, {"digest": digest}).one_or_none()
+        row = _FIND_TOKEN.first(self._connection, digest=digest)
         return None if row is None else OneTimeToken(*row)
 
     def list(
@@ -126,14 +139,14 @@ class SqlTokens:
         )
 
     def redeem(self, token: OneTimeToken, *, now: datetime) -> None:
-        if self._connection.execute(_REDEEM, {"this": token.id, "now": now}).rowcount == 1:
+        if _REDEEM.run(self._connection, this=token.id, now=now) == 1:
             return
         row = self._connection.execute(_READ_TOKEN, {"id": token.id}).one_or_none()
         token_rules.check(None if row is None else OneTimeToken(*row), token.digest, now=now)
         raise TokenSpent  # the rule and the statement disagree: nothing was spent, so nothing is granted
 
     def count_refusal(self, token: OneTimeToken) -> OneTimeToken:
-        row = self._connection.execute(_COUNT_REFUSAL, {"this": token.id}).one_or_none()
+        row = _COUNT_REFUSAL.first(self._connection, this=token.id)
         if row is None:
             raise TokenUnknown
         return OneTimeToken(*row)
@@ -145,6 +158,9 @@ class SqlTokens:
             for row in self._connection.execute(_WITHDRAW.where(*conditions), {"now": now})
         ]
         return sorted(withdrawn, key=_BY_MINTING, reverse=True)
+
+    def remove_ended(self, before: datetime, most: int) -> int:
+        return self._connection.execute(_REMOVE_ENDED, {"before": before, "most": most}).rowcount
 
 
 class SqlInventory:
@@ -159,11 +175,11 @@ class SqlInventory:
         _ADD_CERTIFICATE(self._connection, certificate, taken=taken)
 
     def find(self, fingerprint: bytes) -> Certificate | None:
-        row = self._connection.execute(_FIND_CERTIFICATE, {"fingerprint": fingerprint}).one_or_none()
+        row = _FIND_CERTIFICATE.first(self._connection, fingerprint=fingerprint)
         return None if row is None else Certificate(*row)
 
     def of_step(self, step: bytes) -> Certificate | None:
-        row = self._connection.execute(_OF_STEP, {"step": step}).one_or_none()
+        row = _OF_STEP.first(self._connection, step=step)
         return None if row is None else Certificate(*row)
 
     def of_serial(self, serial: str) -> Sequence[Certificate]:
@@ -202,7 +218,7 @@ class SqlInventory:
         )
 
     def supersede(self, certificate: Certificate, *, now: datetime) -> None:
-        self._connection.execute(_SUPERSEDE, {"this": certificate.fingerprint, "now": now})
+        _SUPERSEDE.run(self._connection, this=certificate.fingerprint, now=now)
 
     def ask_renewal(self, which: CertificateFilter, *, now: datetime) -> Sequence[Certificate]:
         rows = self._connection.execute(_ASK_RENEWAL.where(*certificate_conditions(which)), {"now": now})
@@ -241,7 +257,7 @@ class SqlApiKeys:
         _ADD_KEY(self._connection, key, taken=NotUniqueName())
 
     def find(self, digest: bytes) -> ApiKey | None:
-        row = self._connection.execute(_FIND_KEY, {"digest": digest}).one_or_none()
+        row = _FIND_KEY.first(self._connection, digest=digest)
         return None if row is None else ApiKey(*row)
 
     def list(
@@ -268,6 +284,19 @@ class SqlApiKeys:
         return self._connection.execute(_ANY_KEY).first() is not None
 
 
+class SqlTrustAnchors:
+    """The roots under which certificates are issued."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, anchor: TrustAnchor) -> None:
+        _ADD_ANCHOR(self._connection, anchor, taken=NotUniqueName())
+
+    def list(self) -> Sequence[TrustAnchor]:
+        return [TrustAnchor(*row) for row in self._connection.execute(_ANCHORS)]
+
+
 class SqlTransaction:
     """All that one transaction can read and write."""
 
@@ -277,6 +306,7 @@ class SqlTransaction:
         self.inventory = SqlInventory(connection)
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
+        self.anchors = SqlTrustAnchors(connection)
         self._connection = connection
 
     def directory(self, tenant_id: str) -> SqlDirectory:
@@ -285,6 +315,10 @@ class SqlTransaction:
     def probe(self) -> None:
         """Write something that means nothing."""
         self._connection.execute(_PROBE)
+
+    def is_sole(self, lock: int) -> bool:
+        """Take PostgreSQL's advisory lock of that number until the transaction ends; whether it was free."""
+        return bool(self._connection.execute(_TAKE_IF_FREE, {"lock": lock}).scalar_one())
 
 
 def _keys_within(external_ids: frozenset[str] | None) -> Select[Any]:

@@ -169,6 +169,8 @@ tokens = Table(
     Column("certificate", LargeBinary(DIGEST_OCTETS)),
     Column("source", Text),
     Column("key", LargeBinary(DIGEST_OCTETS)),
+    # Those that ended long ago are cleared away.
+    Index(None, "expires_at"),
     # A tenant's tokens, page by page.
     Index(None, "tenant_id", "minted_at", "id"),
 )
@@ -250,7 +252,17 @@ Index(
 )
 Index("uq_api_keys_name", api_keys.c.name, unique=True, sqlite_where=_of_all, postgresql_where=_of_all)
 
-# One row, made by the first migration, that a probe counts up.
+# The root under which certificates are issued; every replica on the database has the same.
+trust_anchors = Table(
+    "trust_anchors",
+    metadata,
+    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
+    Column("der", LargeBinary, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+)
+
+# A row of the first migration, which a probe counts up; and, on PostgreSQL, one for each connection that writes, by
+# which it knows whether a commit whose answer was lost is recorded.
 probes = Table(
     "probes",
     metadata,

@@ -6,7 +6,7 @@ Every commit is on disk before its callers hear of it (WAL, synchronous=FULL). O
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,13 +31,18 @@ WRITES_IN_A_BATCH = 64
 READS_IN_A_BATCH = 16
 MOST_WAITING = 10_000
 
+# Immediate: a transaction that starts as a reader could find at its first write that it is too late.
+_BEGIN_WRITING = "BEGIN IMMEDIATE"
+_BEGIN_READING = "BEGIN"
+
 _FULL_SYNC = 2
-_PRAGMAS: Mapping[str, int | str] = {
+_WRITING: Mapping[str, int | str] = {
     "busy_timeout": BUSY_MILLISECONDS,
     "journal_mode": "wal",
     "synchronous": _FULL_SYNC,
     "foreign_keys": 1,
 }
+_READING = {**_WRITING, "query_only": 1}
 
 _PRIMARY = 0xFF  # the other bits of a result code tell the variant
 # What these say is wrong with one statement, not with the database.
@@ -61,18 +66,23 @@ class SqliteStore:
     def __init__(self, path: Path, *, readers: int = READERS, most_waiting: int = MOST_WAITING) -> None:
         self._writes = Queue(most_waiting)
         self._reads = Queue(most_waiting)
-        self._workers = [_worker("connector-writer", self._writes, WRITES_IN_A_BATCH, _writing(path), path)]
-        self._workers += [
-            _worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, _reading(path), path)
-            for number in range(readers)
-        ]
+        writer = _Line(_engine(path, _WRITING), path, begin=_BEGIN_WRITING, run=_write)
+        self._workers = [Worker("connector-writer", self._writes, WRITES_IN_A_BATCH, run=writer.run, end=writer.drop)]
+        for number in range(readers):
+            reader = _Line(_engine(path, _READING), path, begin=_BEGIN_READING, run=_read)
+            self._workers.append(
+                Worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, run=reader.run, end=reader.drop)
+            )
 
     async def transaction(self, function: Callable[[Transaction], T], *, alone: bool = True) -> T:
         # Every transaction is alone here: SQLite has one writer at a time.
         return await _submit(self._writes, function)
 
-    async def read(self, function: Callable[[Transaction], T]) -> T:
+    async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
         return await _submit(self._reads, function)
+
+    async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
+        return await self.transaction(function)
 
     async def probe(self) -> None:
         await _submit(self._writes, SqlTransaction.probe)
@@ -90,16 +100,59 @@ def open_sqlite(path: Path) -> SqliteStore:
     Raises:
         StorageUnavailable: the database cannot be used, and why.
     """
+    bring_up_to_date(path)
+    return SqliteStore(path)
+
+
+def bring_up_to_date(path: Path) -> None:
+    """Make the file and its tables, or bring them to this program's version.
+
+    Raises:
+        StorageUnavailable: the database cannot be used, and why.
+    """
     check_version(driver.sqlite_version_info)
     try:
         # Nobody else may read it, not even for a moment. SQLite gives its -wal and -shm the same mode.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
-        with _writing(path).begin() as connection:
+        with writing_engine(path).begin() as connection:
             upgrade(connection)
     except (OSError, driver.Error, SQLAlchemyError) as error:
         raise _refusal(error, path) from error
-    return SqliteStore(path)
+
+
+def ask(path: Path, question: Callable[[Connection], Iterable[T]]) -> Sequence[T]:
+    """What the question finds in the file.
+
+    Raises:
+        StorageUnavailable: it cannot be asked.
+    """
+    try:
+        with reading_engine(path).connect() as connection:
+            return list(question(connection))
+    except (driver.Error, SQLAlchemyError) as error:
+        raise _refusal(error, path) from error
+
+
+def back_up(path: Path, target: Path) -> None:
+    """Write a copy of the file as it is at one moment, while others go on using it. ``target`` is a new file.
+
+    Raises:
+        StorageUnavailable: it cannot be read or written; no part of a copy is left.
+    """
+    try:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StorageUnavailable(f"The backup cannot be written to {target}: {error.strerror}.") from error
+    try:
+        with writing_engine(path).connect() as connection:
+            connection.connection.dbapi_connection.execute("VACUUM INTO ?", (str(target),))  # type: ignore[union-attr]
+        descriptor = os.open(target, os.O_RDONLY | os.O_CLOEXEC)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    except (OSError, driver.Error, SQLAlchemyError) as error:
+        target.unlink(missing_ok=True)
+        raise _refusal(error, target) from error
 
 
 def attach_sqlite(path: Path) -> SqliteStore:
@@ -110,7 +163,7 @@ def attach_sqlite(path: Path) -> SqliteStore:
     """
     check_version(driver.sqlite_version_info)
     try:
-        with _reading(path).connect() as connection:
+        with reading_engine(path).connect() as connection:
             check(connection)
     except (driver.Error, SQLAlchemyError) as error:
         raise _refusal(error, path) from error
@@ -134,21 +187,28 @@ class _Line:
     """One connection, opened when it is needed and dropped after a fault. One thread uses it.
 
     To open it anew is what heals: a full disk that was freed, a file that became writable, need no restart.
+
+    Transactions and savepoints are begun and ended straight at the driver: SQLAlchemy would make an object for each.
     """
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    def __init__(self, engine: Engine, path: Path, *, begin: str, run: "Run") -> None:
         self._engine = engine
         self._path = path
+        self._begin = begin
+        self._run = run
         self._connection: Connection | None = None
 
     def run(self, jobs: Sequence[Job[Any]]) -> None:
-        """Run the jobs in one transaction, each in a savepoint, and commit. All fail if the database does."""
+        """Run the jobs in one transaction, and commit. All fail if the database does."""
         try:
             if self._connection is None:
                 self._connection = self._engine.connect()
-            with self._connection.begin():
-                for job in jobs:
-                    _run(self._connection, job)
+            execute = self._connection.connection.dbapi_connection.execute  # type: ignore[union-attr]
+            transaction = SqlTransaction(self._connection)
+            execute(self._begin)
+            for job in jobs:
+                self._run(execute, transaction, job)
+            execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the commit is not known to be on disk
             self.drop()
             # Also the jobs that were refused: they may have seen what a neighbour wrote, and that is undone.
@@ -157,20 +217,22 @@ class _Line:
                 job.error.__cause__ = error
 
     def drop(self) -> None:
-        """Close the connection, if it is open."""
+        """Close the connection, if it is open. What was not committed is undone."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(driver.Error, SQLAlchemyError):
                 connection.close()
 
 
-def _run(connection: Connection, job: Job[Any]) -> None:
-    """Run one function; its exception undoes its own work and no other's. A fault of the database is raised."""
-    # Straight to the driver: SQLAlchemy's begin_nested() builds and compiles a new savepoint each time.
-    execute = connection.connection.dbapi_connection.execute  # type: ignore[union-attr]
+Execute = Callable[[str], object]
+Run = Callable[[Execute, SqlTransaction, Job[Any]], None]
+
+
+def _write(execute: Execute, transaction: SqlTransaction, job: Job[Any]) -> None:
+    """Run one function in a savepoint; its exception undoes its own work and no other's. A fault is raised."""
     execute("SAVEPOINT one")
     try:
-        job.result = job.function(SqlTransaction(connection))
+        job.result = job.function(transaction)
     except BaseException as error:  # any exception of the function goes to its caller
         if _is_fault(error):
             raise
@@ -179,28 +241,44 @@ def _run(connection: Connection, job: Job[Any]) -> None:
     execute("RELEASE one")
 
 
+def _read(_: Execute, transaction: SqlTransaction, job: Job[Any]) -> None:
+    """Run one function, which writes nothing that could be undone. A fault is raised."""
+    try:
+        job.result = job.function(transaction)
+    except BaseException as error:  # any exception of the function goes to its caller
+        if _is_fault(error):
+            raise
+        job.error = error
+
+
 async def _submit(queue: Queue, function: Callable[[SqlTransaction], T]) -> T:
     job = Job(function)
     queue.put(job)
     return await job.outcome()
 
 
-def _worker(name: str, queue: Queue, batch: int, engine: Engine, path: Path) -> Worker:
-    line = _Line(engine, path)
-    return Worker(name, queue, batch, run=line.run, end=line.drop)
+def writing_engine(path: Path) -> Engine:
+    """An engine whose every transaction may write."""
+    return _beginning(_engine(path, _WRITING), _BEGIN_WRITING)
 
 
-def _writing(path: Path) -> Engine:
-    # Immediate: a transaction that starts as a reader could find at its first write that it is too late.
-    return _engine(path, begin="BEGIN IMMEDIATE", pragmas=_PRAGMAS)
+def reading_engine(path: Path) -> Engine:
+    """An engine whose connections read only."""
+    return _beginning(_engine(path, _READING), _BEGIN_READING)
 
 
-def _reading(path: Path) -> Engine:
-    return _engine(path, begin="BEGIN", pragmas={**_PRAGMAS, "query_only": 1})
+def _beginning(engine: Engine, begin: str) -> Engine:
+    """The engine, which begins each of SQLAlchemy's transactions with this statement."""
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
 
 
-def _engine(path: Path, *, begin: str, pragmas: Mapping[str, int | str]) -> Engine:
-    """An engine whose transactions we begin ourselves: the driver would begin them late, and deferred.
+def _engine(path: Path, pragmas: Mapping[str, int | str]) -> Engine:
+    """An engine of which the driver begins no transaction: it would begin them late, and deferred.
 
     Parameters are hidden, since SQLAlchemy would write them into its exceptions.
     """
@@ -210,15 +288,12 @@ def _engine(path: Path, *, begin: str, pragmas: Mapping[str, int | str]) -> Engi
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
         connection.isolation_level = None
-        connection.create_function("lower", 1, str.lower, deterministic=True)  # SQLite's own knows ASCII alone
+        # SQLite's own lower() knows ASCII alone.
+        connection.create_function("connector_folded", 1, str.lower, deterministic=True)
         for name, value in pragmas.items():
             connection.execute(f"PRAGMA {name} = {value}")
             if connection.execute(f"PRAGMA {name}").fetchone() != (value,):
                 raise StorageUnavailable(f"SQLite cannot be used on this file system: it refuses {name} = {value}.")
-
-    @event.listens_for(engine, "begin")
-    def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
 
     return engine
 

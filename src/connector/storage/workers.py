@@ -39,12 +39,17 @@ class Job(Generic[T]):
 
 
 class Queue:
-    """Jobs in the order in which they came, up to a limit."""
+    """Jobs in the order in which they came, up to a limit.
+
+    A worker is woken once for all jobs of one round of the event loop: a round ends before the worker could have begun
+    anyway, since the loop holds the interpreter's lock, and to ring for each job costs more than the job's statements.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._jobs: deque[Job[Any]] = deque()
         self._changed = Condition()
+        self._ringing: set[AbstractEventLoop] = set()
         self._closed = False
 
     def put(self, job: Job[Any]) -> None:
@@ -57,13 +62,23 @@ class Queue:
             if self._closed or len(self._jobs) >= self._limit:
                 raise StorageUnavailable
             self._jobs.append(job)
+        if job.loop not in self._ringing:
+            self._ringing.add(job.loop)
+            job.loop.call_soon(self._ring, job.loop)
+
+    def _ring(self, loop: AbstractEventLoop) -> None:
+        self._ringing.discard(loop)
+        with self._changed:
             self._changed.notify()
 
     def take(self, most: int) -> Sequence[Job[Any]]:
         """Wait for jobs, and take up to so many; none when the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closed)
-            return [self._jobs.popleft() for _ in range(min(most, len(self._jobs)))]
+            taken = [self._jobs.popleft() for _ in range(min(most, len(self._jobs)))]
+            if self._jobs:
+                self._changed.notify()  # the others are for the next worker
+            return taken
 
     def close(self) -> None:
         """Take no more jobs. Those that wait are still run."""

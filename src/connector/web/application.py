@@ -1,6 +1,6 @@
 """The applications: what each listener serves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector.enrollment import Enrollment
 from connector.errors import BadRequest, MethodNotAllowed, PathNotFound
@@ -31,6 +31,8 @@ from connector.web.requests import BodyLimits, header, without_identity_headers
 from connector.web.throttle import Throttle
 
 CERTIFICATE_SECONDS = 3600
+
+_NONE: Mapping[str, GraphQLEndpoint] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +62,20 @@ class Web:
         suggestion_header = self.settings.suggestion_header.lower().encode()
         return self._application(
             [
-                Route("/connector/graphql", self._connector(_token_bearer)),
-                Route(
-                    "/director/graphql",
-                    self._director(partial(_bearer, suggestion_header=suggestion_header)),
-                ),
                 *([Route("/explorer", explorer)] if self.settings.explorer else []),
                 *self._health(),
                 Mount("/pki", routes=self._certificates()),
-            ]
+            ],
+            {
+                "/connector/graphql": self._connector(_token_bearer),
+                "/director/graphql": self._director(partial(_bearer, suggestion_header=suggestion_header)),
+            },
         )
 
     def mtls(self) -> ASGIApp:
         """Holders of certificates."""
         return self._application(
-            [
-                Route("/connector/graphql", self._connector(_holder)),
-                Route("/director/graphql", self._director(_holder)),
-            ]
+            [], {"/connector/graphql": self._connector(_holder), "/director/graphql": self._director(_holder)}
         )
 
     def pki(self) -> ASGIApp:
@@ -116,11 +114,25 @@ class Web:
             )
         ]
 
-    def _application(self, routes: Sequence[BaseRoute]) -> ASGIApp:
+    def _application(self, routes: Sequence[BaseRoute], endpoints: Mapping[str, GraphQLEndpoint] = _NONE) -> ASGIApp:
         application = Starlette(routes=routes, exception_handlers={HTTPException: _problem, Exception: _problem})
         # A redirect would lead to whatever the Host header says, and a client would send its token after it.
         application.router.redirect_slashes = False
-        return without_identity_headers(application)
+        return without_identity_headers(_first(endpoints, application))
+
+
+def _first(endpoints: Mapping[str, GraphQLEndpoint], others: ASGIApp) -> ASGIApp:
+    """The endpoints by their paths, and the others for every other path.
+
+    An endpoint answers whatever goes wrong in it itself, so that it needs none of the six layers that Starlette has
+    around a route.
+    """
+
+    async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+        app = endpoints.get(scope["path"], others) if scope["type"] == "http" else others
+        await app(scope, receive, send)
+
+    return dispatch
 
 
 def _token_bearer(scope: Scope) -> Call:

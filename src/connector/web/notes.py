@@ -1,6 +1,6 @@
 """What the web writes to the log: one record for each outcome."""
 
-from connector.errors import Refusal
+from connector.errors import Refusal, StorageUnavailable
 from connector.telemetry import logger
 
 log = logger()
@@ -8,7 +8,17 @@ log = logger()
 
 def note(error: BaseException) -> None:
     """Write down a refusal by its code; whatever else went wrong, with all that is known of it."""
-    if isinstance(error, Refusal):
+    if isinstance(error, StorageUnavailable):
+        log.warning("storage.unavailable", code=error.code, reason=_reason(error.__cause__))
+    elif isinstance(error, Refusal):
         log.info("request.refused", code=error.code)
     else:
         log.error("internal", exc_info=error)
+
+
+def _reason(cause: BaseException | None) -> str | None:
+    """The database's own words, the first line of them: callers are not told, operators are."""
+    if cause is None:
+        return None
+    said = str(getattr(cause, "orig", None) or cause).strip().splitlines()
+    return said[0] if said else type(cause).__name__

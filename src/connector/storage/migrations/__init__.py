@@ -38,16 +38,29 @@ def check(connection: Connection) -> None:
     Raises:
         StorageUnavailable: an older or a newer version of the program made the tables.
     """
-    steps = ScriptDirectory.from_config(_config())
-    found = MigrationContext.configure(connection).get_current_heads()
-    if found == tuple(steps.get_heads()):
+    found = version(connection)
+    if found == newest():
         return
-    if {step.revision for step in steps.walk_revisions()}.issuperset(found):
+    if found is None or found in {step.revision for step in _steps().walk_revisions()}:
         raise StorageUnavailable(
             "The database was made by an older version of Connector. Restart the server with this version, which "
             "brings the database up to date; then try again."
         )
     raise StorageUnavailable(_NEWER)
+
+
+def version(connection: Connection) -> str | None:
+    """The version of the tables; None where there are none."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest() -> str:
+    """This program's version of the tables."""
+    return str(_steps().get_current_head())
+
+
+def _steps() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def _config() -> Config:

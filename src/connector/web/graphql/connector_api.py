@@ -87,7 +87,7 @@ class ConnectorAPI:
 
     def _issued(self, event: str, issued: Issued) -> dict[str, str]:
         log.info(event, serial=f"{issued.serial:x}")
-        encoded = chain.encode(issued.der, self.enrollment.issuer.der)
+        encoded = chain.encode(issued.der, self.enrollment.issuer.pem)
         return {
             "certificateChain": encoded.certificate_chain,
             "caCertificate": encoded.ca_certificate,

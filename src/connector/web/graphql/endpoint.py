@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 
 from graphql import (
     ExecutionResult,
+    Executor,
     GraphQLError,
     GraphQLResolveInfo,
     GraphQLSchema,
@@ -133,6 +134,8 @@ class GraphQLEndpoint:
             context_value=call,
             variable_values={**request.variables, **prepared.lifted},
             operation_name=request.operation_name,
+            # The one that knows no @defer and @stream, which no schema of ours has: a quarter cheaper than the default.
+            executor_class=Executor,
         )
         return await result if isawaitable(result) else result
 

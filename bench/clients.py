@@ -1,0 +1,96 @@
+"""What the clients send: the octets of their requests, made before a phase begins."""
+
+import json
+import ssl
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from bench.connection import request
+from connector.client import make_csr, make_key
+from connector.pki.names import SubjectPolicy
+
+CONNECTOR, DIRECTOR = "/connector/graphql", "/director/graphql"
+SUBJECT = SubjectPolicy("Org", "OrgUnit", "locality", "province", "DE")  # as the settings have it by default
+
+_CONFIGURATION = (
+    "query { result: configuration() { token { token } "
+    "certificateSigningRequestInfo { subject keyAlgorithm } "
+    "managementPlaneInfo { directorURL certificateSecuredConnectorURL } } }"
+)
+_SIGN = (
+    'mutation { result: signCertificateSigningRequest(csr: "%s") { certificateChain caCertificate clientCertificate } }'
+)
+_REQUEST = "mutation ($id: ID!) { result: requestOneTimeTokenForApplication(id: $id) { token } }"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A certificate with its key, ready for handshakes, and the subject that it renews under."""
+
+    context: ssl.SSLContext
+    subject: str
+
+
+def graphql(query: str, variables: dict[str, Any] | None = None) -> bytes:
+    """A GraphQL request's body, as the standard clients write it."""
+    return json.dumps({"query": query, "variables": variables}).encode()
+
+
+def result(answer: bytes) -> Any:
+    """What the operation answered."""
+    return json.loads(answer)["data"]["result"]
+
+
+def subject(system_auth_id: str) -> str:
+    """What the configuration tells about a CSR's subject."""
+    return SUBJECT.text(system_auth_id)
+
+
+def token_request(application: str, administrator: bytes) -> bytes:
+    """An administrator asks for an application's token."""
+    return request(DIRECTOR, graphql(_REQUEST, {"id": application}), administrator)
+
+
+def configuration(token: str) -> bytes:
+    """The bearer of a token asks for its configuration, and gets the next token."""
+    return request(CONNECTOR, graphql(_CONFIGURATION), _bearer(token))
+
+
+def poll() -> bytes:
+    """The holder of a certificate asks for its configuration, without a token."""
+    return request(CONNECTOR, graphql(_CONFIGURATION.replace("token { token } ", "")))
+
+
+def signing(token: str, csr: bytes) -> bytes:
+    """The bearer of a token has a CSR signed."""
+    return request(CONNECTOR, graphql(_SIGN % b64encode(csr).decode()), _bearer(token))
+
+
+def renewal(csr: bytes) -> bytes:
+    """The holder of a certificate has the next one signed."""
+    return request(CONNECTOR, graphql(_SIGN % b64encode(csr).decode()))
+
+
+def new_csr(text: str) -> bytes:
+    """A CSR for a key that nobody has seen yet, P-256."""
+    return make_csr(make_key(), text)
+
+
+async def enroll(token: str, text: str, context: ssl.SSLContext, root: Path, send: Any) -> Identity:
+    """Have a key's CSR signed by ``send``, and load the certificate into ``context``."""
+    key = make_key()
+    chain = b64decode(result(await send(signing(token, make_csr(key, text))))["certificateChain"])
+    with NamedTemporaryFile(dir=root) as file:
+        file.write(chain + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.flush()
+        context.load_cert_chain(file.name)
+    return Identity(context, text)
+
+
+def _bearer(token: str) -> bytes:
+    return f"Connector-Token: {token}\r\n".encode()

@@ -1,0 +1,102 @@
+"""The way around the server to its tables: what a phase needs is put there in bulk, and is not measured."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from secrets import token_bytes
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+import pysqlite3.dbapi2 as driver
+from sqlalchemy import URL, Engine, NullPool, create_engine, insert, make_url, select
+
+from connector import tokens
+from connector.directory import EntityKind
+from connector.storage import schema
+from connector.tokens import TokenType
+
+LIFETIME = timedelta(hours=1)
+TENANT = "default"
+
+
+class Prepared(NamedTuple):
+    """A token that can be redeemed at once, and the system auth for which it is."""
+
+    secret: str
+    system_auth_id: str
+
+
+class Database:
+    """The tables of one server, by the URL of its database: sqlite:///FILE or postgresql://…"""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(make_url(url))
+
+    @property
+    def engine(self) -> Engine:
+        """For statements in bulk."""
+        return self._engine
+
+    def tenant(self) -> str:
+        """The id of the tenant that the first start made."""
+        with self._engine.connect() as connection:
+            found = select(schema.tenants.c.id).where(schema.tenants.c.external_id == TENANT)
+            return str(connection.execute(found).scalar_one())
+
+    def register(self, count: int) -> list[str]:
+        """Register so many applications: their ids."""
+        tenant, now = self.tenant(), datetime.now(UTC)
+        rows = [_registered(tenant, now) for _ in range(count)]
+        with self._engine.begin() as connection:
+            connection.execute(insert(schema.entities), rows)
+        return [row["id"] for row in rows]
+
+    def hand_over(self, count: int) -> list[Prepared]:
+        """Register so many applications, each with a system auth and a token that has not been spent."""
+        tenant, now = self.tenant(), datetime.now(UTC)
+        made = [_handed_over(tenant, now) for _ in range(count)]
+        with self._engine.begin() as connection:
+            for place, table in enumerate((schema.entities, schema.system_auths, schema.tokens)):
+                connection.execute(insert(table), [rows[place] for _, rows in made])
+        return [prepared for prepared, _ in made]
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        return create_engine(url.set(drivername="sqlite+pysqlite"), module=driver, poolclass=NullPool)
+    return create_engine(url.set(drivername="postgresql+psycopg"), poolclass=NullPool)
+
+
+def _registered(tenant: str, now: datetime) -> dict[str, Any]:
+    entity = str(uuid4())
+    return {
+        "id": entity,
+        "tenant_id": tenant,
+        "kind": EntityKind.APPLICATION,
+        "name": f"bench-{entity}",
+        "created_at": now,
+        "labels": {},
+    }
+
+
+def _handed_over(tenant: str, now: datetime) -> tuple[Prepared, Sequence[Mapping[str, Any]]]:
+    entity = _registered(tenant, now)
+    auth = {
+        "id": str(uuid4()),
+        "tenant_id": tenant,
+        "owner_id": entity["id"],
+        "owner_kind": EntityKind.APPLICATION,
+        "created_at": now,
+    }
+    minted = tokens.mint(
+        token_bytes(tokens.SECRET_OCTETS),
+        id=uuid4(),
+        type=TokenType.APPLICATION,
+        system_auth_id=auth["id"],
+        owner_id=entity["id"],
+        tenant_id=tenant,
+        minted_by="key:bench",
+        now=now,
+        lifetime=LIFETIME,
+    )
+    return Prepared(minted.secret.text, auth["id"]), (entity, auth, asdict(minted.token))

@@ -1,0 +1,108 @@
+"""What the commands for administrators work with: the data directory of a server that may be running."""
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_bytes
+from uuid import uuid4
+
+from cryptography import x509
+from pydantic import TypeAdapter
+
+from connector import keystore
+from connector.bootstrap import objects, start
+from connector.bootstrap.objects import now
+from connector.bootstrap.start import ADDRESSES
+from connector.pairing import Links
+from connector.ports import Clock, MakeID, Random, Store
+from connector.settings import Settings, load
+
+_ADDRESSES = TypeAdapter(dict[str, str])
+
+
+class NotReady(Exception):  # noqa: N818 - named for what is the matter
+    """The data directory does not hold what a command needs: no server has started there, or a file is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """What a command works with, on the database of a server that may be running. It needs no key of the CA."""
+
+    settings: Settings
+    store: Store
+    root: x509.Certificate
+    issuing: x509.Certificate
+    links: Links
+    clock: Clock
+    random: Random = token_bytes
+    make_id: MakeID = uuid4
+
+
+@asynccontextmanager
+async def administration(*, data_dir: Path | None, config: Path | None) -> AsyncIterator[Administration]:
+    """Open the data directory of a server for a command.
+
+    Raises:
+        SettingsError: a setting is unknown or wrong.
+        NotReady: no server has started there yet, or a file is missing or damaged.
+        StorageUnavailable: the database cannot be used, or is of another version.
+    """
+    settings = load(data_dir=data_dir, config=config, overrides={}, environ=os.environ)
+    directory = settings.data_dir
+    database = start.database(settings)
+    if database.url is None:
+        require_file(database.path)
+    root, issuing = (_ca_certificate(directory / "ca" / name) for name in (keystore.ROOT, keystore.ISSUING))
+    links = objects.links(_known_urls(settings), root)
+    # The server may be an older version that is running: only a server's start changes the tables.
+    store = database.attach()
+    try:
+        yield Administration(settings, store, root, issuing, links, now)
+    finally:
+        await store.close()
+
+
+def require_file(path: Path) -> None:
+    """Return if the SQLite file is there.
+
+    Raises:
+        NotReady: it is not.
+    """
+    directory = path.parent
+    try:
+        found = path.exists()
+    except OSError as error:
+        raise NotReady(f"{directory} cannot be read: {error.strerror}.") from error
+    if not found:
+        raise NotReady(f"{directory} holds no database. Start one first: connector serve --data-dir {directory}")
+
+
+def _ca_certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except OSError as error:
+        raise NotReady(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise NotReady(f"{path} is not a certificate in PEM. Put it back from the backup.") from error
+
+
+def _known_urls(settings: Settings) -> Mapping[str, str]:
+    """The base URLs: as set, or as the server wrote them down at its last start, or as they would be.
+
+    Raises:
+        NotReady: what the server wrote down cannot be read.
+    """
+    listeners = settings.listeners
+    urls = {"public": f"https://{listeners.public}", "mtls": f"https://{listeners.mtls}"}
+    path = settings.data_dir / ADDRESSES
+    try:
+        urls.update(_ADDRESSES.validate_json(path.read_bytes()))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise NotReady(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise NotReady(f"{path} is damaged. Restart the server: its start writes the file anew.") from error
+    return {**urls, **objects.set_urls(settings)}

@@ -1,0 +1,57 @@
+"""Runs what has to be done from time to time, while a process serves."""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from connector import telemetry
+from connector.maintenance import BATCH
+from connector.ports import Store, Transaction
+
+# Between two batches others come to their turn.
+PAUSE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something to do by and by. ``do`` does a batch of it and says how much it was; less than BATCH is the last.
+
+    It is done by one process at a time, among all workers and replicas on one database.
+    """
+
+    name: str
+    do: Callable[[Transaction], int]
+
+
+async def keep_up(
+    store: Store, chores: Sequence[Chore], interval: timedelta, chance: Callable[[], float] = random.random
+) -> None:
+    """Do them again and again until cancelled. What fails is logged, and tried again the next time.
+
+    Args:
+        store: where they are done.
+        chores: what is to be done.
+        interval: the time between two turns, give or take a half, so that processes do not meet.
+        chance: numbers from 0 to 1.
+    """
+    while True:
+        await asyncio.sleep(interval.total_seconds() * (0.5 + chance()))
+        for chore in chores:
+            await _do(store, chore)
+
+
+async def _do(store: Store, chore: Chore) -> None:
+    log = telemetry.logger()
+    done = 0
+    try:
+        while (batch := await store.sole(chore.name, chore.do)) is not None:
+            done += batch
+            if batch < BATCH:
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
+    except Exception:
+        log.exception("chore.failed", chore=chore.name)
+    if done:
+        log.info("chore.done", chore=chore.name, records=done)

@@ -1,0 +1,48 @@
+"""The database of a data directory, for the commands that care for it, whether a server runs or not."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connector import keystore
+from connector.bootstrap import start
+from connector.bootstrap.administration import require_file
+from connector.settings import load
+from connector.storage import Database
+
+
+def database(*, data_dir: Path | None, config: Path | None) -> Database:
+    """The database that the settings name; nothing is opened, and it need not be there yet.
+
+    Raises:
+        SettingsError: a setting is unknown or wrong.
+        KeystoreError: the file with its URL cannot be used.
+    """
+    return start.database(load(data_dir=data_dir, config=config, overrides={}, environ=os.environ))
+
+
+def existing(*, data_dir: Path | None, config: Path | None) -> Database:
+    """The same, where there is one.
+
+    Raises:
+        NotReady: there is no file yet.
+    """
+    found = database(data_dir=data_dir, config=config)
+    if found.url is None:
+        require_file(found.path)
+    return found
+
+
+@contextmanager
+def stopped(*, data_dir: Path | None, config: Path | None) -> Iterator[Database]:
+    """The database, while no server may start in its data directory, where a file of it is.
+
+    Raises:
+        NotReady: there is no file.
+        KeystoreError: a server is running there.
+    """
+    found = database(data_dir=data_dir, config=config)
+    require_file(found.path)
+    with keystore.locked(found.path.parent):
+        yield found

@@ -1,0 +1,167 @@
+"""From settings to objects."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from secrets import token_bytes
+from time import monotonic
+from uuid import uuid4
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from connector import serving, telemetry
+from connector.bootstrap.chores import Chore
+from connector.enrollment import Enrollment, EnrollmentPolicy
+from connector.maintenance import remove_ended_tokens
+from connector.oidc import OIDC, OIDCPolicy
+from connector.pairing import Links
+from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
+from connector.ports import Store
+from connector.principals import Role
+from connector.settings import Problem, Settings, SettingsError
+from connector.web.application import Web, WebSettings
+from connector.web.graphql.documents import DocumentLimits
+from connector.web.requests import BodyLimits
+from connector.web.throttle import Throttle
+
+LEGACY_PATH = "/v1/applications/signingRequests/info"
+
+
+def now() -> datetime:
+    """The system's clock, in UTC."""
+    return datetime.now(UTC)
+
+
+def bearers_of(settings: Settings) -> OIDC | None:
+    """Whoever knows the bearers of the OpenID Connect issuer's tokens, where one is set.
+
+    Raises:
+        SettingsError: the settings for it cannot be.
+    """
+    given = settings.oidc
+    if given.issuer is None or given.audience is None:
+        return None
+    try:
+        policy = OIDCPolicy(
+            issuer=given.issuer,
+            audience=given.audience,
+            algorithms=given.algorithms,
+            leeway=given.leeway,
+            tenants_claim=given.tenants_claim,
+            roles_claim=given.roles_claim,
+            role_values={
+                Role.VIEWER: frozenset(given.viewer),
+                Role.OPERATOR: frozenset(given.operator),
+                Role.ADMINISTRATOR: frozenset(given.administrator),
+            },
+            all_tenants=given.all_tenants,
+            name_claim=given.name_claim,
+            refresh=given.refresh,
+            ca_file=given.ca_file,
+        )
+        return OIDC(policy, clock=now)
+    except (ValueError, OSError) as error:
+        raise SettingsError([Problem("oidc", "file or environment", str(error))]) from error
+
+
+def web(settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None, urls: Mapping[str, str]) -> Web:
+    """What makes the applications."""
+    policy = EnrollmentPolicy(
+        settings.csr_policy, settings.client_profile, settings.token_policy, settings.renewal_policy
+    )
+    limits, graphql = settings.limits, settings.graphql
+    return Web(
+        enrollment=Enrollment(store, issuer, policy, now, token_bytes, uuid4),
+        links=links(urls, issuer.root),
+        settings=WebSettings(
+            body=BodyLimits(octets=limits.body, seconds=limits.request_timeout.total_seconds()),
+            documents=DocumentLimits(
+                characters=graphql.characters,
+                tokens=graphql.tokens,
+                depth=graphql.depth,
+                fields=graphql.fields,
+                aliases=graphql.aliases,
+                root_fields=graphql.root_fields,
+            ),
+            introspection=graphql.introspection,
+            explorer=graphql.explorer,
+            key_algorithm=settings.certificates.key_algorithm,
+            suggestion_header=settings.tokens.suggestion_header,
+        ),
+        bearers=bearers,
+        throttle=Throttle(_share(limits.attempts, settings.serving.workers), monotonic),
+    )
+
+
+def _share(attempts: int, workers: int) -> int:
+    """One worker's part of the attempts. None knows of the others': who comes to all of them has no more in all."""
+    return max(1, attempts // workers) if attempts else 0
+
+
+def server_certificate(
+    settings: Settings, issuer: Issuer, contexts: Sequence[serving.ServerContext]
+) -> serving.ServerCertificate:
+    """The certificate that our own listeners show: from files where these are set, else from our own CA."""
+
+    def issue() -> serving.KeyPair:
+        key = ec.generate_private_key(ec.SECP256R1())
+        serial = serial_number(token_bytes(SERIAL_OCTETS))
+        certificate = issuer.issue_server(
+            key.public_key(), settings.server_names, validity=settings.tls.validity, serial=serial, now=now()
+        )
+        chain = certificate.public_bytes(Encoding.PEM) + issuer.pem.encode()
+        return serving.KeyPair(chain, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+    source: serving.OwnCA | serving.Files = serving.OwnCA(issue)
+    if settings.tls.certificate_file is not None and settings.tls.key_file is not None:
+        source = serving.Files(settings.tls.certificate_file, settings.tls.key_file)
+    log = telemetry.logger()
+    return serving.ServerCertificate(
+        source,
+        contexts,
+        directory=settings.data_dir / "tls",
+        clock=now,
+        loaded=lambda certificate: log.info(
+            "server_certificate.loaded",
+            serial=f"{certificate.serial_number:x}",
+            not_after=certificate.not_valid_after_utc.isoformat(),
+        ),
+        failed=lambda error: log.error("server_certificate.failed", reason=str(error)),
+    )
+
+
+def chores(settings: Settings) -> Sequence[Chore]:
+    """What has to be done from time to time."""
+    retention = settings.tokens.retention
+    return [Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention, now=now()))]
+
+
+def connection_limits(settings: Settings) -> serving.Limits:
+    """What a connection to any listener, and all of one listener, may take."""
+    limits = settings.limits
+    return serving.Limits(
+        head=limits.header,
+        head_timeout=limits.header_timeout.total_seconds(),
+        idle_timeout=limits.idle_timeout.total_seconds(),
+        handshake_timeout=limits.handshake_timeout.total_seconds(),
+        connections=limits.connections,
+    )
+
+
+def links(urls: Mapping[str, str], root: x509.Certificate) -> Links:
+    """Where clients find us, from the base URLs of the listeners."""
+    return Links(
+        connector=f"{urls['public']}/connector/graphql",
+        legacy_connector=f"{urls['public']}{LEGACY_PATH}",
+        certificate_secured_connector=f"{urls['mtls']}/connector/graphql",
+        director=f"{urls['mtls']}/director/graphql",
+        root_fingerprint=root.fingerprint(SHA256()),
+    )
+
+
+def set_urls(settings: Settings) -> Mapping[str, str]:
+    """The base URLs that are set, by their listeners."""
+    urls = {"public": settings.urls.public, "mtls": settings.urls.mtls}
+    return {name: url for name, url in urls.items() if url is not None}

@@ -1,0 +1,189 @@
+"""Running the server: from its settings to listeners that serve, in one process or in several.
+
+What is done once is done before there are workers: the data directory is held, the CA opened, the database brought up
+to date, the sockets bound, the server certificate issued. What has a connection or a thread is each worker's own.
+"""
+
+import asyncio
+import gc
+import json
+import os
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from connector import keystore, serving, telemetry
+from connector.bootstrap import objects, start
+from connector.bootstrap.chores import keep_up
+from connector.bootstrap.start import ADDRESSES, ADMIN_KEY
+from connector.oidc import OIDC
+from connector.pki.issuer import Issuer
+from connector.ports import Store
+from connector.settings import Settings, load
+from connector.storage import Database
+
+GARBAGE_THRESHOLD = 50_000
+TLS_LISTENERS = ("public", "mtls")
+
+
+def serve(
+    *, data_dir: Path | None, config: Path | None, flags: Mapping[str, object], say: Callable[[str], None]
+) -> None:
+    """Run the server until it is told to stop. The first start makes what is missing.
+
+    Raises:
+        SettingsError, KeystoreError, ListenerError, ServerCertificateError: the start was stopped, and why.
+        StorageUnavailable: the database cannot be used.
+        WorkersError: its workers cannot be kept running.
+    """
+    settings = load(data_dir=data_dir, config=config, overrides=flags, environ=os.environ)
+    bearers = objects.bearers_of(settings)  # before anything is made: a wrong setting leaves nothing behind
+    telemetry.configure(settings.log.level, settings.log.format)
+    keystore.forbid_core_dumps()
+    with keystore.locked(settings.data_dir):
+        database = start.database(settings)
+        issuer = asyncio.run(_prepare(settings, database))
+        server = _server(settings, database, issuer, bearers)
+        _calm_collector()
+        server.run(say)
+
+
+async def _prepare(settings: Settings, database: Database) -> Issuer:
+    """Bring the database up to date, and make what the first start makes."""
+    store = database.open()
+    try:
+        return await start.prepare(settings, store)
+    finally:
+        await store.close()
+
+
+def _server(settings: Settings, database: Database, issuer: Issuer, bearers: OIDC | None) -> "_Server":
+    addresses = {"public": settings.listeners.public, "mtls": settings.listeners.mtls}
+    for name in ("pki", "internal"):
+        address = getattr(settings.listeners, name)
+        if address is not None:
+            addresses[name] = address
+    bound = {
+        name: serving.bind(name, address.host, address.port, scheme="https" if name in TLS_LISTENERS else "http")
+        for name, address in addresses.items()
+    }
+    contexts = {
+        "public": serving.ServerContext(),
+        "mtls": serving.ServerContext(client_ca=[issuer.root_pem, issuer.pem]),
+    }
+    certificate = objects.server_certificate(settings, issuer, list(contexts.values()))
+    certificate.load()
+    return _Server(settings, database, issuer, bearers, bound, contexts, certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What all workers share: what was made before them, and is theirs by the fork."""
+
+    settings: Settings
+    database: Database
+    issuer: Issuer
+    bearers: OIDC | None
+    bound: Mapping[str, serving.BoundListener]
+    contexts: Mapping[str, serving.ServerContext]
+    certificate: serving.ServerCertificate
+
+    def run(self, say: Callable[[str], None]) -> None:
+        """Serve in this process, or let workers serve."""
+
+        def ready() -> None:
+            keystore.write_secret(self.settings.data_dir / ADDRESSES, json.dumps(self._urls))
+            for line in self._announcement():
+                say(line)
+
+        workers = self.settings.serving.workers
+        if workers == 1:
+            uvloop.run(self._serve(ready))
+            return
+        loads = {name: serving.Loads(workers) for name in self.bound}
+        serving.work(
+            workers,
+            lambda worker: self._work(worker, loads),
+            bound=list(self.bound.values()),
+            loads=list(loads.values()),
+            grace=self.settings.limits.grace.total_seconds(),
+            ready=ready,
+        )
+
+    def _work(self, worker: serving.Worker, loads: Mapping[str, serving.Loads]) -> None:
+        """What a worker does."""
+        log = self.settings.log
+        telemetry.configure(log.level, log.format, fields={"worker": worker.number, "pid": os.getpid()})
+
+        async def main() -> None:
+            stop, hurry = asyncio.Event(), asyncio.Event()
+            worker.obey(stop, hurry)
+            await self._serve(worker.ready, stop, hurry, {name: load.of(worker.number) for name, load in loads.items()})
+
+        uvloop.run(main())
+
+    async def _serve(
+        self,
+        ready: Callable[[], None],
+        stop: asyncio.Event | None = None,
+        hurry: asyncio.Event | None = None,
+        loads: Mapping[str, serving.Load] | None = None,
+    ) -> None:
+        store = self.database.reopen()
+        beside = [asyncio.create_task(each) for each in self._beside(store)]
+        try:
+            listeners = list(self._listeners(store, loads or {}))
+            _calm_collector()
+            grace = self.settings.limits.grace.total_seconds()
+            await serving.serve(listeners, grace=grace, ready=ready, stop=stop or asyncio.Event(), hurry=hurry)
+        finally:
+            for task in beside:
+                task.cancel()
+            if self.bearers is not None:
+                await self.bearers.close()
+            await store.close()
+
+    def _beside(self, store: Store) -> Iterator[Coroutine[Any, Any, None]]:
+        """What goes on while a process serves."""
+        self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
+        yield self.certificate.keep_fresh()
+        if self.bearers is not None:
+            yield self.bearers.keep_fresh()
+        yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
+
+    def _listeners(self, store: Store, loads: Mapping[str, serving.Load]) -> Iterator[serving.Listener]:
+        web = objects.web(self.settings, self.issuer, store, self.bearers, self._public_urls)
+        apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
+        limits = objects.connection_limits(self.settings)
+        for name, each in self.bound.items():
+            yield serving.Listener(each, apps[name](), self.contexts.get(name), limits, loads.get(name))
+
+    @property
+    def _urls(self) -> Mapping[str, str]:
+        return {name: listener.url for name, listener in self.bound.items()}
+
+    @property
+    def _public_urls(self) -> Mapping[str, str]:
+        return {**self._urls, **objects.set_urls(self.settings)}
+
+    def _announcement(self) -> Iterator[str]:
+        directory = self.settings.data_dir
+        yield f"data        {directory}"
+        yield f"root CA     {directory / 'ca' / keystore.ROOT}, SHA-256 {self.issuer.root_fingerprint.hex()}"
+        yield f"admin key   {directory / ADMIN_KEY}"
+        for name, url in self._urls.items():
+            yield f"{name:<11} {url}"
+
+
+def _calm_collector() -> None:
+    """Leave what was made at the start out of every later garbage collection, and collect more rarely.
+
+    Requests make few cycles; with the defaults, looking for them took some 8 % of the time that signing takes. And what
+    a collection does not touch, worker processes go on sharing.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)

@@ -1,0 +1,128 @@
+"""What the first start makes in the data directory, and every later one finds there."""
+
+from pathlib import Path
+from secrets import token_bytes
+from uuid import uuid4
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from connector import access, keystore, principals
+from connector.audit import Action, Event
+from connector.bootstrap.objects import now
+from connector.inventory import TrustAnchor
+from connector.keystore import CAPlan, KeystoreError
+from connector.pki.issuer import Issuer
+from connector.ports import Store, Transaction
+from connector.principals import Caller, Role
+from connector.settings import Settings
+from connector.storage import Database
+
+DEFAULT_TENANT = "default"
+DATABASE = "connector.db"
+ADDRESSES = "addresses.json"
+ADMIN_KEY = "admin.key"
+
+SYSTEM = Caller("system", "system", Role.ADMINISTRATOR, None)
+
+
+async def prepare(settings: Settings, store: Store) -> Issuer:
+    """The issuer of this data directory, which is made with everything else at the first start.
+
+    All replicas on one database have one root: a data directory that lacks it, or has another, is refused.
+
+    Raises:
+        KeystoreError: the CA cannot be made, or what is there cannot be used.
+        StorageUnavailable: the database cannot be used.
+    """
+    directory = settings.data_dir
+    if await store.read(_is_in_use):
+        if not (directory / "ca").exists():
+            raise KeystoreError(
+                f"{directory / 'ca'} is gone, while there is a database. Put it back from the backup, or copy it from "
+                "another replica: with a new CA, every certificate that was issued would be worth nothing."
+            )
+        issuer = _open_issuer(settings)
+    else:
+        issuer = _open_issuer(settings)
+        await _first_start(store, directory)
+    if await store.read(lambda tx: _is_unknown(tx, issuer)):
+        await store.transaction(lambda tx: _record_root(tx, issuer))
+    return issuer
+
+
+def database(settings: Settings) -> Database:
+    """The database that the settings name.
+
+    Raises:
+        KeystoreError: the file with its URL cannot be used.
+    """
+    given = settings.database
+    url = given.url.get_secret_value() if given.url else None
+    if given.url_file is not None:
+        url = keystore.read_secret(given.url_file, "URL").decode(errors="replace")
+    return Database(settings.data_dir / DATABASE, url, given.connections)
+
+
+def _is_in_use(tx: Transaction) -> bool:
+    return tx.keys.any()
+
+
+def _open_issuer(settings: Settings) -> Issuer:
+    passphrase = settings.ca.passphrase.get_secret_value().encode() if settings.ca.passphrase else None
+    if settings.ca.passphrase_file is not None:
+        passphrase = keystore.read_secret(settings.ca.passphrase_file, "passphrase")
+    plan = CAPlan(settings.ca.key, settings.ca.root_validity, settings.ca.issuing_validity)
+    return keystore.open_or_create(
+        settings.data_dir / "ca", plan=plan, passphrase=passphrase, now=now(), random=token_bytes
+    )
+
+
+def _is_unknown(tx: Transaction, issuer: Issuer) -> bool:
+    """Whether no root is recorded yet: the database is new, or was made by an older version.
+
+    Raises:
+        KeystoreError: another root is.
+    """
+    recorded = [anchor.fingerprint for anchor in tx.anchors.list()]
+    if recorded and issuer.root_fingerprint not in recorded:
+        raise KeystoreError(
+            "The CA in the data directory is not that of the database, whose root has the SHA-256 "
+            f"{recorded[0].hex()}. Copy ca/ from another replica or the backup, or name another database."
+        )
+    return not recorded
+
+
+def _record_root(tx: Transaction, issuer: Issuer) -> None:
+    if _is_unknown(tx, issuer):  # another replica may have been quicker
+        der = issuer.root.public_bytes(Encoding.DER)
+        tx.anchors.add(TrustAnchor(issuer.root_fingerprint, der, now()))
+
+
+async def _first_start(store: Store, directory: Path) -> None:
+    """Make the tenant and the administrator's key, unless another replica does so at the same time.
+
+    The key's file is written before its digest is committed: a start that is killed in between leaves a key that is
+    good for nothing, and the next start makes another.
+    """
+    text, key = principals.make_key(
+        token_bytes(principals.KEY_OCTETS),
+        id=uuid4(),
+        name="first",
+        role=Role.ADMINISTRATOR,
+        tenant=None,
+        created_by=SYSTEM.actor,
+        lifetime=None,
+        now=now(),
+    )
+    keystore.write_secret(directory / ADMIN_KEY, text)
+
+    def make(tx: Transaction) -> bool:
+        if _is_in_use(tx):
+            return False
+        access.create_tenant(tx, SYSTEM, DEFAULT_TENANT, "Default tenant", make_id=uuid4, now=key.created_at)
+        tx.keys.add(key)
+        tx.audit.append(Event(at=key.created_at, action=Action.KEY_CREATED, actor=SYSTEM.actor, reason=key.name))
+        return True
+
+    if not await store.transaction(make):
+        (directory / ADMIN_KEY).unlink()

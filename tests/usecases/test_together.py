@@ -1,0 +1,123 @@
+"""What runs together on two replicas, and what ends it: after a revocation, or a withdrawal, nothing is left good."""
+
+import asyncio
+from asyncio import Runner
+from base64 import b64encode
+from collections.abc import Awaitable, Iterator
+from typing import Any
+
+import pytest
+from tests.support.authority import World
+from tests.support.postgres import Postgres
+
+from connector import registration
+from connector.access import Realm
+from connector.client import make_csr, make_key
+from connector.directory import EntityKind
+from connector.errors import Refusal
+from connector.inventory import CertificateState, RevocationReason
+from connector.ports import CertificateFilter, TokenFilter
+from connector.revocation import revoke
+from connector.storage.postgresql.store import PostgresqlStore, open_postgresql
+from connector.tokens import TokenState
+
+ROUNDS = 15
+
+
+@pytest.fixture
+def runner() -> Iterator[Runner]:
+    with Runner() as runner:
+        yield runner
+
+
+@pytest.fixture
+def worlds(postgresql: Postgres, runner: Runner) -> Iterator[tuple[World, World]]:
+    """Two replicas on one database."""
+    with postgresql.database() as url:
+        stores: list[PostgresqlStore] = [open_postgresql(url), open_postgresql(url)]
+        yield World(stores[0]), World(stores[1])
+        for store in stores:
+            runner.run(store.close())
+
+
+async def both(*calls: Awaitable[Any]) -> list[Any]:
+    """What comes of calls that are made at once; refusals are outcomes, faults are not."""
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException) and not isinstance(outcome, Refusal):
+            raise outcome
+    return outcomes
+
+
+async def good(world: World, realm: Realm) -> int:
+    """How much is left with which somebody could act in the tenant."""
+    return await world.store.read(
+        lambda tx: (
+            sum(
+                tx.inventory.count(CertificateFilter(realm.tenant.id, state=state, now=world.time))
+                for state in (CertificateState.ISSUED, CertificateState.SUPERSEDED)
+            )
+            + tx.tokens.count(TokenFilter(realm.tenant.id, state=TokenState.MINTED, now=world.time))
+        )
+    )
+
+
+def test_nothing_is_renewed_past_a_revocation(worlds: tuple[World, World], runner: Runner) -> None:
+    """A tenant is revoked on one replica while its holders renew and fetch tokens on the other: none of what they got
+    is good afterwards, whichever came first.
+    """
+    here, there = worlds
+    key = make_key()
+
+    async def scenario() -> None:
+        for number in range(ROUNDS):
+            realm = await here.tenant(f"tenant-{number}")
+            entity = await here.register(realm)
+            minted = await here.hand_over(realm, entity)
+            subject = here.enrollment.subject_text(minted.token.system_auth_id)
+            csr = b64encode(make_csr(key, subject)).decode()
+            first = await here.enrollment.enroll(minted.secret.text, None, csr)
+
+            def end(tx: Any, realm: Realm = realm) -> Any:
+                which = CertificateFilter(realm.tenant.id)
+                return revoke(tx, which, RevocationReason.KEY_COMPROMISE, actor="test", now=here.time)
+
+            calls: list[Awaitable[Any]] = [here.enrollment.renew(first.fingerprint, csr) for _ in range(4)]
+            calls += [here.enrollment.mint_beside(first.fingerprint) for _ in range(4)]
+            calls.insert(number % 8, there.store.transaction(end))
+            await both(*calls)
+            assert await good(here, realm) == 0
+
+    runner.run(scenario())
+
+
+def test_nothing_is_enrolled_past_an_unregistration(worlds: tuple[World, World], runner: Runner) -> None:
+    """An application is unregistered on one replica while its tokens are redeemed, exchanged and minted on the other:
+    none of what came of them is good afterwards.
+    """
+    here, there = worlds
+    key = make_key()
+
+    async def scenario() -> None:
+        for number in range(ROUNDS):
+            realm = await here.tenant(f"tenant-{number}")
+            entity = await here.register(realm)
+            minted = [await here.hand_over(realm, entity) for _ in range(6)]
+            csrs = [
+                b64encode(make_csr(key, here.enrollment.subject_text(one.token.system_auth_id))).decode()
+                for one in minted
+            ]
+            calls: list[Awaitable[Any]] = [
+                here.enrollment.enroll(one.secret.text, None, csr) for one, csr in zip(minted[:3], csrs, strict=False)
+            ]
+            calls += [here.enrollment.configure(one.secret.text, None) for one in minted[3:]]
+            calls += [here.hand_over(realm, entity, alone=False) for _ in range(3)]
+
+            def end(tx: Any, realm: Realm = realm, id: str = entity.id) -> Any:
+                return registration.unregister(tx, realm, EntityKind.APPLICATION, id, now=here.time)
+
+            calls.insert(number % 9, there.store.transaction(end))
+            await both(*calls)
+            assert await good(here, realm) == 0
+
+    runner.run(scenario())
