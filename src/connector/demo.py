@@ -232,7 +232,11 @@ class Demo:
         here, server = self.directory, self.server.pid if self.server is not None else 0
         self.console.print(
             f"""
-The server goes on, as process {server}. In {here}, with the token above:
+The server goes on, as process {server}. With the pairing string above, in one command:
+
+connector-agent enroll -d {here}/identity {text}
+
+Or by hand in {here}, with the token that is in it:
 
 cd {here}
 cat > token.header <<'EOF'
