@@ -32,6 +32,7 @@ from connector.pki.issuer import generate_key, make_issuing
 
 BAD_INPUT, REFUSED, UNTRUSTED, UNREACHABLE, LOCKED, FILES, HOOK, UNWELL = 3, 4, 5, 6, 7, 8, 9, 10
 NOW = partial(datetime.now, UTC)
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -306,13 +307,13 @@ def test_a_clock_an_hour_off(fresh_server: Server, tmp_path: Path, shift: str) -
     assert "BAD  clock: 3" in examined.stdout
 
 
-def old_certificate(data: Path, directory: Path) -> dict[str, str]:
-    """The settings with which the server shows a certificate that it has had for ninety minutes."""
+def old_certificate(data: Path, directory: Path, minutes: int = 90) -> dict[str, str]:
+    """The settings with which the server shows a certificate that it has had for so many minutes."""
     days = timedelta(days=100)
     issuer = open_or_create(data / "ca", plan=CAPlan("p256", days, days), passphrase=None, now=NOW(), random=os.urandom)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = issuer.issue_server(
-        key.public_key(), ["localhost"], validity=timedelta(days=9), serial=9, now=NOW() - timedelta(minutes=90)
+        key.public_key(), ["localhost"], validity=300 * DAY, serial=9, now=NOW() - timedelta(minutes=minutes)
     )
     (directory / "old.pem").write_bytes(certificate.public_bytes(Encoding.PEM) + issuer.pem.encode())
     (directory / "old.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
@@ -320,6 +321,30 @@ def old_certificate(data: Path, directory: Path) -> dict[str, str]:
         "CONNECTOR_TLS__CERTIFICATE_FILE": str(directory / "old.pem"),
         "CONNECTOR_TLS__KEY_FILE": str(directory / "old.key"),
     }
+
+
+@pytest.mark.parametrize(("truth", "belief"), [("+100d", "+80d"), ("+80d", "+100d")])
+def test_a_clock_that_is_wrong_about_the_expiry(fresh_server: Server, tmp_path: Path, truth: str, belief: str) -> None:
+    """Who takes an expired certificate for good, or a good one for expired, is told by the server, and is renewed."""
+    fresh_server.stays = True
+    fresh_server.start()
+    directory = enrolled(fresh_server, tmp_path / "identity")
+    fresh_server.stop()
+    fresh_server.settings = {"CONNECTOR_CERTIFICATES__GRACE": "30d"}
+    fresh_server.settings |= old_certificate(fresh_server.data, tmp_path, minutes=5) | clock(truth)
+    fresh_server.start()
+    before = current(directory)
+
+    done = agent("renew", directory, env=clock(belief))
+
+    assert done.returncode == 0, done.stderr
+    assert current(directory) != before
+    assert works_by(directory, clock(belief))
+
+
+def works_by(directory: Path, env: dict[str, str]) -> bool:
+    """Whether the pair in use gets its answer, by that clock."""
+    return agent("status", directory, "--patience", "0", env=env).returncode == 0
 
 
 def test_after_the_expiry(fresh_server: Server, tmp_path: Path) -> None:
@@ -341,6 +366,7 @@ def test_after_the_expiry(fresh_server: Server, tmp_path: Path) -> None:
     assert "kind=late" in done.stderr
     assert current(directory) != before
     assert agent("status", directory, env=late).returncode == 0
+    assert "[certificate_expired]" in agent("status", stranded, env=late).stderr
     fresh_server.stop()
     fresh_server.settings = late
     fresh_server.start()

@@ -13,9 +13,12 @@ from connector.agent.outcomes import ServerRefused, ServerUntrusted, Unreachable
 from connector.agent.schedule import backoff
 from connector.agent.terminal import Output
 from connector.client import Client, Refused, Untrusted
+from connector.client.errors import says_expired
 from connector.client.trust import context
 
 T = TypeVar("T")
+
+EXPIRED = "certificate_expired"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,12 @@ def once(action: Callable[[], T]) -> T:
     except Untrusted as error:
         raise ServerUntrusted("server_untrusted", str(error)) from error
     except httpx2.HTTPError as error:
+        if says_expired(error):
+            raise ServerRefused(
+                EXPIRED,
+                "The certificate has expired. Run connector-agent renew, where the server grants a grace; else enroll "
+                "again with a new pairing string.",
+            ) from error
         raise Unreachable("unreachable", f"The server cannot be reached: {_reason(error)}.") from error
 
 

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from random import random
 from uuid import uuid4
 
+import httpx2
+
 from connector.agent import checking, enrolling, schedule
-from connector.agent.asking import Asking, holder
+from connector.agent.asking import EXPIRED, Asking, holder
 from connector.agent.directory import (
     ANCHORS,
     CHAIN,
@@ -25,10 +27,13 @@ from connector.agent.directory import (
 from connector.agent.hooks import Hooks
 from connector.agent.outcomes import HookFailed, ServerRefused, Unreachable, explained
 from connector.agent.schedule import Plan
-from connector.client import Client, Configuration, make_csr, make_key, prove
+from connector.client import Client, Configuration, Refused, make_csr, make_key, prove
+from connector.client.errors import says_expired
 from connector.client.keys import PrivateKey, encode
 
 RENEWAL, LATE = "renewal", "late"
+# The server's code where a certificate that has not expired is to be renewed by a proof.
+STILL_GOOD = "invalid_data"
 # A difference of clocks that is worth to be heeded; the server's Date has whole seconds, and the way takes time.
 SKEW = timedelta(seconds=30)
 
@@ -115,7 +120,9 @@ class Renewing:
         try:
             self.hooks.run(self.directory.path, self.event)
         except HookFailed as failure:
-            if self.directory.former is None:
+            former = self.directory.former
+            # One that has expired would be no better.
+            if former is None or self._is_over(former):
                 raise
             self.directory.roll_back()
             self.event("certificate.rolled_back", serial=pair.serial, reason=str(failure))
@@ -138,6 +145,9 @@ class Renewing:
                 self.event("certificate.rolled_back", reason=refusal.code)
                 self.hooks.run(self.directory.path, self.event)
             raise
+
+    def _is_over(self, pair: Pair) -> bool:
+        return self.now() > pair.leaf.not_valid_after_utc
 
     def _ask(self, pair: Pair, connection: Connection) -> Configuration:
         with holder(pair, connection) as client:
@@ -162,12 +172,18 @@ class Renewing:
     def _begin(self, current: Pair, connection: Connection) -> Step:
         """Make the key and the CSR, and keep them before anything is sent."""
         passphrase = read_passphrase(connection.passphrase_file)
-        kind = LATE if self.now() > current.leaf.not_valid_after_utc else RENEWAL
-        if kind == RENEWAL:
-            told = self._ask(current, connection)
-            connection = replace(
-                connection, director=told.director_url, secured_connector=told.connector_url, subject=told.subject
-            )
+        kind = LATE
+        if not self._is_over(current):
+            try:
+                told = self._ask(current, connection)
+            except ServerRefused as refusal:
+                if refusal.code != EXPIRED:  # this machine's clock is behind
+                    raise
+            else:
+                kind = RENEWAL
+                connection = replace(
+                    connection, director=told.director_url, secured_connector=told.connector_url, subject=told.subject
+                )
         key = self._key(current, connection, passphrase)
         step = Step(kind, str(uuid4()), former=current.fingerprint.hex())
         content: Mapping[str, bytes | None] = {
@@ -197,11 +213,26 @@ class Renewing:
         self.event("certificate.renewed", serial=f"{leaf.serial_number:x}", former=current.serial, kind=step.kind)
 
     def _send(self, current: Pair, connection: Connection, step: Step) -> bytes:
-        """The same step over mutual TLS or, when the certificate has expired, by a proof of its key."""
+        """The same step over mutual TLS or, when the certificate has expired, by a proof of its key.
+
+        Which of them it is, the server knows best: this machine's clock may be wrong.
+        """
         csr = self.directory.kept(REQUEST) or b""
-        if self.now() <= current.leaf.not_valid_after_utc:
+        if step.kind == LATE or self._is_over(current):
+            try:
+                return self._prove(current, connection, csr, step)
+            except Refused as refusal:
+                if refusal.code != STILL_GOOD:
+                    raise
+        try:
             with holder(current, connection) as client:
                 return client.sign(connection.secured_connector, csr, step.idempotency_key)
+        except httpx2.HTTPError as error:
+            if not says_expired(error):
+                raise
+            return self._prove(current, connection, csr, step)
+
+    def _prove(self, current: Pair, connection: Connection, csr: bytes, step: Step) -> bytes:
         old_key = load_key(current.identity[1].read_bytes(), read_passphrase(connection.passphrase_file))
         proof = prove(old_key, current.fingerprint, encode(csr))
         with Client(root=current.anchors) as client:

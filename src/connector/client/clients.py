@@ -111,7 +111,10 @@ class Client:
         try:
             return _read(self._http.post(request.url, json=_body(request), headers=request.headers))
         except httpx2.HTTPError as error:
-            raise distrust(error) or error from error
+            untrusted = distrust(error)
+            if untrusted is None:
+                raise
+            raise untrusted from error
 
 
 class AsyncClient:
@@ -198,7 +201,10 @@ class AsyncClient:
         try:
             return _read(await self._http.post(request.url, json=_body(request), headers=request.headers))
         except httpx2.HTTPError as error:
-            raise distrust(error) or error from error
+            untrusted = distrust(error)
+            if untrusted is None:
+                raise
+            raise untrusted from error
 
 
 def _headers(token: str | None) -> Mapping[str, str]:

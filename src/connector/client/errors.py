@@ -1,6 +1,10 @@
 """How a call can end other than well."""
 
 import ssl
+from collections.abc import Iterator
+from typing import TypeVar
+
+E = TypeVar("E", bound=BaseException)
 
 RETRIED = frozenset(
     {
@@ -41,11 +45,14 @@ class Untrusted(Exception):  # noqa: N818 - named for what happened
     """The server is not the one that it should be. No credential was sent to it."""
 
 
+def says_expired(error: BaseException) -> bool:
+    """Whether a connection failed because the server holds our certificate to have expired (RFC 8446 6.2)."""
+    return any("ALERT_CERTIFICATE_EXPIRED" in (each.reason or "") for each in _causes(error, ssl.SSLError))
+
+
 def distrust(error: BaseException) -> Untrusted | None:
     """The reason, if a connection failed because the server's certificate was not good."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
+    cause = next(_causes(error, ssl.SSLCertVerificationError), None)
     if cause is None:
         return None
     if cause.verify_code in _BY_THE_CLOCK:
@@ -57,3 +64,12 @@ def distrust(error: BaseException) -> Untrusted | None:
         f"The server cannot prove that it is the right one: {cause.verify_message}. Nothing was sent. Somebody may be "
         "in between; ask the administrator."
     )
+
+
+def _causes(error: BaseException, kind: type[E]) -> Iterator[E]:
+    """Those of that kind among the error and what led to it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, kind):
+            yield cause
+        cause = cause.__cause__ or cause.__context__
