@@ -197,11 +197,19 @@ def test_what_the_server_says_cannot_command_a_terminal(directory: Path) -> None
 
 def test_a_damaged_directory_is_a_sentence(directory: Path) -> None:
     """Files that hold something else end a command with its sentence, without a traceback."""
-    for name, content in (("connection.json", "[]"), ("connection.json", "{}"), ("connection.json", "\0")):
+    connection = (directory / "connection.json").read_text()
+    for name, content in (
+        ("connection.json", "[]"),
+        ("connection.json", "{}"),
+        ("connection.json", "\0"),
+        ("tls.crt", ""),
+    ):
+        (directory / "connection.json").write_text(connection)
         (directory / name).write_text(content)
-        done = agent("status", directory)
-        assert done.returncode == 8
-        assert "Traceback" not in done.stderr
+        for command in ("status", "renew", "doctor"):
+            done = agent(command, directory)
+            assert done.returncode in (8, UNWELL), done.stdout
+            assert "Traceback" not in done.stderr
 
 
 def test_a_forgotten_state_is_made_anew(directory: Path) -> None:

@@ -37,7 +37,10 @@ def enroll(given: argparse.Namespace, output: Output) -> int:
         enrolling.obtain(directory, asking)
         pair = renewing.put_in_use()
     _, connection = directory.identity()
-    output.result(_told(directory, pair, connection, "connected" if directory.state() else "enrolled"))
+    # The server has answered to it, or was away just then.
+    plan = Plan.decode(directory.state().get("plan"))
+    is_used = plan is not None and plan.serial == pair.serial
+    output.result(_told(directory, pair, connection, "connected" if is_used else "enrolled"))
     return Exit.FINE
 
 
@@ -162,6 +165,8 @@ def _pairing(given: argparse.Namespace) -> str | None:
             with given.file.open(encoding="utf-8", errors="replace") as file:
                 return str(file.read(MAX_PAIRING))
         if given.pairing == "-":
+            if sys.stdin.isatty():
+                print("Paste the pairing string, and press Enter and Ctrl-D:", file=sys.stderr, flush=True)  # noqa: T201
             return sys.stdin.read(MAX_PAIRING)
     return None if given.pairing is None else str(given.pairing)
 

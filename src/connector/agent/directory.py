@@ -89,8 +89,12 @@ class Pair:
 
     @cached_property
     def leaf(self) -> x509.Certificate:
-        """The certificate."""
-        return x509.load_pem_x509_certificates(self.chain)[0]
+        """The certificate.
+
+        Raises:
+            FilesUnusable: the file holds none.
+        """
+        return _leaf(self.chain, self.path / CHAIN)
 
     @property
     def fingerprint(self) -> bytes:
@@ -240,6 +244,10 @@ class Directory:
         """What was kept under that name."""
         return files.read(self.pending / name)
 
+    def brought(self) -> x509.Certificate:
+        """The certificate that the step under way has brought."""
+        return _leaf(self.kept(CHAIN) or b"", self.pending / CHAIN)
+
     def end(self) -> None:
         """The step is done."""
         files.remove_directory(self.pending)
@@ -251,7 +259,7 @@ class Directory:
 
         May be called again after a kill: it ends the same.
         """
-        leaf = x509.load_pem_x509_certificates(self.kept(CHAIN) or b"")[0]
+        leaf = self.brought()
         pair = Pair(self.path / VERSIONS / leaf.fingerprint(SHA256()).hex()[:NAME_DIGITS])
         if not pair.path.exists():
             names = (KEY, CHAIN, ANCHORS)
@@ -288,6 +296,13 @@ class Directory:
 
     def _use(self, pair: Pair) -> None:
         files.link(self.path / CURRENT, f"{VERSIONS}/{pair.name}")
+
+
+def _leaf(chain: bytes, path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificates(chain)[0]
+    except ValueError as error:
+        raise FilesUnusable("files_damaged", f"{path} holds no certificate. Enroll again with --replace.") from error
 
 
 def encode_key(key: PrivateKey, passphrase: bytes | None) -> bytes:

@@ -96,7 +96,11 @@ def _files(directory: Directory, pair: Pair, connection: Connection) -> Iterator
     yield _tried(
         "key", lambda: _key_fits(pair, connection), "connector-agent enroll --replace with a new pairing string"
     )
-    leaf, now = pair.leaf, datetime.now(UTC)
+    try:
+        leaf, now = pair.leaf, datetime.now(UTC)
+    except AgentError as error:
+        yield Finding("certificate", is_well=False, told=str(error), advice="connector-agent enroll --replace")
+        return
     told = f"{pair.serial}, {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} to {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     if now > leaf.not_valid_after_utc:
         advice = (

@@ -97,6 +97,10 @@ class Renewing:
         with explained():
             current, connection = self.directory.identity()
             step = self.directory.step()
+            if self.directory.kept(CHAIN) is not None and self.now() > self.directory.brought().not_valid_after_utc:
+                # No program would take it up, for as long as that: it is of no more use.
+                self.directory.end()
+                step = None
             if self.directory.kept(CHAIN) is None:
                 if step is None or step.former != current.fingerprint.hex():
                     step = self._begin(current, connection)

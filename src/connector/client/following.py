@@ -63,17 +63,24 @@ class _Following(ssl.SSLContext):
         return self._fresh().wrap_bio(*args, **kwargs)
 
     def _fresh(self) -> ssl.SSLContext:
-        now = version(self._directory)
-        if now != self._version:
-            # By the link's target, so that key and chain are of one version whatever is swapped meanwhile.
-            files = self._directory / now
-            anchors = files / ANCHORS
-            self._made = trust.context(
-                anchors.read_bytes() if anchors.exists() else None, (files / CHAIN, files / KEY), self._passphrase
-            )
-            self._made.set_alpn_protocols(["http/1.1"])
-            self._version = now
+        while (now := version(self._directory)) != self._version:
+            try:
+                self._made = self._make(self._directory / now)
+            except FileNotFoundError:
+                if version(self._directory) == now:
+                    raise
+            else:
+                self._version = now
         return self._made
+
+    def _make(self, files: Path) -> ssl.SSLContext:
+        """By the link's target, so that key and chain are of one version whatever is swapped meanwhile."""
+        anchors = files / ANCHORS
+        made = trust.context(
+            anchors.read_bytes() if anchors.exists() else None, (files / CHAIN, files / KEY), self._passphrase
+        )
+        made.set_alpn_protocols(["http/1.1"])
+        return made
 
 
 class Transport(httpx2.BaseTransport):
