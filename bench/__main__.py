@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -19,7 +20,9 @@ from bench.suite import PHASES, Sizes, Suite
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run: 1 if a target was missed."""
+    """Run: 1 if a target was missed, 2 if something did not start, 130 if it was told to stop."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     given = _parser().parse_args(arguments)
     plan = Plan(given.operations, given.rounds, given.connections, given.half_load_seconds)
     sizes = Sizes(plan, given.certificates, given.enrollments, given.applications)
@@ -32,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except NotStartedError as error:
             print(error, file=sys.stderr)
             return 2
+        except KeyboardInterrupt:
+            return 130
         report = Report(found, shared, file_system(Path(name)), given.certificates, time.monotonic() - started)
     if given.json:
         print(json.dumps(report.json(), indent=2))

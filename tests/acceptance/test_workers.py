@@ -7,12 +7,15 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from tests.acceptance.test_races import configured, outcomes, redeemer
 from tests.support.server import COMMAND, Server, children, environment, post
 
 from connector.client import Refused
@@ -205,6 +208,20 @@ def test_a_guesser_gains_nothing_by_many_workers(tmp_path: Path) -> None:
         assert 3 <= sum(status != 429 for status in statuses) <= 7
 
 
+def test_the_parent_has_one_thread(two: Server) -> None:
+    """No thread but the one that forks: what another held at that moment would be held in the worker for ever."""
+    assert two.process is not None
+    os.kill(two.workers[0], signal.SIGKILL)
+    wait_until(lambda: len(log(two, "worker.started")) == 3)
+    assert [one.name for one in Path(f"/proc/{two.process.pid}/task").iterdir()] == [str(two.process.pid)]
+
+
+def test_the_command_says_how_many_processes_serve() -> None:
+    """The flag and its default stand in the command's help."""
+    done = subprocess.run([*COMMAND, "serve", "--help"], capture_output=True, text=True, env=environment(), check=True)
+    assert re.search(r"--workers +NUMBER +How many processes serve; 1 unless the settings", done.stdout)
+
+
 def test_one_process_is_one_process(server: Server) -> None:
     """Without the flag there is neither a parent nor a worker."""
     assert server.process is not None
@@ -240,12 +257,11 @@ def test_ended_tokens_go_and_nothing_else_does(tmp_path: Path) -> None:
     """Tokens whose expiry is longer ago than tokens.retention are removed; what was recorded about them stays."""
     settings = {
         "CONNECTOR_TOKENS__RETENTION": "1s",
-        "CONNECTOR_TOKENS__APPLICATION_LIFETIME": "2s",
+        "CONNECTOR_TOKENS__APPLICATION_LIFETIME": "6s",
         "CONNECTOR_MAINTENANCE__INTERVAL": "1s",
     }
     with Server(tmp_path / "data", settings, arguments=("--workers", "2")) as server:
         identity = server.enroll(server.token(server.application("old")), tmp_path / "old")
-        assert json.loads(server.command("token", "list", "--json").stdout) != []
         wait_until(lambda: json.loads(server.command("token", "list", "--json").stdout) == [], 30.0)
 
         with server.holder(identity) as client:
@@ -254,3 +270,24 @@ def test_ended_tokens_go_and_nothing_else_does(tmp_path: Path) -> None:
         done = log(server, "chore.done")
         assert {one["chore"] for one in done} == {"tokens"}
         assert log(server, "chore.failed") == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_one_token_one_winner_over_two_workers(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Of 100 redemptions of one token by two processes at two workers one gets a certificate, on either database, and
+    of many tokens each gets one.
+    """
+    with ExitStack() as stack:
+        settings = {}
+        if kind == "postgresql":
+            settings["CONNECTOR_DATABASE__URL"] = stack.enter_context(request.getfixturevalue("postgresql").database())
+        server = stack.enter_context(Server(tmp_path / "data", settings, arguments=("--workers", "2")))
+        (token, *others) = configured(server, 21)
+
+        lines = outcomes(*[redeemer(server, [token] * 50) for _ in range(2)])
+        assert Counter(line.split()[0] for line in lines) == {"issued": 1, "token_spent": 99}
+
+        lines = outcomes(*[redeemer(server, others) for _ in range(2)])
+        assert Counter(line.split()[0] for line in lines) == {"issued": 20, "token_spent": 20}
+        assert len(json.loads(server.command("certificate", "list", "--json").stdout)) == 21
+        assert server.stop() == 0

@@ -1,6 +1,7 @@
 """Issuers: what they sign, how long it is valid, and the check that nothing else leaves."""
 
 import subprocess
+import sys
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
@@ -355,3 +356,30 @@ def test_chain_of_the_contract() -> None:
     assert leaf.decode() == issued.pem
     assert issuing.decode() == ISSUER.pem
     assert x509.load_pem_x509_certificates(both) == [x509.load_der_x509_certificate(issued.der), ISSUER.certificate]
+
+
+def test_processes_forked_from_one_never_sign_with_the_same_nonce() -> None:
+    """What workers draw at random is each one's own, though all begin as copies of one process: two ECDSA signatures
+    with one nonce would give the issuer's key away (RFC 6979 1). Nor do they draw the same serial number or id.
+    """
+    script = (
+        "import os\n"
+        "from secrets import token_bytes\n"
+        "from uuid import uuid4\n"
+        "from cryptography.hazmat.primitives.asymmetric import ec, utils\n"
+        "from cryptography.hazmat.primitives.hashes import SHA256\n"
+        "key = ec.generate_private_key(ec.SECP256R1())\n"
+        "key.sign(b'before', ec.ECDSA(SHA256()))\n"
+        "for _ in range(4):\n"
+        "    if os.fork() == 0:\n"
+        "        drawn = [utils.decode_dss_signature(key.sign(b'', ec.ECDSA(SHA256())))[0] for _ in range(50)]\n"
+        "        drawn += [ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value]\n"
+        "        os.write(1, ' '.join([*map(str, drawn), token_bytes(20).hex(), uuid4().hex, '']).encode())\n"
+        "        os._exit(0)\n"
+        "for _ in range(4): os.wait()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+
+    drawn = done.stdout.split()
+    assert len(drawn) == 4 * 53
+    assert len(set(drawn)) == len(drawn)

@@ -247,6 +247,26 @@ def test_leftover_of_a_killed_start_is_replaced(site: Site) -> None:
     assert list(directory.iterdir()) == []
 
 
+def test_processes_may_load_at_the_same_moment(site: Site) -> None:
+    """Workers that load into one directory at once do not take each other's file away."""
+    certificate = site.certificate()
+    started = []
+    for _ in range(4):
+        process = os.fork()
+        if process == 0:
+            status = 1
+            try:
+                for _ in range(50):
+                    certificate.load()
+                status = 0
+            finally:
+                os._exit(status)
+        started.append(process)
+
+    assert [os.waitpid(process, 0)[1] for process in started] == [0] * 4
+    assert list((site.directory / "data" / "tls").iterdir()) == []
+
+
 def test_key_has_no_repr() -> None:
     """A key pair shown in a log or an error shows no key."""
     assert "SECRET" not in repr(KeyPair(b"chain", b"SECRET"))

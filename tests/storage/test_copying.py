@@ -81,7 +81,7 @@ def test_everything_is_copied(path: Path, database: Database, runner: Runner) ->
     assert runner.run(new.read(told)) == expected
     runner.run(new.transaction(lambda tx: tx.audit.append(records.event(CERTIFICATES))))
     runner.run(new.close())
-    assert [file.name for file in path.parent.iterdir()] == ["connector.db.moved"]
+    assert {file.name for file in path.parent.iterdir()} <= {"connector.db.moved", "connector.db-turn"}
     with pytest.raises(StorageUnavailable, match="was moved to PostgreSQL"):
         Database(path).open()
 

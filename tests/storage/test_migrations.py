@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from asyncio import Runner
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -11,6 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 from tests.support import records
@@ -19,7 +22,7 @@ from connector.directory import Entity, Tenant
 from connector.errors import StorageUnavailable
 from connector.principals import ApiKey, Role
 from connector.storage import attach_sqlite, open_sqlite, schema
-from connector.storage.migrations import upgrade
+from connector.storage.migrations import newest, steps, upgrade
 from connector.storage.postgresql.engine import make_engine
 from connector.storage.repositories import SqlTransaction
 from connector.storage.sqlite import writing_engine
@@ -144,6 +147,28 @@ def test_a_migration_that_fails_leaves_nothing(connection: Connection) -> None:
     connection.rollback()
 
     assert _reflected(connection) == before
+
+
+def test_the_steps_are_those_that_alembic_finds() -> None:
+    """The numbers in the steps' file names, by which a start sees that none is due, are Alembic's own, in its order."""
+    config = Config()
+    config.set_main_option("script_location", "connector.storage:migrations")
+    found = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
+
+    assert steps() == found[::-1]
+    assert newest() == found[0]
+
+
+def test_a_start_without_a_step_needs_no_alembic(tmp_path: Path) -> None:
+    """Where no step is due, none is looked for: Alembic is not even imported, which a start would feel."""
+    script = (
+        "import sys; from pathlib import Path; from connector.storage import sqlite; "
+        "sqlite.bring_up_to_date(Path(sys.argv[1])); print('alembic' in sys.modules)"
+    )
+    path = str(tmp_path / "connector.db")
+    told = [subprocess.check_output([sys.executable, "-c", script, path], text=True).strip() for _ in range(2)]
+
+    assert told == ["True", "False"]
 
 
 def _config(connection: Connection) -> Config:

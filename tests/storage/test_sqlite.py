@@ -50,12 +50,12 @@ def test_a_library_that_loses_commits_is_refused() -> None:
 
 
 def test_nobody_else_reads_the_files(path: Path, store: SqliteStore, runner: Runner) -> None:
-    """The database and its -wal and -shm have mode 0600."""
+    """The database and the files beside it have mode 0600."""
     runner.run(store.probe())
 
     files = sorted(path.parent.iterdir())
-    assert [file.name for file in files] == ["connector.db", "connector.db-shm", "connector.db-wal"]
-    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 3
+    assert [file.name for file in files] == [f"connector.db{end}" for end in ("", "-shm", "-turn", "-wal")]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600] * 4
 
 
 def test_no_secret_is_in_the_files(path: Path, store: SqliteStore, runner: Runner) -> None:

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -189,6 +189,9 @@ class _Parent:
 
     def _start(self, number: int) -> None:
         ours, theirs = socket.socketpair()
+        # In the new process a signal would still go the parent's way, and count there as a second one.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        pid = -1
         try:
             pid = os.fork()
         except OSError as error:
@@ -197,15 +200,18 @@ class _Parent:
             self._log.error("worker.not_started", worker=number, reason=str(error))
             self._start_later(number)
             return
+        finally:
+            if pid != 0:
+                signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
         if pid == 0:
             ours.close()
-            self._become(Worker(number, theirs))
+            self._become(Worker(number, theirs), unblocked)
         theirs.close()
         self._running[number] = _Running(number, pid, ours, time.monotonic())
         self._selector.register(ours, selectors.EVENT_READ)
         self._log.info("worker.started", worker=number, pid=pid)
 
-    def _become(self, worker: Worker) -> None:
+    def _become(self, worker: Worker, unblocked: Iterable[int]) -> None:
         """In the new process: forget what is the parent's, run, and end. Never returns."""
         status = 1
         try:
@@ -213,6 +219,7 @@ class _Parent:
             for number in _SIGNALS:
                 # Until the event loop listens to them: who hangs up ends nobody.
                 signal.signal(number, signal.SIG_IGN if number == signal.SIGHUP else signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
             self._signals.close()
             self._selector.close()
             for other in self._running.values():

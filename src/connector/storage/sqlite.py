@@ -7,7 +7,7 @@ Every commit is on disk before its callers hear of it (WAL, synchronous=FULL). O
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +19,7 @@ from connector.errors import StorageFull, StorageReadOnly, StorageUnavailable
 from connector.ports import Transaction
 from connector.storage.migrations import check, upgrade
 from connector.storage.repositories import SqlTransaction
+from connector.storage.turns import Turn
 from connector.storage.workers import Job, Queue, Worker
 
 T = TypeVar("T")
@@ -66,10 +67,11 @@ class SqliteStore:
     def __init__(self, path: Path, *, readers: int = READERS, most_waiting: int = MOST_WAITING) -> None:
         self._writes = Queue(most_waiting)
         self._reads = Queue(most_waiting)
-        writer = _Line(_engine(path, _WRITING), path, begin=_BEGIN_WRITING, run=_write)
+        turn = Turn(path.with_name(f"{path.name}-turn"))
+        writer = _Line(_engine(path, _WRITING), path, begin=_BEGIN_WRITING, run=_write, turn=turn)
         self._workers = [Worker("connector-writer", self._writes, WRITES_IN_A_BATCH, run=writer.run, end=writer.drop)]
         for number in range(readers):
-            reader = _Line(_engine(path, _READING), path, begin=_BEGIN_READING, run=_read)
+            reader = _Line(_engine(path, _READING), path, begin=_BEGIN_READING, run=_read, turn=nullcontext())
             self._workers.append(
                 Worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, run=reader.run, end=reader.drop)
             )
@@ -191,11 +193,14 @@ class _Line:
     Transactions and savepoints are begun and ended straight at the driver: SQLAlchemy would make an object for each.
     """
 
-    def __init__(self, engine: Engine, path: Path, *, begin: str, run: "Run") -> None:
+    def __init__(
+        self, engine: Engine, path: Path, *, begin: str, run: "Run", turn: AbstractContextManager[None]
+    ) -> None:
         self._engine = engine
         self._path = path
         self._begin = begin
         self._run = run
+        self._turn = turn
         self._connection: Connection | None = None
 
     def run(self, jobs: Sequence[Job[Any]]) -> None:
@@ -205,7 +210,8 @@ class _Line:
                 self._connection = self._engine.connect()
             execute = self._connection.connection.dbapi_connection.execute  # type: ignore[union-attr]
             transaction = SqlTransaction(self._connection)
-            execute(self._begin)
+            with self._turn:
+                execute(self._begin)
             for job in jobs:
                 self._run(execute, transaction, job)
             execute("COMMIT")

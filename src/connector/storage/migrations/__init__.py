@@ -1,14 +1,15 @@
 """The steps from each version of the tables to the next, and the one way to take them.
 
 A released step is never edited. It names plain types, so that it stays what it was when the tables move on.
+
+Alembic takes the steps. To import it is an eighth of a start, and of a command, so that is done where a step is due.
 """
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+
+from sqlalchemy import Connection, column, inspect, select, table
 
 from connector.errors import StorageUnavailable
 
@@ -17,6 +18,11 @@ _NEWER = (
     "before it."
 )
 
+# A step's file begins with its number; a test holds the numbers to what Alembic finds in the files.
+_STEP = re.compile(r"(\d{4})_\w+\.py")
+# Where Alembic notes the last step that was taken.
+_NOTED = table("alembic_version", column("version_num"))
+
 
 def upgrade(connection: Connection) -> None:
     """Bring the tables to this program's version, in the caller's transaction.
@@ -24,12 +30,14 @@ def upgrade(connection: Connection) -> None:
     Raises:
         StorageUnavailable: a newer version of the program made the tables.
     """
-    config = _config()
-    config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-    except CommandError as error:
-        raise StorageUnavailable(_NEWER) from error
+    found = version(connection)
+    if found == newest():
+        return
+    if found is not None and found not in steps():
+        raise StorageUnavailable(_NEWER)
+    from connector.storage.migrations.alembic_steps import take_all  # noqa: PLC0415 - only where a step is due
+
+    take_all(connection)
 
 
 def check(connection: Connection) -> None:
@@ -41,7 +49,7 @@ def check(connection: Connection) -> None:
     found = version(connection)
     if found == newest():
         return
-    if found is None or found in {step.revision for step in _steps().walk_revisions()}:
+    if found is None or found in steps():
         raise StorageUnavailable(
             "The database was made by an older version of Connector. Restart the server with this version, which "
             "brings the database up to date; then try again."
@@ -51,19 +59,17 @@ def check(connection: Connection) -> None:
 
 def version(connection: Connection) -> str | None:
     """The version of the tables; None where there are none."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_NOTED.name):
+        return None
+    return connection.execute(select(_NOTED.c.version_num)).scalar_one_or_none()
 
 
 def newest() -> str:
     """This program's version of the tables."""
-    return str(_steps().get_current_head())
+    return steps()[-1]
 
 
-def _steps() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "connector.storage:migrations")
-    return config
+def steps() -> Sequence[str]:
+    """The versions that this program knows, oldest first."""
+    names = (file.name for file in (files(__name__) / "versions").iterdir())
+    return sorted(match[1] for match in map(_STEP.fullmatch, names) if match)
