@@ -194,3 +194,14 @@ def test_two_that_stay(server: Server, tmp_path: Path) -> None:
         assert agent("renew", directory).returncode == 0
         assert works(directory)
         assert process.end() == 0
+
+
+def test_figures_that_cannot_be_written(server: Server, tmp_path: Path) -> None:
+    """Where the file cannot be written, the agent says so and goes on."""
+    directory = enrolled(server, tmp_path / "identity")
+    with running(directory, "--metrics", str(tmp_path / "nowhere" / "agent.prom")) as process:
+        process.event("metrics.failed")
+        process.process.send_signal(signal.SIGHUP)
+        process.wait(lambda line: "metrics.failed" in line)
+        assert process.process.poll() is None
+        assert process.end() == 0

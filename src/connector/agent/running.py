@@ -3,11 +3,13 @@
 import signal
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import random
 
 from connector.agent.directory import RUN_LOCK, Pair
+from connector.agent.enrolling import ENROLLMENT
 from connector.agent.metrics import Metrics
 from connector.agent.notify import notify, watchdog_seconds
 from connector.agent.outcomes import AgentError, BadInput, Locked, ServerRefused, Unreachable, explained
@@ -73,8 +75,9 @@ class Agent:
     def _work(self) -> Plan:
         """Go on with what was under way, ask if it is time to, renew if it is due."""
         directory = self.renewing.directory
+        step = directory.step()
         settled = self.renewing.settle()
-        if settled is not None:
+        if settled is not None and step is not None and step.kind != ENROLLMENT:
             self._renewed(settled)
         pair, _ = directory.identity()
         plan, now = Plan.decode(directory.state().get("plan")), self.renewing.now()
@@ -106,8 +109,7 @@ class Agent:
         self.renewing.event("agent.failed", code=error.code, reason=str(error), failures=self.failures)
         notify(f"STATUS={error}")
         self.metrics.count("failures_total")
-        with explained():
-            self.metrics.set({"up": 0})
+        self._measure({"up": 0})
 
     def _tell(self, plan: Plan) -> None:
         pair = self.renewing.directory.current
@@ -116,17 +118,22 @@ class Agent:
         leaf = pair.leaf
         self._be_ready()
         notify(f"STATUS=connected; certificate {pair.serial} until {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
+        checked = self.renewing.directory.state().get("checked")
+        self._measure(
+            {
+                "not_after_timestamp_seconds": leaf.not_valid_after_utc.timestamp(),
+                "not_before_timestamp_seconds": leaf.not_valid_before_utc.timestamp(),
+                "renewal_timestamp_seconds": plan.moment.timestamp(),
+                "checked_timestamp_seconds": 0 if checked is None else datetime.fromisoformat(checked).timestamp(),
+                "up": 1,
+            }
+        )
+
+    def _measure(self, values: Mapping[str, float]) -> None:
+        """Write the figures; that they cannot be written is no reason to stop."""
         try:
             with explained():
-                self.metrics.set(
-                    {
-                        "not_after_timestamp_seconds": leaf.not_valid_after_utc.timestamp(),
-                        "not_before_timestamp_seconds": leaf.not_valid_before_utc.timestamp(),
-                        "renewal_timestamp_seconds": plan.moment.timestamp(),
-                        "checked_timestamp_seconds": time.time(),
-                        "up": 1,
-                    }
-                )
+                self.metrics.set(values)
         except AgentError as error:
             self.renewing.event("metrics.failed", reason=str(error))
 
