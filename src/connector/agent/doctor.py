@@ -185,7 +185,8 @@ def _server(pair: Pair, connection: Connection) -> Finding:
         with holder(pair, connection) as client:
             once(lambda: client.standing(connection.secured_connector))
     except ServerRefused as refusal:
-        return Finding("server", is_well=False, told=f"{refusal} [{refusal.code}]", advice="ask the administrator")
+        advice = "ask the administrator for a new pairing string: connector-agent enroll --replace PAIRING"
+        return Finding("server", is_well=False, told=f"{refusal} [{refusal.code}]", advice=advice)
     except AgentError as error:
         return Finding("server", is_well=False, told=str(error), advice="try again; then ask the administrator")
     return Finding("server", is_well=True, told="takes the certificate: connected")
