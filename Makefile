@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COMPARED := $(VENV)/.compared
 PROVIDER := tests/oidc/node_modules/.installed
-PATHS := src tests $(wildcard bench)
+PATHS := src tests $(wildcard bench torture)
 
 .PHONY: help
 help: ## Say what there is.
@@ -41,6 +41,10 @@ check: $(INSTALLED) ## Check style, types and the directions of imports.
 .PHONY: bench
 bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao; BENCH=--help says what else it can do.
 	@$(BIN)/python -m bench $(BENCH)
+
+.PHONY: torture
+torture: $(INSTALLED) tools ## Kill, cut, fill and flood real servers; half an hour. TORTURE='R3' for some of it.
+	@$(BIN)/python -m torture $(TORTURE)
 
 .PHONY: docs
 docs: $(INSTALLED) ## Make the pages that are made from the code.

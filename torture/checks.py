@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from torture import wire
 from torture.clients import Ready
 from torture.ledger import Ledger
-from torture.site import Database, Site
+from torture.sites import Database
 from torture.wire import Connection
 
 ISSUED = "action IN ('certificate.issued', 'certificate.renewed')"
@@ -26,18 +26,20 @@ def audited(database: Database) -> int:
     events = Counter(serial for (serial,) in database.rows(f"SELECT serial FROM audit_events WHERE {ISSUED}"))  # noqa: S608
     doubled = [serial for serial, count in certificates.items() if count > 1]
     assert not doubled, f"serial numbers given twice: {doubled}"
-    assert events == certificates, f"events and certificates differ: {(events - certificates) + (certificates - events)}"
+    assert events == certificates, (
+        f"events and certificates differ: {(events - certificates) + (certificates - events)}"
+    )
     return events.total()
 
 
 def tokens_spent_once(database: Database) -> int:
     """A token is spent if, and only if, one thing came of it: one certificate, or one further token; how many were."""
-    spent = Counter(id for (id,) in database.rows("SELECT id FROM tokens WHERE spent_at IS NOT NULL"))
-    told = Counter(id for (id,) in database.rows("SELECT token_id FROM audit_events WHERE action = 'token.spent'"))
+    spent = Counter(name for (name,) in database.rows("SELECT id FROM tokens WHERE spent_at IS NOT NULL"))
+    told = Counter(name for (name,) in database.rows("SELECT token_id FROM audit_events WHERE action = 'token.spent'"))
     assert told == spent, f"spent, and told to be, differ: {(told - spent) + (spent - told)}"
     issued = database.rows("SELECT token_id FROM audit_events WHERE action = 'certificate.issued'")
     minted = database.rows("SELECT minted_by FROM tokens WHERE minted_by LIKE 'token:%'")
-    brought = Counter([id for (id,) in issued] + [name.removeprefix("token:") for (name,) in minted])
+    brought = Counter([name for (name,) in issued] + [name.removeprefix("token:") for (name,) in minted])
     assert brought == spent, f"spent, and what came of it, differ: {(brought - spent) + (spent - brought)}"
     return spent.total()
 
@@ -54,7 +56,7 @@ def sound(database: Database, ledger: Ledger) -> dict[str, int]:
     return counts
 
 
-async def replayed(site: Site, connections: Sequence[Connection], tokens: Sequence[Ready]) -> int:
+async def replayed(connections: Sequence[Connection], tokens: Sequence[Ready]) -> int:
     """Tokens that brought a certificate bring none again; how many were tried."""
     ledger = Ledger()
 
@@ -66,7 +68,7 @@ async def replayed(site: Site, connections: Sequence[Connection], tokens: Sequen
     return len(tokens)
 
 
-async def settled(site: Site, connections: Sequence[Connection], ledger: Ledger) -> int:
+async def settled(connections: Sequence[Connection], ledger: Ledger) -> int:
     """Tokens whose redemption got no answer are good, or are spent for a stored certificate: never neither.
 
     Returns how many had been spent.

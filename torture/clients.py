@@ -62,9 +62,7 @@ class Administrator:
 
     async def call(self, connection: Connection, query: str, **variables: str) -> Answer:
         """Ask the Director."""
-        return await connection.post(
-            DIRECTOR, query, variables, Authorization=f"Bearer {self.key}", Tenant=self.tenant
-        )
+        return await connection.post(DIRECTOR, query, variables, Authorization=f"Bearer {self.key}", Tenant=self.tenant)
 
     async def register(self, connection: Connection, name: str) -> str:
         """A new application's id."""

@@ -48,7 +48,9 @@ def read_only(disk: Path) -> Iterator[None]:
 
 
 @contextmanager
-def at_call(server: Server, trace: Path, calls: str, what: str, number: int, path: Path | None = None) -> Iterator[None]:
+def at_call(
+    server: Server, trace: Path, calls: str, *, what: str, number: int, path: Path | None = None
+) -> Iterator[None]:
     """While in here, the n-th of these system calls from now (on that file alone) fails, or ends in a signal."""
     # Signals are not given with --seccomp-bpf.
     with attached(server, trace, calls, f"inject={calls}:{what}:when={number}", path=path):

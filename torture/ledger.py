@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from torture import clients
 from torture.clients import Ready, Received, received
 from torture.wire import Answer, Connection, Lost
-from torture import clients
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ For each token it says ``prepared``, waits for a line, and then prints what came
 import asyncio
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 from connector.client import make_csr, make_key
 from torture.clients import CONNECTOR, SIGN, Ready, received
 from torture.wire import Connection, Lost, open_all, trust
-from base64 import b64encode
 
 say = partial(print, flush=True)
 

@@ -19,13 +19,13 @@ from connector.inventory import Certificate
 from connector.pki.csr import CSRPolicy, verify
 from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, serial_number
 from connector.pki.profile import ClientProfile
-from connector.ports import Clock, MakeID, Random, Store, TokenFilter, Transaction
+from connector.ports import Clock, MakeID, Random, Store, Transaction
+from connector.refusals import Refusals
 from connector.renewal import RenewalPolicy, Window
-from connector.revocation import token_event, withdraw
+from connector.revocation import token_event
 from connector.steps import TOKEN_REPLAY, Step
 from connector.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 
-MOST_RECORDED_REFUSALS = 1000
 EVER = datetime.min.replace(tzinfo=UTC)
 
 # A CSR for a P-256 key has some 600 characters and costs 0.2 ms; one for RSA cannot have fewer than 1100, and costs up
@@ -61,6 +61,7 @@ class Enrollment:
     clock: Clock
     random: Random
     make_id: MakeID
+    refusals: Refusals = field(default_factory=Refusals)
 
     async def configure(self, text: str, source: str | None) -> Configuration:
         """Spend the token, and mint the next one under the same system auth and terms.
@@ -322,21 +323,7 @@ class Enrollment:
         )
 
     async def _record_refusal(self, token: OneTimeToken, refusal: Refusal, *, now: datetime) -> None:
-        """Write down who was refused and why; a token under which too many CSRs were refused is withdrawn.
-
-        After many refusals of one token no more is written: a token that leaked and is good for nothing must not be
-        good for filling the disk.
-        """
-        if token.refusals >= MOST_RECORDED_REFUSALS:
-            return
-
-        def record(tx: Transaction) -> None:
-            tx.audit.append(token_event(Action.TOKEN_REFUSED, token, actor=_name(token), now=now, reason=refusal.code))
-            refusals = tx.tokens.count_refusal(token).refusals
-            if isinstance(refusal, BadCSR) and refusals >= self.policy.tokens.refusals:
-                withdraw(tx, TokenFilter(token.tenant_id, id=token.id), actor="system", now=now)
-
-        await self.store.transaction(record, alone=False)
+        await self.refusals.record(self.store, token, refusal, most=self.policy.tokens.refusals, now=now)
 
 
 def _redeem(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:

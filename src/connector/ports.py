@@ -26,7 +26,7 @@ Random = Callable[[int], bytes]
 """So many octets from the system's secure source."""
 
 MakeID = Callable[[], UUID]
-"""A new random UUID (RFC 9562 5.4)."""
+"""A new UUID, which nobody has made before."""
 
 
 class Tenants(Protocol):
@@ -143,8 +143,8 @@ class Tokens(Protocol):
             TokenSpent, TokenExpired, TokenWithdrawn: the token was not there to be spent; why.
         """
 
-    def count_refusal(self, token: OneTimeToken) -> OneTimeToken:
-        """Add one to the token's refused attempts, and return it as it is then."""
+    def count_refusals(self, token: OneTimeToken, number: int = 1) -> OneTimeToken:
+        """Add so many to the token's refused attempts, and return it as it is then."""
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:
         """Withdraw the tokens that fit and were neither spent nor withdrawn, and return those, newest first.

@@ -222,7 +222,7 @@ def test_a_new_issuing_ca(fresh_server: Server, tmp_path: Path) -> None:
     """A server that comes back with another issuing CA under the same root still takes the certificate, asks for its
     renewal at once, and the new chain is put in use.
     """
-    fresh_server.stays = True
+    fresh_server.keeps_ports = True
     fresh_server.start()
     directory = enrolled(fresh_server, tmp_path / "identity")
     assert fresh_server.stop() == 0
@@ -288,7 +288,7 @@ def test_a_clock_an_hour_off(fresh_server: Server, tmp_path: Path, shift: str) -
     the server's time, and the doctor says that the clock is wrong.
     """
     fresh_server.settings = clock("-2h")
-    fresh_server.stays = True
+    fresh_server.keeps_ports = True
     fresh_server.start()  # its CA is from then
     fresh_server.stop()
     fresh_server.settings = old_certificate(fresh_server.data, tmp_path)
@@ -326,7 +326,7 @@ def old_certificate(data: Path, directory: Path, minutes: int = 90) -> dict[str,
 @pytest.mark.parametrize(("truth", "belief"), [("+100d", "+80d"), ("+80d", "+100d")])
 def test_a_clock_that_is_wrong_about_the_expiry(fresh_server: Server, tmp_path: Path, truth: str, belief: str) -> None:
     """Who takes an expired certificate for good, or a good one for expired, is told by the server, and is renewed."""
-    fresh_server.stays = True
+    fresh_server.keeps_ports = True
     fresh_server.start()
     directory = enrolled(fresh_server, tmp_path / "identity")
     fresh_server.stop()
@@ -351,7 +351,7 @@ def test_after_the_expiry(fresh_server: Server, tmp_path: Path) -> None:
     """An identity whose certificate ended while the server was away is renewed within the grace by a proof of its key;
     without a grace the agent ends with the server's refusal.
     """
-    fresh_server.stays = True
+    fresh_server.keeps_ports = True
     fresh_server.start()
     directory, stranded = (enrolled(fresh_server, tmp_path / each) for each in ("identity", "stranded"))
     fresh_server.stop()

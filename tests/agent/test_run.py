@@ -139,7 +139,7 @@ def test_it_waits_for_a_server_that_is_away_for_the_whole_window(fresh_server: S
     the agent renews. What it has goes on working.
     """
     fresh_server.settings = SHORT
-    fresh_server.stays = True
+    fresh_server.keeps_ports = True
     fresh_server.start()
     directory = enrolled(fresh_server, tmp_path / "identity")
     before = (directory / "current").readlink()

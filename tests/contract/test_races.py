@@ -75,7 +75,7 @@ def test_no_count_is_lost(stored: Stored) -> None:
     stored.write(lambda tx: tx.tokens.add(token()))
 
     assert outcomes(
-        stored, *(stored.store.transaction(lambda tx: tx.tokens.count_refusal(token())) for _ in range(50))
+        stored, *(stored.store.transaction(lambda tx: tx.tokens.count_refusals(token())) for _ in range(50))
     ) == {"OneTimeToken": 50}
     assert stored.read(lambda tx: tx.tokens.find(digest(1))) == token(refusals=50)
 

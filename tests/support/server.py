@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
 
 import httpx2
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -41,22 +40,22 @@ def children(process: int) -> list[int]:
 
 @dataclass(slots=True)
 class Server:
-    """``connector serve`` on free ports, in the directory ``data``; with ``stays``, at each start on the same ones."""
+    """``connector serve`` on free ports, in the directory ``data``; with ``keeps_ports`` at each start the same."""
 
     data: Path
     settings: Mapping[str, str] = field(default_factory=dict)
     wrapper: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    keeps_ports: bool = False
     process: "subprocess.Popen[bytes] | None" = None
     urls: dict[str, str] = field(default_factory=dict)
-    stays: bool = False
 
     def start(self) -> Self:
         """Start it, and return once it listens."""
         (self.data / "addresses.json").unlink(missing_ok=True)
         command = [*self.wrapper, *COMMAND, "serve", "--data-dir", str(self.data)]
         for listener in ("public", "mtls", "pki", "internal"):
-            port = urlsplit(self.urls[listener]).port if self.stays and self.urls else 0
+            port = self.urls[listener].rpartition(":")[2] if self.keeps_ports and self.urls else 0
             command += [f"--{listener}", f"localhost:{port}"]
         command += self.arguments
         with self.log.open("ab") as log:

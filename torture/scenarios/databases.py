@@ -11,8 +11,8 @@ from torture import checks, wire
 from torture.clients import Ready
 from torture.ledger import Ledger
 from torture.proxy import Harm, Proxy
-from torture.site import Postgresql, Site, until_ready
-from torture.wire import Connection, Lost
+from torture.sites import Postgresql, Site, until_ready
+from torture.wire import Connection
 
 # What a caller is told within: the store's five seconds, and what else a request takes on a machine that is busy.
 ANSWER_SECONDS = 6.5
@@ -81,7 +81,7 @@ async def gone(
         await running
         slowest, refused = max(slowest, traffic.slowest), refused + traffic.refused
         connections = site.connections(4)
-        found_spent += await checks.settled(site, connections, ledger)
+        found_spent += await checks.settled(connections, ledger)
         wire.close_all(connections)
     assert slowest <= ANSWER_SECONDS, f"an answer took {slowest:.1f} s"
     assert ledger.outcomes["lost"] == 0, ledger.outcomes
@@ -151,7 +151,7 @@ async def cut_at_commit(site: Site, proxy: Proxy, *, times: int, tokens: int) ->
                 proxy.arm(harm)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(2):
-                        while proxy.armed:
+                        while proxy.armed:  # noqa: ASYNC110 - it is another thread that disarms
                             await asyncio.sleep(0.002)
         proxy.disarm()
 

@@ -11,7 +11,7 @@ from torture.faults import at_call, attached, fill, read_only
 from torture.ledger import Ledger
 from torture.scenarios.databases import prepared
 from torture.scenarios.kills import restart
-from torture.site import Site, until_ready
+from torture.sites import Site, until_ready
 from torture.wire import Connection
 
 SIGNED = 24
@@ -31,7 +31,7 @@ async def failing_calls(site: Site, directory: Path, *, first: int) -> dict[str,
         for number in range(1, first + 1):
             tokens = await prepared(site, SIGNED)
             (connection,) = site.connections(1)
-            with at_call(site.first, trace, calls, f"error={error}", number, log):
+            with at_call(site.first, trace, calls, what=f"error={error}", number=number, path=log):
                 for ready in tokens:
                     await ledger.redeem(connection, ready)
             connection.close()
@@ -40,7 +40,7 @@ async def failing_calls(site: Site, directory: Path, *, first: int) -> dict[str,
             await restart(site.first)
             checks.stored(site.database, ledger)
             connections = site.connections(4)
-            found_spent += await checks.settled(site, connections, ledger)
+            found_spent += await checks.settled(connections, ledger)
             wire.close_all(connections)
     assert failed == first * len(FAULTS), f"{failed} calls failed"
     unexpected = ledger.outcomes.keys() - {"issued", "token_spent", "storage_unavailable", "storage_full"}
@@ -83,21 +83,23 @@ async def _unwritable(site: Site, disk: Path, *, times: int, code: str, is_read_
             filler = fill(disk)
             if is_read_only:
                 # A connection that is open keeps the disk writable for itself. A full disk makes the server drop it.
-                await _until_refused(ledger, site, "storage_full")
+                await _until_refused(site, "storage_full")
                 stack.enter_context(read_only(disk))
-            await _until_refused(ledger, site, code)
+            await _until_refused(site, code)
             issued = ledger.outcomes["issued"]
             await asyncio.sleep(0.3)
             assert ledger.outcomes["issued"] == issued, "a certificate was issued without being stored"
         filler.unlink(missing_ok=True)
         freed = time.monotonic()
         while ledger.outcomes["issued"] == issued:
-            assert time.monotonic() - freed < RECOVERY_SECONDS, f"nothing is issued, though there is space: {ledger.outcomes}, {len(tokens)}"
+            assert time.monotonic() - freed < RECOVERY_SECONDS, (
+                f"nothing is issued, though there is space: {ledger.outcomes}, {len(tokens)}"
+            )
             await asyncio.sleep(0.01)
         slowest = max(slowest, time.monotonic() - freed)
         await until_ready(site.first, RECOVERY_SECONDS)
         await running
-        await checks.settled(site, connections, ledger)
+        await checks.settled(connections, ledger)
         wire.close_all(connections)
     assert ledger.outcomes.keys() <= {"issued", "token_spent", code, "storage_full", "storage_unavailable"}
     assert ledger.outcomes[code], ledger.outcomes
@@ -124,7 +126,7 @@ async def _sign(ledger: Ledger, connections: list[Connection], tokens: list[clie
     await asyncio.gather(*(work(connection) for connection in connections))
 
 
-async def _until_refused(ledger: Ledger, site: Site, code: str) -> None:
+async def _until_refused(site: Site, code: str) -> None:
     """Wait until the server says of itself that this is the matter."""
     (connection,) = site.connections(1, "internal")
     deadline = time.monotonic() + RECOVERY_SECONDS

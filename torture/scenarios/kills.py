@@ -16,7 +16,7 @@ from torture import checks, clients, wire
 from torture.faults import at_call
 from torture.ledger import Ledger
 from torture.proxy import Harm, Proxy
-from torture.site import Site, until_ready
+from torture.sites import Site, until_ready
 from torture.wire import Connection, Lost
 
 LINGER = 0.2
@@ -73,6 +73,7 @@ async def kill_under_load(
     twice; and the server is ready again in time.
     """
     ledger, moments, slowest, found_spent = Ledger(), random.Random(seed), 0.0, 0  # noqa: S311
+    clean = await clean_start(site)
     for number in range(kills):
         victim = site.servers[number % len(site.servers)]
         load = Load(site, ledger, directory)
@@ -84,15 +85,15 @@ async def kill_under_load(
         load.stopped = True
         await running
         slowest = max(slowest, await restart(victim))
-        assert slowest <= ready_within, f"ready {slowest:.1f} s after a kill"
+        assert slowest <= max(ready_within, 3 * clean), f"ready {slowest:.1f} s after a kill, {clean:.1f} s otherwise"
         connections = site.connections(4)
         checks.stored(site.database, ledger)
-        found_spent += await checks.settled(site, connections, ledger)
-        await checks.replayed(site, connections, ledger.spent[-10:])
+        found_spent += await checks.settled(connections, ledger)
+        await checks.replayed(connections, ledger.spent[-10:])
         wire.close_all(connections)
     assert ledger.outcomes.keys() <= {"issued", "lost", "token_spent"}, ledger.outcomes
     connections = site.connections(16)
-    replays = await checks.replayed(site, connections, ledger.spent)
+    replays = await checks.replayed(connections, ledger.spent)
     wire.close_all(connections)
     return {
         "kills": kills,
@@ -100,7 +101,8 @@ async def kill_under_load(
         "answers lost": ledger.outcomes["lost"],
         "stored, not received": found_spent,
         "replays refused": replays,
-        "slowest start, s": round(slowest, 1),
+        "start after a kill, s": round(slowest, 1),
+        "after a stop, s": round(clean, 1),
     }
 
 
@@ -110,6 +112,12 @@ async def restart(server: Server) -> float:
     server.start()
     await until_ready(server)
     return time.monotonic() - started
+
+
+async def clean_start(site: Site) -> float:
+    """How long a start takes that no kill came before: on a busy machine all starts take longer."""
+    assert await asyncio.to_thread(site.first.stop) == 0
+    return await restart(site.first)
 
 
 async def _after(ledger: Ledger, received: int, running: "asyncio.Task[None]") -> None:
@@ -126,7 +134,7 @@ STEPS = {
     "before an answer is sent": ("write,writev,sendmsg,sendto", False, 500),
     "before a request is read": ("read,recvfrom,recvmsg", False, 500),
 }
-"""By name: the system calls at which the server is killed, whether those on the database's log alone, and up to which."""
+"""By name: the system calls at which the server is killed, whether those on the log alone, and up to which of them."""
 
 Doom = Callable[[], AbstractContextManager[None]]
 """While in it, the server is sure to be killed."""
@@ -147,9 +155,9 @@ async def kill_at_each_step(
             site.first,
             directory / "trace",
             calls,
-            "signal=KILL",
-            moments.randint(1, most),
-            log if on_log else None,
+            what="signal=KILL",
+            number=moments.randint(1, most),
+            path=log if on_log else None,
         )
 
     return await _kill_at(site, {step: doom(step) for step in STEPS}, times, ready_within)
@@ -172,20 +180,19 @@ async def kill_at_commit(
     return await _kill_at(site, {harm.value: partial(armed, harm) for harm in Harm}, times, ready_within)
 
 
-async def _kill_at(
-    site: Site, steps: Mapping[str, Doom], times: int, ready_within: float
-) -> dict[str, int | float]:
+async def _kill_at(site: Site, steps: Mapping[str, Doom], times: int, ready_within: float) -> dict[str, int | float]:
     ledger, slowest, found_spent, kills = Ledger(), 0.0, 0, 0
+    clean = await clean_start(site)
     for step, doom in steps.items():
         for _ in range(times):
             with doom():
                 await _until_dead(site, ledger)
             kills += 1
             slowest = max(slowest, await restart(site.first))
-            assert slowest <= ready_within, f"ready {slowest:.1f} s after a kill {step}"
+            assert slowest <= max(ready_within, 3 * clean), f"ready {slowest:.1f} s after a kill {step}"
             checks.stored(site.database, ledger)
             connections = site.connections(4)
-            found_spent += await checks.settled(site, connections, ledger)
+            found_spent += await checks.settled(connections, ledger)
             wire.close_all(connections)
     assert ledger.outcomes.keys() <= {"issued", "lost", "token_spent"}, ledger.outcomes
     return {
@@ -193,7 +200,8 @@ async def _kill_at(
         **checks.sound(site.database, ledger),
         "answers lost": ledger.outcomes["lost"],
         "stored, not received": found_spent,
-        "slowest start, s": round(slowest, 1),
+        "start after a kill, s": round(slowest, 1),
+        "after a stop, s": round(clean, 1),
     }
 
 

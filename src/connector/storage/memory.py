@@ -93,11 +93,11 @@ class _MemoryTokens:
         current = token_rules.check(self._tokens.get(token.id), token.digest, now=now)
         self._tokens[token.id] = replace(current, spent_at=now)
 
-    def count_refusal(self, token: OneTimeToken) -> OneTimeToken:
+    def count_refusals(self, token: OneTimeToken, number: int = 1) -> OneTimeToken:
         current = self._tokens.get(token.id)
         if current is None:
             raise TokenUnknown
-        self._tokens[token.id] = counted = replace(current, refusals=current.refusals + 1)
+        self._tokens[token.id] = counted = replace(current, refusals=current.refusals + number)
         return counted
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:

@@ -30,8 +30,11 @@ _MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=schema.Moment))
 _FIND_TOKEN = Prepared(select(tokens).where(tokens.c.digest == bindparam("digest")))
 _READ_TOKEN = select(tokens).where(tokens.c.id == bindparam("id"))
 _REDEEM = Prepared(update(tokens).where(tokens.c.id == bindparam("this"), *_MINTED).values(spent_at=bindparam("now")))
-_COUNT_REFUSAL = Prepared(
-    update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 1).returning(tokens)
+_COUNT_REFUSALS = Prepared(
+    update(tokens)
+    .where(tokens.c.id == bindparam("this"))
+    .values(refusals=tokens.c.refusals + bindparam("number"))
+    .returning(tokens)
 )
 _WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).returning(tokens)
 
@@ -145,8 +148,8 @@ class SqlTokens:
         token_rules.check(None if row is None else OneTimeToken(*row), token.digest, now=now)
         raise TokenSpent  # the rule and the statement disagree: nothing was spent, so nothing is granted
 
-    def count_refusal(self, token: OneTimeToken) -> OneTimeToken:
-        row = _COUNT_REFUSAL.first(self._connection, this=token.id)
+    def count_refusals(self, token: OneTimeToken, number: int = 1) -> OneTimeToken:
+        row = _COUNT_REFUSALS.first(self._connection, this=token.id, number=number)
         if row is None:
             raise TokenUnknown
         return OneTimeToken(*row)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import psycopg
-import pysqlite3.dbapi2 as driver
+import pysqlite3.dbapi2 as driver  # type: ignore[import-untyped]
 from tests.support.cluster import freeze, terminate_sessions, thaw
 from tests.support.postgres import Postgres
 from tests.support.server import Server, environment
@@ -149,9 +149,7 @@ class Site:
     def connections(self, count: int, listener: str = "public", identity: str | None = None) -> list[Connection]:
         """Connections to a listener, spread evenly over the servers."""
         context = None if listener in {"pki", "internal"} else trust(self.first.root, identity)
-        return [
-            Connection(self.servers[number % len(self.servers)].urls[listener], context) for number in range(count)
-        ]
+        return [Connection(self.servers[number % len(self.servers)].urls[listener], context) for number in range(count)]
 
     async def application(self, connection: Connection) -> str:
         """A new application, of a name that nobody has."""

@@ -1,0 +1,150 @@
+"""A process of many peers that mean no good: ``flood CONNECTIONS REQUESTS``; ``stall PEERS`` until its input ends."""
+
+import asyncio
+import json
+import os
+import ssl
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from torture.clients import Administrator
+from torture.wire import Connection, Lost, open_all, trust
+
+say = partial(print, flush=True)
+
+DRIBBLE_SECONDS = 3.0
+# Between being cut and coming back.
+PAUSE_SECONDS = 5.0
+LONGEST_SECONDS = 60.0
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def flood(task: Mapping[str, Any], connections: str, requests: str) -> None:
+    """Ask for tokens on all connections without a pause; the statuses that came, and how many answers did not."""
+    urls, context = task["urls"]["public"], trust(task["root"].encode())
+    opened = [Connection(urls[number % len(urls)], context) for number in range(int(connections))]
+    await open_all(opened)
+    administrator = Administrator(task["key"])
+    statuses = Counter[str]()
+    # An application has a thousand system auths at most.
+    made = [await administrator.register(opened[0], f"flooded-{time.monotonic_ns()}") for _ in opened]
+
+    async def ask(connection: Connection, application: str) -> None:
+        query = "mutation ($id: ID!) { result: requestOneTimeTokenForApplication(id: $id) { token } }"
+        for _ in range(int(requests)):
+            try:
+                answer = await administrator.call(connection, query, id=application)
+            except Lost:
+                statuses["lost"] += 1
+            else:
+                wrong = answer.code if answer.status == 200 else None
+                statuses[wrong or str(answer.status)] += 1
+
+    await asyncio.gather(*map(ask, opened, made))
+    say(json.dumps(statuses))
+
+
+def client_hello() -> bytes:
+    """What a TLS client sends first."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with suppress(ssl.SSLWantReadError):
+        session.do_handshake()
+    return outgoing.read()
+
+
+async def silent(streams: Streams) -> None:
+    """Say nothing."""
+
+
+async def half_a_handshake(streams: Streams) -> None:
+    """Say half of what opens a handshake."""
+    hello = client_hello()
+    streams[1].write(hello[: len(hello) // 2])
+
+
+async def plain_http(streams: Streams) -> None:
+    """Speak HTTP to a port of TLS."""
+    streams[1].write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+
+async def slow_head(streams: Streams) -> None:
+    """Send a request's headers, one now and then."""
+    streams[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n")
+    for _ in range(20):
+        await asyncio.sleep(DRIBBLE_SECONDS)
+        streams[1].write(b"X-Slow: slow\r\n")
+
+
+async def slow_next_head(streams: Streams) -> None:
+    """Send a whole request, and then another as slowly."""
+    streams[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    await slow_head(streams)
+
+
+# What each kind does once it is connected, and whether that is over TLS.
+KINDS: Mapping[str, tuple[Callable[[Streams], Awaitable[None]], bool]] = {
+    "silent": (silent, False),
+    "half a handshake": (half_a_handshake, False),
+    "plain HTTP": (plain_http, False),
+    "idle": (silent, True),
+    "slow head": (slow_head, True),
+    "slow second head": (slow_next_head, True),
+}
+
+
+async def stall(task: Mapping[str, Any], peers: str) -> None:
+    """Keep so many peers stalling, of all kinds; the seconds for which each was let."""
+    # As cheap a handshake as there is: it is theirs, not the server's, that is in the way here.
+    context = trust(task["root"].encode())
+    urls = task["urls"]["public"]
+    held = defaultdict[str, list[float]](list)
+    gate = asyncio.Semaphore(32)
+    connected = 0
+
+    async def peer(number: int) -> None:
+        nonlocal connected
+        name = list(KINDS)[number % len(KINDS)]
+        does, secured = KINDS[name]
+        address = urlsplit(urls[number % len(urls)])
+        first = True
+        while True:
+            with suppress(OSError):
+                async with gate:
+                    streams = await asyncio.open_connection(
+                        address.hostname, address.port, ssl=context if secured else None
+                    )
+                connected += first
+                first = False
+                started = time.monotonic()
+                doing = asyncio.ensure_future(does(streams))
+                with suppress(OSError):
+                    async with asyncio.timeout(LONGEST_SECONDS):
+                        while await streams[0].read(4096):
+                            pass
+                held[name].append(time.monotonic() - started)
+                doing.cancel()
+                streams[1].transport.abort()
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    os.nice(10)  # what they cost here is not to be taken for what they cost the server
+    tasks = [asyncio.create_task(peer(number)) for number in range(int(peers))]
+    while connected < len(tasks):  # noqa: ASYNC110 - counted by many tasks
+        await asyncio.sleep(0.02)
+    say("stalling")
+    await asyncio.to_thread(sys.stdin.read)
+    for one in tasks:
+        one.cancel()
+    say(json.dumps(held))
+
+
+if __name__ == "__main__":
+    behave: Mapping[str, Callable[..., Coroutine[Any, Any, None]]] = {"flood": flood, "stall": stall}
+    asyncio.run(behave[sys.argv[1]](json.loads(sys.stdin.readline()), *sys.argv[2:]))

@@ -1,0 +1,221 @@
+"""The large run: every check with its numbers, and where it takes place."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.postgres import Postgres
+
+from torture.faults import Clock, small_disk
+from torture.proxy import proxied
+from torture.scenarios import backups, clocks, databases, disks, kills, loads, model, races, stops, upgrades
+from torture.sites import Site, postgresql_site, sqlite_site
+
+READY_SECONDS = 3.0
+CUT_SECONDS = 15.0
+
+Counts = Mapping[str, Any]
+Scenario = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a check takes place: a directory of its own, a PostgreSQL server of its own where it wants one."""
+
+    directory: Path
+    postgres: Callable[[], Postgres]
+    stack: ExitStack
+
+    def sqlite(self, **more: Any) -> Site:
+        """One server on SQLite."""
+        return self.stack.enter_context(sqlite_site(self.directory, **more))
+
+    def postgresql(self, **more: Any) -> Site:
+        """Two servers on PostgreSQL."""
+        return self.stack.enter_context(postgresql_site(self.postgres(), self.directory, **more))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check on one database."""
+
+    name: str
+    what: str
+    database: str
+    run: Callable[[Place], Counts]
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells it from the others."""
+        return self.name, self.what, self.database
+
+
+def _run(scenario: Any) -> Counts:
+    return dict(asyncio.run(scenario))
+
+
+WORKERS = {"CONNECTOR_SERVING__WORKERS": "2"}
+FOUR_WORKERS = {"CONNECTOR_SERVING__WORKERS": "4"}
+
+
+def _full(place: Place) -> Counts:
+    disk = place.stack.enter_context(small_disk(place.directory / "sqlite"))
+    return _run(disks.full(place.sqlite(), disk, times=5))
+
+
+def _unwritable(place: Place) -> Counts:
+    disk = place.stack.enter_context(small_disk(place.directory / "sqlite"))
+    return _run(disks.unwritable(place.sqlite(), disk, times=3))
+
+
+def _kill_at_commit(place: Place) -> Counts:
+    proxy = place.stack.enter_context(proxied(place.postgres().port))
+    site = place.postgresql(replicas=1, through=proxy.port)
+    return _run(kills.kill_at_commit(site, proxy, times=20, ready_within=READY_SECONDS))
+
+
+def _cut_at_commit(place: Place) -> Counts:
+    proxy = place.stack.enter_context(proxied(place.postgres().port))
+    site = place.postgresql(through=proxy.port)
+    return _run(databases.cut_at_commit(site, proxy, times=50, tokens=900))
+
+
+def _jumps(place: Place) -> Counts:
+    clock = Clock(place.directory / "clock")
+    return _run(clocks.jumps(place.sqlite(settings=clock.settings()), clock, certificates=10))
+
+
+def _down(place: Place) -> Counts:
+    server = place.postgres()
+    return _run(stops.started_before_its_database(place.postgresql(replicas=1), server.stop, server.start))
+
+
+def _on(database: str, name: str, what: str, scenario: Callable[[Site, Path], Any], **more: Any) -> Check:
+    def run(place: Place) -> Counts:
+        site = place.sqlite(**more) if database == "SQLite" else place.postgresql(**more)
+        return _run(scenario(site, place.directory))
+
+    return Check(name, what, database, run)
+
+
+def plan() -> list[Check]:
+    """Every check, in order."""
+    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads()]
+
+
+def _races() -> list[Check]:
+    what = "one token redeemed 2 000 times at once, by 4 processes of clients"
+
+    def race(site: Site, _: Path) -> Any:
+        return races.one_winner(site, tokens=20, tries=2000)
+
+    def explored(place: Place) -> Counts:
+        return model.explored(place.postgresql(), examples=300, steps=30)
+
+    def revoked(site: Site, directory: Path) -> Any:
+        return races.revoked_everywhere(site, directory, certificates=1000)
+
+    return [
+        _on("SQLite", "R1", f"{what}; 4 workers", race, settings=FOUR_WORKERS),
+        _on("PostgreSQL", "R1", f"{what}; 2 servers of 2 workers", race, settings=WORKERS),
+        Check("R2", "a model of a token against 2 servers", "PostgreSQL", explored),
+        _on("PostgreSQL", "R13", "revoked on one server, asked on the other", revoked),
+        _on("SQLite", "R13", "revoked, asked again; 2 workers", revoked, settings=WORKERS),
+    ]
+
+
+def _crashes() -> list[Check]:
+    def killed(site: Site, directory: Path) -> Any:
+        return kills.kill_under_load(site, directory, kills=50, ready_within=READY_SECONDS)
+
+    def parent_killed(site: Site, directory: Path) -> Any:
+        return kills.kill_under_load(site, directory, kills=10, ready_within=READY_SECONDS)
+
+    def at_each_step(site: Site, directory: Path) -> Any:
+        return kills.kill_at_each_step(site, directory, times=20, ready_within=READY_SECONDS)
+
+    return [
+        _on("SQLite", "R3", "kill -9 under load", killed),
+        _on("PostgreSQL", "R3", "kill -9 of one of 2 servers under load", killed),
+        _on("SQLite", "R3", "kill -9 of the parent of 2 workers under load", parent_killed, settings=WORKERS),
+        _on("SQLite", "R4", "killed by the system call of a step: write, sync, answer, read", at_each_step),
+        Check("R4", "killed as COMMIT goes by, and as its answer comes", "PostgreSQL", _kill_at_commit),
+    ]
+
+
+def _faults() -> list[Check]:
+    def failing(site: Site, directory: Path) -> Any:
+        return disks.failing_calls(site, directory, first=20)
+
+    def synced(site: Site, directory: Path) -> Any:
+        return disks.synced(site, directory, certificates=200)
+
+    def frozen(site: Site, _: Path) -> Any:
+        return databases.frozen(site, seconds=30, tokens=600)
+
+    def stopped(site: Site, _: Path) -> Any:
+        return databases.stopped(site, times=12, tokens=300)
+
+    def terminated(site: Site, _: Path) -> Any:
+        return databases.terminated(site, times=50, tokens=900)
+
+    return [
+        _on("SQLite", "R5", "EIO, ENOSPC at each of the first syncs and writes", failing),
+        Check("R6", "disk full, then freed", "SQLite", _full),
+        Check("R6", "disk read-only, then writable", "SQLite", _unwritable),
+        _on("PostgreSQL", "R7", "SIGSTOP for 30 s", frozen),
+        _on("PostgreSQL", "R7", "immediate stop, then start", stopped),
+        _on("PostgreSQL", "R7", "pg_terminate_backend, 50 times", terminated),
+        Check("R7", "cut at COMMIT: before it, and its answer dropped", "PostgreSQL", _cut_at_commit),
+        _on("SQLite", "R8", "fdatasync counted by strace", synced),
+    ]
+
+
+def _lives() -> list[Check]:
+    def killed_upgrade(site: Site, directory: Path) -> Any:
+        return upgrades.killed_upgrade(site, directory, certificates=10_000, kills=10)
+
+    def side_by_side(site: Site, directory: Path) -> Any:
+        return upgrades.side_by_side(site, directory, certificates=10_000, lives=1000)
+
+    def backup(site: Site, directory: Path) -> Any:
+        return backups.restored_elsewhere(site, directory, times=5)
+
+    def stop(site: Site, directory: Path) -> Any:
+        return stops.stop_under_load(site, directory, stops=20)
+
+    def rolling(site: Site, directory: Path) -> Any:
+        return stops.rolling_restart(site, directory, restarts=10)
+
+    return [
+        _on("SQLite", "R9", "upgrade from the first version's tables, kill -9 in the middle", killed_upgrade),
+        _on("SQLite", "R9", "the first version's statements beside this version", side_by_side),
+        _on("PostgreSQL", "R9", "the first version's statements beside this version", side_by_side, replicas=1),
+        _on("SQLite", "R10", "backup under load, restored elsewhere", backup),
+        _on("PostgreSQL", "R10", "pg_dump under load, restored elsewhere", backup, replicas=1),
+        Check("R11", "the clock jumps -1 h, +1 h, +1 day, and back", "SQLite", _jumps),
+        _on("SQLite", "R21", "SIGTERM under load", stop),
+        _on("PostgreSQL", "R21", "rolling restart behind HAProxy", rolling, keeps_ports=True),
+        _on("SQLite", "R22", "bad keys, a bad clock, no database in the file", stops.refused_starts),
+        Check("R22", "started while the database is down", "PostgreSQL", _down),
+    ]
+
+
+def _loads() -> list[Check]:
+    def sustained(site: Site, directory: Path) -> Any:
+        return loads.sustained(site, directory, onboardings=6000)
+
+    def overloaded(site: Site, _: Path) -> Any:
+        return loads.overloaded(site, normal=400, connections=1000, requests=15)
+
+    def stalled(site: Site, _: Path) -> Any:
+        return loads.stalled(site, peers=1000, onboardings=1000, rounds=3, within=CUT_SECONDS, seconds=17)
+
+    return [
+        _on("SQLite", "R17", "full onboardings with a first call over mutual TLS", sustained),
+        _on("SQLite", "R18", "1 000 connections that ask without a pause", overloaded),
+        _on("SQLite", "R19, R20", "1 000 peers that stall in six ways", stalled),
+    ]

@@ -1,0 +1,201 @@
+"""Load: sustained, ten times too much, and normal beside a crowd of peers that stall (R17 to R20)."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.support.cluster import family
+
+from connector.client import make_key
+from torture import clients, wire
+from torture.sites import Site
+from torture.wire import Connection, Lost
+
+REPOSITORY = Path(__file__).parents[2]
+MEBIBYTE = 1 << 20
+SETTLE_SECONDS = 1.5
+RECOVERY_SECONDS = 5.0
+
+
+async def onboard(site: Site, count: int, connections: int = 8, *, mutual: Path | None = None) -> list[float]:
+    """So many systems from a token to a certificate, and to a first call with it where there is a directory for it; the
+    seconds that each took. Nothing may fail.
+    """
+    administrator, key, seconds = site.administrator, make_key(), list[float]()
+    opened = site.connections(connections)
+    # An application has a thousand system auths at most.
+    applications = [await site.application(opened[0]) for _ in range(count // 500 + 1)]
+
+    async def one(connection: Connection, number: int) -> None:
+        started = time.monotonic()
+        ready = await administrator.ready(connection, applications[number % len(applications)])
+        got = clients.received(await clients.sign(connection, ready, key))
+        if mutual is not None:
+            server = site.servers[number % len(site.servers)]
+            path = got.write(mutual / f"{connection.url.rpartition(':')[2]}-{id(connection)}.pem", key)
+            held = Connection(server.urls["mtls"], wire.trust(site.first.root, path))
+            assert (await held.post(clients.CONNECTOR, clients.POLL)).result
+            held.close()
+        seconds.append(time.monotonic() - started)
+
+    await wire.spread(range(count), opened, one)
+    wire.close_all(opened)
+    return sorted(seconds)
+
+
+async def sustained(site: Site, directory: Path, *, onboardings: int, blocks: int = 4) -> dict[str, int | float | str]:
+    """Onboarding after onboarding without an error, neither memory nor open files grow: RSS by at most 20 MiB after the
+    first block.
+    """
+    memory, files, seconds = list[int](), list[int](), list[float]()
+    started = time.monotonic()
+    for _ in range(blocks):
+        seconds += await onboard(site, onboardings // blocks, mutual=directory)
+        await asyncio.sleep(SETTLE_SECONDS)
+        memory.append(sum(_resident(pid) for pid in _processes(site)))
+        files.append(sum(_open_files(pid) for pid in _processes(site)))
+    grown = (memory[-1] - memory[0]) / MEBIBYTE
+    assert grown <= 20, f"the memory grew by {grown:.0f} MiB"
+    assert files[-1] <= files[0] + 2, f"open files: {files}"
+    elapsed = time.monotonic() - started - SETTLE_SECONDS * blocks
+    seconds.sort()
+    return {
+        "onboardings": len(seconds),
+        "errors": 0,
+        "a second": round(len(seconds) / elapsed),
+        "p99, ms": round(seconds[len(seconds) * 99 // 100] * 1000),
+        "memory grown, MiB": round(grown, 1),
+        "open files, first and last": f"{files[0]}, {files[-1]}",
+    }
+
+
+def _processes(site: Site) -> list[int]:
+    return [pid for server in site.servers if server.process is not None for pid in family(server.process.pid)]
+
+
+def _open_files(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def _resident(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+async def overloaded(
+    site: Site, *, normal: int, connections: int, requests: int, processes: int = 2
+) -> dict[str, int | float]:
+    """Under far more than can be done, what is refused is refused with 429 or 503 and nothing else, health is answered,
+    and afterwards all is as before within five seconds.
+    """
+    before = await _rate(site, normal)
+    flood = [_beside(site, "flood", connections // processes, requests) for _ in range(processes)]
+    health, failures = list[float](), 0
+    connection = Connection(site.first.urls["internal"], seconds=10)
+    while any(process.poll() is None for process in flood):
+        started = time.monotonic()
+        try:
+            assert (await connection.get("/healthz")).status == 200
+        except Lost:
+            failures += 1
+        health.append(time.monotonic() - started)
+        await asyncio.sleep(0.05)
+    connection.close()
+    statuses = Counter[str]()
+    for process in flood:
+        statuses.update(json.loads(process.communicate()[0]))
+    ended = time.monotonic()
+    after = await _rate(site, normal // 4)
+    while after < before / 2 and time.monotonic() - ended < RECOVERY_SECONDS:
+        after = await _rate(site, normal // 4)
+    assert after >= before / 2, f"{before:.0f} onboardings a second before, {after:.0f} after"
+    assert failures == 0, f"{failures} questions for health without an answer"
+    assert statuses.keys() <= {"200", "429", "503"}, statuses
+    health.sort()
+    return {
+        "requests": statuses.total(),
+        **{f"answered {status}": count for status, count in sorted(statuses.items())},
+        "health asked": len(health),
+        "health p99, ms": round(health[len(health) * 99 // 100] * 1000),
+        "a second before": round(before),
+        "a second after": round(after),
+    }
+
+
+async def _rate(site: Site, count: int) -> float:
+    started = time.monotonic()
+    await onboard(site, count)
+    return count / (time.monotonic() - started)
+
+
+def _beside(site: Site, what: str, *arguments: object) -> "subprocess.Popen[str]":
+    task = {
+        "root": site.first.root.decode(),
+        "urls": {name: [server.urls[name] for server in site.servers] for name in ("public", "mtls")},
+        "key": site.administrator.key,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "torture.crowd", what, *map(str, arguments)],
+        cwd=REPOSITORY,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    process.stdin.write(f"{json.dumps(task)}\n")
+    process.stdin.flush()
+    return process
+
+
+async def stalled(
+    site: Site, *, peers: int, onboardings: int, rounds: int, within: float, seconds: float
+) -> dict[str, int | float]:
+    """Beside a crowd of peers that stall in every way, normal clients are served without an error, a new one gets in at
+    once, and whoever stalls is cut in time.
+    """
+    alone, beside, slowest = 0.0, 0.0, 0.0
+    held = dict[str, list[float]]()
+    for _ in range(rounds):
+        alone += await _rate(site, onboardings)
+        crowd = _beside(site, "stall", peers)
+        assert crowd.stdout is not None
+        assert crowd.stdin is not None
+        assert await asyncio.to_thread(crowd.stdout.readline) == "stalling\n"
+        began = time.monotonic()
+        beside += await _rate(site, onboardings)
+        slowest = max([slowest, *[await _entrance(site) for _ in range(10)]])
+        await asyncio.sleep(max(0.0, seconds - (time.monotonic() - began)))
+        crowd.stdin.close()
+        for kind, times in json.loads(await asyncio.to_thread(crowd.stdout.read)).items():
+            held.setdefault(kind, []).extend(times)
+        crowd.stdout.close()
+        crowd.wait(30)
+    late = {kind: max(times) for kind, times in held.items() if max(times) > within}
+    assert not late, f"cut too late: {late}"
+    assert len(held) == KINDS, f"never cut: {held.keys()}"
+    return {
+        "peers that stall": peers,
+        "cut": sum(map(len, held.values())),
+        "held at most, s": round(max(map(max, held.values())), 1),
+        "errors of others": 0,
+        "slowest new connection, ms": round(slowest * 1000),
+        "a second without them": round(alone / rounds),
+        "a second beside them": round(beside / rounds),
+        "of the throughput": round(beside / alone, 2),
+    }
+
+
+KINDS = 6
+
+
+async def _entrance(site: Site) -> float:
+    """The seconds from nothing to an answer over a new connection."""
+    started = time.monotonic()
+    (connection,) = site.connections(1)
+    assert (await connection.get("/healthz")).status == 200
+    connection.close()
+    return time.monotonic() - started
