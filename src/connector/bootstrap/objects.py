@@ -74,7 +74,9 @@ def bearers_of(settings: Settings) -> OIDC | None:
 
 def web(settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None, urls: Mapping[str, str]) -> Web:
     """What makes the applications."""
-    policy = EnrollmentPolicy(settings.csr_policy, settings.client_profile, settings.token_policy)
+    policy = EnrollmentPolicy(
+        settings.csr_policy, settings.client_profile, settings.token_policy, settings.renewal_policy
+    )
     limits, graphql = settings.limits, settings.graphql
     return Web(
         enrollment=Enrollment(store, issuer, policy, now, token_bytes, make_id),
