@@ -158,7 +158,7 @@ def test_in_the_clear_nobody_gives_way(loop: Loop) -> None:
 
 
 @LOOPS
-def test_stop_waits_for_no_handshake(tls: tuple[ServerContext, ssl.SSLContext], loop: Loop) -> None:
+def test_stop_waits_for_handshakes_a_moment(tls: tuple[ServerContext, ssl.SSLContext], loop: Loop) -> None:
     """A stop in the middle of a flood ends within the grace, leaves nothing open, and ends every connection."""
     one = listener(tls[0], connections=CONNECTIONS)
 

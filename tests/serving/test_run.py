@@ -72,6 +72,21 @@ def test_stop_answers_a_request_that_is_just_coming_in() -> None:
         assert end(server)[:3] == (0, "stopped\n", "")
 
 
+def test_stop_answers_who_has_connected_already() -> None:
+    """Connections that the system took in before the stop, and nobody had accepted yet, are answered, not reset."""
+    with process() as (server, port), ExitStack() as stack:
+        server.send_signal(signal.SIGSTOP)
+        # More than are accepted at a time.
+        waiting = [stack.enter_context(connect(port)) for _ in range(100)]
+        for one in waiting:
+            one.sendall(GET)
+        server.send_signal(signal.SIGTERM)
+        server.send_signal(signal.SIGCONT)
+
+        assert {read_answer(one)[0].split()[1] for one in waiting} == {b"200"}
+        assert end(server)[0] == 0
+
+
 def test_stop_accepts_nothing_new() -> None:
     """Once it is stopping, nobody new gets in."""
     with process() as (server, port), connect(port) as busy:

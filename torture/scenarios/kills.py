@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from tests.support.server import Server
@@ -20,6 +21,8 @@ from torture.sites import Site, until_ready
 from torture.wire import Connection, Lost
 
 LINGER = 0.2
+# It can have a thousand system auths.
+OF_ONE_APPLICATION = 500
 
 
 @dataclass(slots=True)
@@ -54,8 +57,11 @@ class Load:
 
     async def _onboard(self, connection: Connection) -> None:
         with suppress(Lost):
-            application = await self.site.application(connection)
-            while not self.stopped:
+            for number in count():
+                if self.stopped:
+                    return
+                if number % OF_ONE_APPLICATION == 0:
+                    application = await self.site.application(connection)
                 ready = await self.site.administrator.ready(connection, application)
                 await self.ledger.redeem(connection, ready)
 

@@ -115,9 +115,6 @@ async def rolling_restart(
     """While one server after the other is restarted behind a load balancer, no client meets an error."""
     ledger, stopped, asked = Ledger(), False, 0
     context = wire.trust(site.first.root)
-    (direct,) = site.connections(1)
-    application = await site.application(direct)
-    direct.close()
     administrator = site.administrator
     with balanced(site, directory) as url:
 
@@ -125,12 +122,13 @@ async def rolling_restart(
             nonlocal asked
             while not stopped:
                 # Each request over a connection of its own, as short-lived clients do.
-                connections = [Connection(url, context) for _ in range(3)]
-                token = await administrator.mint(connections[0], application)
-                ready = await clients.configure(connections[1], token)
-                outcome = await ledger.redeem(connections[2], ready)
+                connections = [Connection(url, context) for _ in range(4)]
+                application = await site.application(connections[0])
+                token = await administrator.mint(connections[1], application)
+                ready = await clients.configure(connections[2], token)
+                outcome = await ledger.redeem(connections[3], ready)
                 assert outcome == "issued", outcome
-                asked += 3
+                asked += len(connections)
                 wire.close_all(connections)
                 await asyncio.sleep(0.05)
 

@@ -128,7 +128,9 @@ def web(
     lines: Sequence[SettingLine] = (),
 ) -> Web:
     """What makes the applications."""
-    policy = EnrollmentPolicy(settings.csr_policy, settings.client_profile, settings.token_policy)
+    policy = EnrollmentPolicy(
+        settings.csr_policy, settings.client_profile, settings.token_policy, settings.renewal_policy
+    )
     limits = settings.limits
     made = Web(
         enrollment=Enrollment(store, issuer, policy, now, token_bytes, make_id),

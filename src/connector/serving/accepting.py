@@ -27,6 +27,9 @@ YIELD = 0.002
 # How many it accepts then, before it looks at the other again.
 LEFT = 4
 
+# So long, when stopping, a handshake is waited for.
+HONEST_SECONDS = 1.0
+
 # What cut handshakes have to end; they are told at once.
 CUT_SECONDS = 1.0
 
@@ -96,7 +99,13 @@ class Acceptor:
         self._watch()
 
     def stop(self) -> None:
-        """Accept no more. The handshakes under way go on."""
+        """Accept no more, but who has come already: the system has told them that they are connected.
+
+        The handshakes under way go on.
+        """
+        if self._started:
+            for one in self._sockets:
+                self._take(one, self._limits.handshakes)
         self._unwatch()
         self._started = False
         if self._load is not None:
@@ -113,6 +122,12 @@ class Acceptor:
             _, late = await asyncio.wait(list(self._handshakes), timeout=CUT_SECONDS)
             for task in late:
                 task.cancel()
+
+    @property
+    def expects(self) -> bool:
+        """Whether a handshake is under way that may be an honest one: it has begun just now."""
+        now = asyncio.get_running_loop().time()
+        return any(now - handshake.begun < HONEST_SECONDS for handshake in self._handshakes.values())
 
     def tell(self) -> None:
         """Let the other workers know how many connections this one has."""

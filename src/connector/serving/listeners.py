@@ -197,7 +197,7 @@ class Serving:
         self._listener.bound.close()
         for connection in self._connections():
             connection.shutdown()
-        return not self._state.connections and not self._state.tasks
+        return not self._state.connections and not self._state.tasks and not self._acceptor.expects
 
     async def abort(self) -> None:
         """End everything now."""

@@ -15,6 +15,7 @@ from connector import tokens as token_rules
 from connector.audit import Action, Event, Recorded
 from connector.errors import (
     NotUniqueName,
+    StepTaken,
     StorageReadOnly,
     StorageUnavailable,
     TokenUnknown,
@@ -128,7 +129,12 @@ class _MemoryInventory:
         )
         if same_serial or certificate.fingerprint in self._certificates:
             raise ValueError("the certificate is recorded already")
+        if certificate.step is not None and self.of_step(certificate.step) is not None:
+            raise StepTaken
         self._certificates[certificate.fingerprint] = certificate
+
+    def of_step(self, step: bytes) -> Certificate | None:
+        return next((each for each in self._certificates.values() if each.step == step), None)
 
     def find(self, fingerprint: bytes) -> Certificate | None:
         return self._certificates.get(fingerprint)
@@ -188,6 +194,12 @@ class _MemoryInventory:
         if current is not None and current.superseded_at is None:
             self._certificates[current.fingerprint] = replace(current, superseded_at=now)
 
+    def ask_renewal(self, which: CertificateFilter, *, now: datetime) -> Sequence[Certificate]:
+        found = [certificate for certificate in self.list(which) if certificate.renewal_asked_at is None]
+        asked = [replace(certificate, renewal_asked_at=now) for certificate in found]
+        self._certificates.update((certificate.fingerprint, certificate) for certificate in asked)
+        return asked
+
     def revoke(self, which: CertificateFilter, reason: RevocationReason, *, now: datetime) -> Sequence[Certificate]:
         good = [certificate for certificate in self.list(which) if certificate.revoked_at is None]
         revoked = [replace(certificate, revoked_at=now, revocation_reason=reason) for certificate in good]
@@ -200,6 +212,7 @@ class _MemoryInventory:
             and (which.state is None or certificate.state(now=which.now or certificate.issued_at) is which.state)
             and (which.expires_from is None or certificate.not_after >= which.expires_from)
             and (which.expires_to is None or certificate.not_after <= which.expires_to)
+            and which.lapsed in (None, certificate.lapsed_at is not None)
             and (which.text is None or self._is_about(certificate, which.text))
         )
 

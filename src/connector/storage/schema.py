@@ -211,6 +211,10 @@ certificates = Table(
     Column("superseded_at", Moment),
     Column("revoked_at", Moment),
     Column("revocation_reason", Word(RevocationReason)),
+    Column("step", LargeBinary(DIGEST_OCTETS)),
+    Column("request", LargeBinary(DIGEST_OCTETS)),
+    Column("renewal_asked_at", Moment),
+    Column("lapsed_at", Moment),
     # The serial first: people look a certificate up by it alone.
     UniqueConstraint("serial", "issuer"),
     # A tenant's certificates, page by page.
@@ -218,6 +222,9 @@ certificates = Table(
     # A tenant's, counted by state and by the day on which they end.
     Index(None, "tenant_id", "not_after", "revoked_at", "superseded_at"),
 )
+# A step brings one certificate; most clients name none.
+_named = certificates.c.step.is_not(None)
+Index("uq_certificates_step", certificates.c.step, unique=True, sqlite_where=_named, postgresql_where=_named)
 
 audit_events = Table(
     "audit_events",
