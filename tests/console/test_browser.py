@@ -1,5 +1,6 @@
 """The console in a real browser, with real systems beside it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -211,6 +212,30 @@ def test_every_flow_without_scripts(browser: Browser, stage: Stage) -> None:
     expect(page.get_by_role("status")).to_have_text("You are signed out.")
     window.go(f"{T}/applications")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_the_agents_command_works(browser: Browser, stage: Stage, tmp_path: Path) -> None:
+    """The agent's command, word for word, with the pairing string on its standard input, while the page watches."""
+    window = Window.open(browser, stage.server)
+    window.sign_in("operator")
+    page = registered(window, "by agent")
+    handed_over(page)
+    pairing = page.get_by_role("textbox", name="The pairing string").input_value()
+    enroll, stay = page.locator("#agent").inner_text().splitlines()
+    assert stay == "connector-agent run"
+    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", enroll],
+        cwd=tmp_path,
+        input=pairing,
+        capture_output=True,
+        text=True,
+        env={**environment(), "PATH": programs},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    expect(page.locator("[data-step=configured]")).to_have_class("done")
+    expect(page.locator(".countdown")).to_have_text("Connected.")
 
 
 @pytest.mark.parametrize("way", ["Python", "openssl + curl"])

@@ -34,6 +34,7 @@ WORDS = {
     Action.CERTIFICATE_ISSUED: "Connected: certificate issued",
     Action.CERTIFICATE_RENEWED: "Certificate renewed",
     Action.CERTIFICATE_REFUSED: "Renewal refused",
+    Action.CERTIFICATE_RENEWAL_ASKED: "Asked to renew",
     Action.CERTIFICATE_REVOKED: "Certificate revoked",
 }
 
