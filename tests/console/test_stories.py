@@ -1,9 +1,15 @@
 """Events in words."""
 
+from typing import Any
+
 from tests.support.records import event
 
-from connector.audit import Action, Recorded
+from connector.audit import Action, Event, Recorded
 from connector.web.console import stories
+
+
+def of(token: str, **fields: Any) -> Event:
+    return event(**{"token_id": token, **fields})
 
 
 def test_every_action_has_words() -> None:
@@ -24,11 +30,11 @@ def test_a_refusal_is_told_in_its_own_words() -> None:
 def test_an_enrollment_is_told_in_few_lines() -> None:
     """What one call does in one transaction is one line: the token that it spends and the one that follows are none."""
     events = [
-        event(action=Action.CERTIFICATE_ISSUED, token_id="2", serial="ab"),
-        event(action=Action.TOKEN_SPENT, token_id="2"),
-        event(action=Action.TOKEN_MINTED, token_id="2", actor="token:1"),
-        event(action=Action.TOKEN_SPENT, token_id="1"),
-        event(action=Action.TOKEN_MINTED, token_id="1", actor="administrator:ann"),
+        of("2", action=Action.CERTIFICATE_ISSUED, serial="ab"),
+        of("2", action=Action.TOKEN_SPENT),
+        of("2", action=Action.TOKEN_MINTED, actor="token:1"),
+        of("1", action=Action.TOKEN_SPENT),
+        of("1", action=Action.TOKEN_MINTED, actor="administrator:ann"),
     ]
     told = stories.lines([Recorded(9 - number, each) for number, each in enumerate(events)])
     assert [each.text for each in told] == [
