@@ -139,7 +139,7 @@ def test_a_key_is_shown_once(stage: Stage) -> None:
         assert made.post("/console/keys", name="ci3", role="viewer", days="0").status_code == 400
 
 
-def test_a_hundred_open_pages_are_refused_one_by_one(stage: Stage) -> None:
+def test_too_many_open_pages_are_refused_one_by_one(stage: Stage) -> None:
     """A process holds so many live pages at most; what comes after is refused, and the rest goes on."""
     from connector.web.console.connect import MOST_STREAMS  # noqa: PLC0415 - used here alone
 
