@@ -150,11 +150,12 @@ def test_too_many_open_pages_are_refused_one_by_one(stage: Stage) -> None:
             for _ in range(MOST_STREAMS):
                 stream = made.http.stream("GET", path)
                 answer = stream.__enter__()
-                open_ones.append(stream)
+                pieces = answer.iter_raw()
+                open_ones.append((stream, pieces))  # the connection is closed with what reads it
                 assert answer.status_code == 200
-                next(answer.iter_raw())
+                next(pieces)
             assert made.http.get(path).status_code == 503
             assert made.http.get(T).status_code == 200
         finally:
-            for stream in open_ones:
+            for stream, _ in open_ones:
                 stream.__exit__(None, None, None)
