@@ -12,7 +12,6 @@ from sqlalchemy import (
     Text,
     case,
     column,
-    distinct,
     exists,
     false,
     func,
@@ -119,23 +118,26 @@ def later(connection: Connection, tenant_id: str, owner_id: str, *, number: int,
 
 
 def standings(connection: Connection, tenant_id: str, kind: EntityKind, *, now: datetime) -> Standings:
-    """See :meth:`connector.ports.Directory.standings`."""
-    total = select(func.count()).where(entities.c.tenant_id == tenant_id, entities.c.kind == kind)
-    is_good = certificates.c.revoked_at.is_(None) & (certificates.c.not_after >= now)
-    owners = (
-        select(certificates.c.owner_id, func.max(case((is_good, 1), else_=0)).label("good"))
-        .where(certificates.c.tenant_id == tenant_id, certificates.c.owner_kind == kind)
-        .group_by(certificates.c.owner_id)
-        .subquery()
+    """See :meth:`connector.ports.Directory.standings`: owners are looked up in the index of certificates by owner."""
+
+    def count(*conditions: ColumnElement[bool]) -> int:
+        mine = select(func.count()).where(entities.c.tenant_id == tenant_id, entities.c.kind == kind, *conditions)
+        return connection.execute(mine).scalar_one()
+
+    total, connected = count(), count(_is_connected(now))
+    return Standings(total, connected, count(_was_ever()) - connected)
+
+
+def _was_ever() -> ColumnElement[bool]:
+    """Whether the entity ever had a certificate."""
+    return exists().where(certificates.c.owner_id == entities.c.id)
+
+
+def _is_connected(now: datetime) -> ColumnElement[bool]:
+    """Whether the entity has a good one."""
+    return exists().where(
+        certificates.c.owner_id == entities.c.id, certificates.c.revoked_at.is_(None), certificates.c.not_after >= now
     )
-    # Of those that are still registered: certificates outlive their owners.
-    counted = (
-        select(func.count(distinct(owners.c.owner_id)), func.coalesce(func.sum(owners.c.good), 0))
-        .select_from(owners)
-        .join(entities, entities.c.id == owners.c.owner_id)
-    )
-    ever, good = connection.execute(counted).one()
-    return Standings(connection.execute(total).scalar_one(), int(good), int(ever) - int(good))
 
 
 def entity_conditions(tenant_id: str, which: EntityFilter) -> Sequence[ColumnElement[bool]]:
@@ -144,16 +146,13 @@ def entity_conditions(tenant_id: str, which: EntityFilter) -> Sequence[ColumnEle
     if which.text is not None:
         conditions.append(_entity_text(which.text))
     if which.condition is not None and which.now is not None:
-        mine = certificates.c.owner_id == entities.c.id
-        ever = exists().where(mine)
-        good = exists().where(mine, certificates.c.revoked_at.is_(None), certificates.c.not_after >= which.now)
         match which.condition:
             case Condition.INITIAL:
-                conditions.append(~ever)
+                conditions.append(~_was_ever())
             case Condition.CONNECTED:
-                conditions.append(good)
+                conditions.append(_is_connected(which.now))
             case Condition.FAILED:
-                conditions += [ever, ~good]
+                conditions += [_was_ever(), ~_is_connected(which.now)]
     return conditions
 
 

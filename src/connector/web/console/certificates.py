@@ -20,6 +20,9 @@ from connector.web.console.layout import download
 from connector.web.console.lists import Rows, day_of, rows, text_of
 from connector.web.console.visits import Visit, chosen
 
+DIGEST_OCTETS = 32
+# Ours have 19 random octets: one of 4096 has fewer digits than that, and is found as what begins so.
+WHOLE_SERIAL = 36
 STATES = ("issued", "expiring", "superseded", "expired", "revoked")
 PLURALS = {EntityKind.APPLICATION: "applications", EntityKind.RUNTIME: "runtimes"}
 
@@ -37,7 +40,7 @@ async def list_certificates(visit: Visit) -> Response:
             now=now,
             expires_from=day_of(query, "from"),
             expires_to=now + SOON if state == "expiring" else None if until is None else until + _ALMOST_A_DAY,
-            text=None if text is None else _normalized(text),
+            **_looked_for(text),
         )
         found = rows(
             query,
@@ -118,12 +121,25 @@ def _state(text: str) -> CertificateState | None:
     return CertificateState(text) if text in set(CertificateState) else None
 
 
+def _looked_for(text: str | None) -> dict[str, Any]:
+    """What is in an index where that is whole, else whatever begins so."""
+    if text is None:
+        return {}
+    text = _normalized(text)
+    is_hexadecimal = all(each in "0123456789abcdef" for each in text)
+    if is_hexadecimal and len(text) == 2 * DIGEST_OCTETS:
+        return {"fingerprint": bytes.fromhex(text)}
+    if is_hexadecimal and len(text) >= WHOLE_SERIAL:
+        return {"serial": normalized_serial(text)}
+    return {"text": text}
+
+
 def _normalized(text: str) -> str:
     """As it is kept, where it is a serial number or a fingerprint as openssl or a browser shows it."""
     compact = text.replace(":", "").replace(" ", "").lower()
     is_hexadecimal = bool(compact) and all(each in "0123456789abcdef" for each in compact)
     if is_hexadecimal and ":" in text:
-        return compact if len(compact) == 64 else normalized_serial(text)  # noqa: PLR2004 - SHA-256
+        return compact if len(compact) == 2 * DIGEST_OCTETS else normalized_serial(text)
     return compact if is_hexadecimal and text == text.upper() else text
 
 
@@ -131,7 +147,7 @@ def _found(tx: Transaction, realm: Realm, visit: Visit) -> tuple[Certificate, Ma
     """The tenant's certificate of the fingerprint or the serial number in the path."""
     text = str(visit.request.path_params["certificate"])
     which: dict[str, Any] = {"serial": normalized_serial(text)}
-    if len(text) == 64 and all(each in "0123456789abcdef" for each in text):  # noqa: PLR2004 - SHA-256
+    if len(text) == 2 * DIGEST_OCTETS and all(each in "0123456789abcdef" for each in text):
         which = {"fingerprint": bytes.fromhex(text)}
     found = tx.inventory.list(CertificateFilter(realm.tenant.id, **which), most=1)
     if not found:

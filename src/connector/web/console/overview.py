@@ -15,7 +15,7 @@ from connector.web.console import stories
 from connector.web.console.charts import Series
 from connector.web.console.visits import Visit
 
-KEPT = timedelta(seconds=30)
+KEPT = timedelta(minutes=1)
 MOST_KEPT = 500
 LATEST = 8
 HAPPENED = (
@@ -37,7 +37,7 @@ class Attention:
 
 
 async def overview(visit: Visit) -> Response:
-    """How the tenant stands. The numbers are at most half a minute old, and say so."""
+    """How the tenant stands. The numbers are at most a minute old, and say so."""
     now = visit.desk.enrollment.clock()
     kept = visit.desk.overviews
 
