@@ -177,7 +177,7 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(stage: Stage) -> None:
             ("/console/t/default/audit?what=refusals", "/console/t/default/audit?what=refusals"),
             ("https://evil.example/", "/console"),
             ("//evil.example/", "/console"),
-            ("/console/../evil", "/console/../evil"),
+            ("/console/../evil", "/console"),
             ("/\\evil.example", "/console"),
             ("javascript:alert(1)", "/console"),
             ("/consoles", "/console"),
@@ -185,3 +185,13 @@ def test_after_signing_in_one_is_where_one_wanted_to_be(stage: Stage) -> None:
             made.get("/console/sign-in")
             answer = made.post("/console/sign-in", name="viewer", password=PASSWORD, next=wanted)
             assert answer.headers["location"] == got
+
+
+def test_without_a_console_there_is_none(fresh_server: Server) -> None:
+    """Switched off, it is not served, and the first start prints no link."""
+    fresh_server.settings = {"CONNECTOR_CONSOLE__ENABLED": "false"}
+    fresh_server.start()
+    with visitor(fresh_server) as made:
+        for path in ("/console", "/console/sign-in", "/console/welcome"):
+            assert made.http.get(path).status_code == 404
+    assert "/console" not in fresh_server.log.read_text()

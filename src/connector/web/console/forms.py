@@ -123,4 +123,4 @@ def given(form: Form, name: str) -> str:
 def local_path(text: str) -> str:
     """The text, if it is a path of the console; else its start. Nobody is sent elsewhere after signing in."""
     is_ours = re.fullmatch(r"/console(?:/[A-Za-z0-9._~\-]+)*/?(?:\?[A-Za-z0-9._~%&=+\-]*)?", text)
-    return text if is_ours and len(text) <= 500 else "/console"  # noqa: PLR2004 - no path of ours is as long
+    return text if is_ours and "/." not in text and len(text) <= 500 else "/console"  # noqa: PLR2004 - no path of ours is as long
