@@ -30,6 +30,7 @@ from connector.storage.schema import audit_events, certificates, entities
 from connector.storage.statements import page
 
 DAY = timedelta(days=1)
+ID_CHARACTERS = 36
 _LAST = "\U0010ffff"
 """After every character that a name can hold."""
 
@@ -168,11 +169,16 @@ def beginning(
     """The entities whose name begins so. Each spelling is a range of the index of names, read only as far as needed;
     in one statement for all, a database would read them all, or all names.
     """
-    name, found = entities.c.name, {}
-    ends = [(name >= text) & (name < text + _LAST) for text in which.spellings if text.isprintable()]
+    name: ColumnElement[str] = entities.c.name
+    found: dict[str, Entity] = {}
+    ends: list[ColumnElement[bool]] = [
+        (name >= text) & (name < text + _LAST) for text in which.spellings if text.isprintable()
+    ]
     order = [entities.c.created_at, entities.c.id] if newest_first else [name]
     place = (after,) if isinstance(after, str) else after
-    for end in (*ends, entities.c.id == which.begins if (which.begins or "").isprintable() else false()):
+    if which.begins is not None and len(which.begins) == ID_CHARACTERS and which.begins.isprintable():
+        ends.append(entities.c.id == which.begins)
+    for end in ends:
         statement = select(entities).where(*conditions, end)
         statement = page(statement, order, newest_first=newest_first, after=place, most=most)
         found.update({row.id: Entity(*row) for row in connection.execute(statement)})

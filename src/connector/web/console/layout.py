@@ -85,7 +85,15 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(
-        time=_time, day=_day, ago=_ago, colons=_colons, isolated=_isolated, json=_json, short=_short, actor=_actor
+        time=_time,
+        day=_day,
+        ago=_ago,
+        when=_when,
+        colons=_colons,
+        isolated=_isolated,
+        json=_json,
+        short=_short,
+        actor=_actor,
     )
     environment.globals.update(asset=lambda name: f"/console/assets/{_hashed(name)}", charts=charts)
     return environment
@@ -113,6 +121,16 @@ def _ago(at: datetime, now: datetime) -> str:
             text = f"{number} {word}{'' if number == 1 else 's'}"
             return f"in {text}" if distance > timedelta(0) else f"{text} ago"
     return "just now"
+
+
+def _when(at: datetime | None, now: datetime) -> Markup | str:
+    """How long ago or ahead, with the exact time for whoever points at it."""
+    if at is None:
+        return NOTHING
+    exact = at.astimezone(UTC)
+    return Markup(  # noqa: S704 - of numbers and words of our own
+        f'<time datetime="{exact:%Y-%m-%dT%H:%M:%SZ}" title="{exact:%Y-%m-%d %H:%M:%S} UTC">{_ago(at, now)}</time>'
+    )
 
 
 def _colons(octets: bytes) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from connector.access import Realm
 from connector.audit import Action
 from connector.directory import EntityKind
-from connector.overview import AHEAD_DAYS, BACK_DAYS, DAY, SOON, CertificateTally, Overview, Standings, midnight
+from connector.overview import AHEAD_DAYS, BACK_DAYS, DAY, SOON, Overview, Standings, midnight
 from connector.ports import EventFilter, Transaction
 from connector.web.console import stories
 from connector.web.console.charts import Series
@@ -80,50 +80,26 @@ def _counted(tx: Transaction, realm: Realm, now: datetime) -> Overview:
 
 def _attention(visit: Visit, found: Overview) -> list[Attention]:
     """What needs it, the most urgent first."""
-    refused = sum(found.happened_by_day.get((BACK_DAYS - 1, action), 0) for action in HAPPENED[2][2])
-    tally: CertificateTally = found.certificates
-    listed = [
-        (
-            "application has",
-            "applications have",
-            "no good certificate any more",
-            found.applications.failed,
-            "applications?state=disconnected",
-        ),
-        (
-            "runtime has",
-            "runtimes have",
-            "no good certificate any more",
-            found.runtimes.failed,
-            "runtimes?state=disconnected",
-        ),
-        (
-            "certificate ends",
-            "certificates end",
-            f"within {SOON.days} days without a renewal",
-            tally.expiring,
-            "certificates?state=expiring",
-        ),
-        ("attempt was", "attempts were", "refused today", refused, "audit?what=refusals"),
-        (
-            "application waits",
-            "applications wait",
-            "for the first connection",
-            found.applications.waiting,
-            "applications?state=waiting",
-        ),
-        (
-            "runtime waits",
-            "runtimes wait",
-            "for the first connection",
-            found.runtimes.waiting,
-            "runtimes?state=waiting",
-        ),
-    ]
     return [
         Attention(number, f"{one if number == 1 else many} {what}", visit.path(path))
-        for one, many, what, number, path in listed
+        for one, many, what, number, path in _listed(found)
         if number
+    ]
+
+
+def _listed(found: Overview) -> list[tuple[str, str, str, int, str]]:
+    """What may need attention: of one, of many, what it is, how many it is, and where they are listed."""
+    refused = sum(found.happened_by_day.get((BACK_DAYS - 1, action), 0) for action in HAPPENED[2][2])
+    no_good, first = "no good certificate any more", "for the first connection"
+    soon = f"within {SOON.days} days without a renewal"
+    lost, waiting = "?state=disconnected", "?state=waiting"
+    return [
+        ("application has", "applications have", no_good, found.applications.failed, f"applications{lost}"),
+        ("runtime has", "runtimes have", no_good, found.runtimes.failed, f"runtimes{lost}"),
+        ("certificate ends", "certificates end", soon, found.certificates.expiring, "certificates?state=expiring"),
+        ("attempt was", "attempts were", "refused today", refused, "audit?what=refusals"),
+        ("application waits", "applications wait", first, found.applications.waiting, f"applications{waiting}"),
+        ("runtime waits", "runtimes wait", first, found.runtimes.waiting, f"runtimes{waiting}"),
     ]
 
 
