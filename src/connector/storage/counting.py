@@ -169,7 +169,7 @@ def beginning(
     """The entities whose name begins so. Each spelling is a range of the index of names, read only as far as needed;
     in one statement for all, a database would read them all, or all names.
     """
-    name: ColumnElement[str] = entities.c.name
+    name = entities.c.name
     found: dict[str, Entity] = {}
     ends: list[ColumnElement[bool]] = [
         (name >= text) & (name < text + _LAST) for text in which.spellings if text.isprintable()

@@ -11,7 +11,7 @@ from connector.web.graphql.director.paging import Cursors, Place
 
 T = TypeVar("T")
 
-ROWS = 40
+ROWS = 30
 MOST_TEXT = 200
 
 
