@@ -99,7 +99,9 @@ $(COMPARED): requirements-bench.lock $(INSTALLED)
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime haproxy:haproxy nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl strace:strace
+TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime haproxy:haproxy \
+	javac:default-jdk-headless kubectl:kubernetes-client nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl \
+	strace:strace systemd-analyze:systemd
 
 .PHONY: tools
 tools:

@@ -5,12 +5,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import pysqlite3.dbapi2 as driver
 from sqlalchemy import URL, Engine, NullPool, create_engine, insert, make_url, select
 
 from connector import tokens
+from connector.bootstrap.objects import make_id
 from connector.directory import EntityKind
 from connector.storage import schema
 from connector.tokens import TokenType
@@ -68,7 +68,7 @@ def _engine(url: URL) -> Engine:
 
 
 def _registered(tenant: str, now: datetime) -> dict[str, Any]:
-    entity = str(uuid4())
+    entity = str(make_id())
     return {
         "id": entity,
         "tenant_id": tenant,
@@ -82,7 +82,7 @@ def _registered(tenant: str, now: datetime) -> dict[str, Any]:
 def _handed_over(tenant: str, now: datetime) -> tuple[Prepared, Sequence[Mapping[str, Any]]]:
     entity = _registered(tenant, now)
     auth = {
-        "id": str(uuid4()),
+        "id": str(make_id()),
         "tenant_id": tenant,
         "owner_id": entity["id"],
         "owner_kind": EntityKind.APPLICATION,
@@ -90,7 +90,7 @@ def _handed_over(tenant: str, now: datetime) -> tuple[Prepared, Sequence[Mapping
     }
     minted = tokens.mint(
         token_bytes(tokens.SECRET_OCTETS),
-        id=uuid4(),
+        id=make_id(),
         type=TokenType.APPLICATION,
         system_auth_id=auth["id"],
         owner_id=entity["id"],

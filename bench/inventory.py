@@ -5,6 +5,7 @@ which three are superseded; an audit event for each token and each certificate. 
 digests are random, so that every index is as wide as it is in earnest.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -62,6 +63,7 @@ def fill(database: Database, certificates: int, say: Callable[[str], None]) -> N
             say(f"filling the inventory: {(start + count) * CERTIFICATES_EACH} of {certificates} certificates")
         for statement in _SETTLING_SQLITE if sqlite else _SETTLING_POSTGRESQL:
             connection.exec_driver_sql(statement)
+    os.sync()  # gigabytes that were not flushed on purpose: the first flush of the server would wait for all of them
 
 
 @dataclass(frozen=True, slots=True)

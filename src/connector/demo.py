@@ -228,11 +228,21 @@ class Demo:
     def explain(self) -> None:
         """Leave a fresh token, and print what to try by hand."""
         _, text = self.hand_over("by-hand")
-        found = pairing.parse(text)
         here, server = self.directory, self.server.pid if self.server is not None else 0
         self.console.print(
+            f"\nThe server goes on, as process {server}. With the pairing string above, in one command:\n\n"
+            f"connector-agent enroll -d {here}/identity {text}",
+            soft_wrap=True,
+            markup=False,
+            highlight=False,
+        )
+        self._explain_by_hand(pairing.parse(text), server)
+
+    def _explain_by_hand(self, found: Pairing, server: int) -> None:
+        here = self.directory
+        self.console.print(
             f"""
-The server goes on, as process {server}. In {here}, with the token above:
+Or by hand, with the token that is in it:
 
 cd {here}
 cat > token.header <<'EOF'

@@ -6,23 +6,27 @@ and its signed bytes are dropped: what was never stored was never issued.
 """
 
 from asyncio import to_thread
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from hashlib import sha256
+from hmac import compare_digest
 
-from connector import inventory, tokens
+from connector import inventory, renewal, steps, tokens
 from connector.audit import Action, Event
 from connector.directory import EntityKind
-from connector.errors import BadCSR, Refusal, TokenUnknown, Unauthenticated
+from connector.errors import BadCSR, CertificateExpired, Refusal, StepTaken, TokenSpent, TokenUnknown, Unauthenticated
 from connector.inventory import Certificate
 from connector.pki.csr import CSRPolicy, verify
 from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, serial_number
 from connector.pki.profile import ClientProfile
-from connector.ports import Clock, MakeID, Random, Store, TokenFilter, Transaction
-from connector.revocation import token_event, withdraw
+from connector.ports import Clock, MakeID, Random, Store, Transaction
+from connector.refusals import Refusals
+from connector.renewal import RenewalPolicy, Window
+from connector.revocation import token_event
+from connector.steps import TOKEN_REPLAY, Step
 from connector.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 
-MOST_RECORDED_REFUSALS = 1000
+EVER = datetime.min.replace(tzinfo=UTC)
 
 # A CSR for a P-256 key has some 600 characters and costs 0.2 ms; one for RSA cannot have fewer than 1100, and costs up
 # to 7 (decision 0015). Whatever else is long may be slow to read.
@@ -31,11 +35,12 @@ LONG_CSR = 1000
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentPolicy:
-    """Which CSRs are accepted, what is issued for them, and how long tokens live."""
+    """Which CSRs are accepted, what is issued for them, how long tokens live, and when certificates are renewed."""
 
     csr: CSRPolicy
     profile: ClientProfile
     tokens: TokenPolicy
+    renewal: RenewalPolicy = field(default_factory=RenewalPolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Enrollment:
     clock: Clock
     random: Random
     make_id: MakeID
+    refusals: Refusals = field(default_factory=Refusals)
 
     async def configure(self, text: str, source: str | None) -> Configuration:
         """Spend the token, and mint the next one under the same system auth and terms.
@@ -80,6 +86,15 @@ class Enrollment:
             raise
         return Configuration(self.subject_text(token.system_auth_id), minted)
 
+    async def describe(self, text: str, source: str | None) -> str:
+        """The subject for a CSR under this token, which is not spent: no other is handed out for it.
+
+        Raises:
+            TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
+            StorageUnavailable: the token cannot be looked up.
+        """
+        return self.subject_text((await self._admit(text, source, now=self.clock())).system_auth_id)
+
     async def mint_beside(self, fingerprint: bytes) -> Minted:
         """A short-lived token for the holder of a certificate.
 
@@ -100,61 +115,104 @@ class Enrollment:
 
         return await self.store.transaction(mint, alone=False)
 
-    async def enroll(self, text: str, source: str | None, csr: str) -> Issued:
+    async def enroll(self, text: str, source: str | None, csr: str, key: str | None = None) -> Issued:
         """Redeem the token for a certificate. A refused CSR does not spend the token, but is counted against it.
+
+        With a ``key`` (Idempotency-Key) the same is answered again for ten minutes, if the reply should have been lost.
 
         Raises:
             TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
             BadCSR: the CSR cannot be granted; the token can be used again, until it has been refused too often.
+            StepTaken, CertificateRevoked: the key came before with another CSR, or what it brought is good no more.
             StorageUnavailable: nothing was done.
         """
         now = self.clock()
-        token = await self._admit(text, source, now=now)
+        presented = tokens.digest(text)
+        step = None if key is None else steps.step(presented, key, csr)
+        token = await self._find_token(presented)
         try:
-            issued = await self._signed(csr, token, now=now)
-            certificate = _record(issued, token, self.issuer, now=now)
-            event = _certificate_event(Action.CERTIFICATE_ISSUED, certificate, actor=token, at=now)
-
-            def redeem(tx: Transaction) -> None:
-                _redeem(tx, token, now=now)
-                tx.inventory.add(certificate)
-                tx.audit.append(_spent(token, now=now), event)
-
-            await self.store.transaction(redeem, alone=False)
-        except (BadCSR, Unauthenticated) as refusal:
+            try:
+                tokens.check(token, presented, now=now)
+                tokens.check_source(token, source)
+                return await self._redeem_for(token, csr, step, now=now)
+            except TokenSpent as spent:
+                tokens.check_source(token, source)
+                return await self._again(step, spent, now=now, since=now - TOKEN_REPLAY)
+        except (BadCSR, StepTaken, Unauthenticated) as refusal:
             await self._record_refusal(token, refusal, now=now)
             raise
-        return issued
 
-    async def renew(self, fingerprint: bytes, csr: str) -> Issued:
+    async def renew(self, fingerprint: bytes, csr: str, key: str | None = None) -> Issued:
         """Issue the next certificate to the holder of one. The former stays good until it expires or is revoked.
+
+        With a ``key`` (Idempotency-Key) the same is answered again for as long as the former is good.
 
         Raises:
             CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
             BadCSR: the CSR cannot be granted.
+            StepTaken: the key came before with another CSR.
             StorageUnavailable: nothing was done.
         """
         now = self.clock()
+        step = None if key is None else steps.step(fingerprint, key, csr)
         former = await self.identify(fingerprint)
-        try:
-            issued = await self._signed(csr, former, now=now)
-        except BadCSR as refusal:
-            event = _certificate_event(Action.CERTIFICATE_REFUSED, former, actor=former, reason=refusal.code, at=now)
-            await self.store.transaction(lambda tx: tx.audit.append(event), alone=False)
-            raise
-
-        certificate = _record(issued, former, self.issuer, now=now)
+        issued = await self._sign_next(csr, former, now=now)
+        certificate = _record(issued, former, self.issuer, step, now=now)
         event = _certificate_event(Action.CERTIFICATE_RENEWED, certificate, actor=former, at=now)
 
-        def replace(tx: Transaction) -> None:
+        def succeed(tx: Transaction) -> None:
             # The exact certificate that was presented, as it is now: revoked in between means refused.
             current = inventory.check(tx.inventory.find(fingerprint), now=now)
             tx.inventory.supersede(current, now=now)
             tx.inventory.add(certificate)
             tx.audit.append(event)
 
-        await self.store.transaction(replace, alone=False)
+        try:
+            await self.store.transaction(succeed, alone=False)
+        except StepTaken as taken:
+            return await self._again(step, taken, now=now)
         return issued
+
+    async def renew_lapsed(self, fingerprint: bytes, csr: str, proof: str, key: str | None = None) -> Issued:
+        """Issue the next certificate to the holder of one that has expired, where the policy allows that.
+
+        ``proof`` is base64 of the old key's signature over :func:`renewal.lapsed_statement`. It names the certificate
+        and the CSR, so that who repeats it gets at most the same answer: a certificate for a key that is the holder's.
+
+        Raises:
+            CertificateUnknown, CertificateRevoked, CertificateExpired: it may not be renewed, or not any more.
+            ProofRefused: the proof is not by that certificate's key.
+            BadCSR, StepTaken, StorageUnavailable: as for a renewal in time.
+        """
+        now, policy = self.clock(), self.policy.renewal
+        step = None if key is None else steps.step(fingerprint, key, csr)
+        found = await self.store.read(lambda tx: tx.inventory.find(fingerprint), single=True)
+        former = renewal.check_lapsed(found, policy=policy, now=now)
+        renewal.check_proof(former, proof, csr)
+        issued = await self._sign_next(csr, former, now=now)
+        certificate = replace(_record(issued, former, self.issuer, step, now=now), lapsed_at=former.not_after)
+        event = _certificate_event(
+            Action.CERTIFICATE_RENEWED, certificate, actor=former, at=now, reason=CertificateExpired.code
+        )
+
+        def succeed(tx: Transaction) -> None:
+            if step is not None and tx.inventory.of_step(step.name) is not None:
+                raise StepTaken
+            current = renewal.check_lapsed(tx.inventory.find(fingerprint), policy=policy, now=now)
+            renewal.check_graces(tx, current, policy=policy, now=now)
+            tx.inventory.supersede(current, now=now)
+            tx.inventory.add(certificate)
+            tx.audit.append(event)
+
+        try:
+            await self.store.transaction(succeed)
+        except StepTaken as taken:
+            return await self._again(step, taken, now=now)
+        return issued
+
+    def window(self, certificate: Certificate) -> Window:
+        """When the holder of this certificate is to renew it."""
+        return renewal.window(certificate, issuer=self.issuer.fingerprint, policy=self.policy.renewal)
 
     def subject_text(self, system_auth_id: str) -> str:
         """The subject that a CSR under this system auth must have, in the form that clients split."""
@@ -169,11 +227,59 @@ class Enrollment:
         found = await self.store.read(lambda tx: tx.inventory.find(fingerprint), single=True)
         return inventory.check(found, now=self.clock())
 
-    async def _admit(self, text: str, source: str | None, *, now: datetime) -> OneTimeToken:
-        presented = tokens.digest(text)
+    async def _find_token(self, presented: bytes) -> OneTimeToken:
         token = await self.store.read(lambda tx: tx.tokens.find(presented), single=True)
         if token is None:
             raise TokenUnknown
+        return token
+
+    async def _redeem_for(self, token: OneTimeToken, csr: str, step: Step | None, *, now: datetime) -> Issued:
+        issued = await self._signed(csr, token, now=now)
+        certificate = _record(issued, token, self.issuer, step, now=now)
+        event = _certificate_event(Action.CERTIFICATE_ISSUED, certificate, actor=token, at=now)
+
+        def redeem(tx: Transaction) -> None:
+            _redeem(tx, token, now=now)
+            tx.inventory.add(certificate)
+            tx.audit.append(_spent(token, now=now), event)
+
+        await self.store.transaction(redeem, alone=False)
+        return issued
+
+    async def _again(self, step: Step | None, refusal: Refusal, *, now: datetime, since: datetime = EVER) -> Issued:
+        """What the step brought, if it was taken since then; else the refusal stands.
+
+        Raises:
+            StepTaken: it was taken with another CSR.
+            CertificateRevoked, CertificateExpired: what it brought is good no more.
+        """
+        found = None if step is None else await self.store.read(lambda tx: tx.inventory.of_step(step.name), single=True)
+        if step is None or found is None or found.issued_at < since:
+            raise refusal
+        if not compare_digest(found.request or b"", step.request):
+            raise StepTaken
+        inventory.check(found, now=now)
+        return Issued(
+            der=found.der,
+            serial=int(found.serial, 16),
+            fingerprint=found.fingerprint,
+            key=found.key,
+            not_before=found.not_before,
+            not_after=found.not_after,
+        )
+
+    async def _sign_next(self, csr: str, former: Certificate, *, now: datetime) -> Issued:
+        """The successor of a certificate, signed; a CSR that is refused is written down."""
+        try:
+            return await self._signed(csr, former, now=now)
+        except BadCSR as refusal:
+            event = _certificate_event(Action.CERTIFICATE_REFUSED, former, actor=former, reason=refusal.code, at=now)
+            await self.store.transaction(lambda tx: tx.audit.append(event), alone=False)
+            raise
+
+    async def _admit(self, text: str, source: str | None, *, now: datetime) -> OneTimeToken:
+        presented = tokens.digest(text)
+        token = await self._find_token(presented)
         try:
             tokens.check(token, presented, now=now)
             tokens.check_source(token, source)
@@ -217,21 +323,7 @@ class Enrollment:
         )
 
     async def _record_refusal(self, token: OneTimeToken, refusal: Refusal, *, now: datetime) -> None:
-        """Write down who was refused and why; a token under which too many CSRs were refused is withdrawn.
-
-        After many refusals of one token no more is written: a token that leaked and is good for nothing must not be
-        good for filling the disk.
-        """
-        if token.refusals >= MOST_RECORDED_REFUSALS:
-            return
-
-        def record(tx: Transaction) -> None:
-            tx.audit.append(token_event(Action.TOKEN_REFUSED, token, actor=_name(token), now=now, reason=refusal.code))
-            refusals = tx.tokens.count_refusal(token).refusals
-            if isinstance(refusal, BadCSR) and refusals >= self.policy.tokens.refusals:
-                withdraw(tx, TokenFilter(token.tenant_id, id=token.id), actor="system", now=now)
-
-        await self.store.transaction(record, alone=False)
+        await self.refusals.record(self.store, token, refusal, most=self.policy.tokens.refusals, now=now)
 
 
 def _redeem(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:
@@ -253,7 +345,9 @@ def _minted(token: OneTimeToken) -> Event:
     return token_event(Action.TOKEN_MINTED, token, actor=token.minted_by, now=token.minted_at)
 
 
-def _record(issued: Issued, owner: OneTimeToken | Certificate, issuer: Issuer, *, now: datetime) -> Certificate:
+def _record(
+    issued: Issued, owner: OneTimeToken | Certificate, issuer: Issuer, step: Step | None, *, now: datetime
+) -> Certificate:
     return Certificate(
         serial=f"{issued.serial:x}",
         fingerprint=issued.fingerprint,
@@ -267,6 +361,8 @@ def _record(issued: Issued, owner: OneTimeToken | Certificate, issuer: Issuer, *
         not_after=issued.not_after,
         issued_at=now,
         der=issued.der,
+        step=None if step is None else step.name,
+        request=None if step is None else step.request,
     )
 
 

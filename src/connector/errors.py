@@ -6,7 +6,8 @@
     │   ├── TokenUnknown · TokenExpired · TokenSpent · TokenWithdrawn · TokenSourceRefused
     │   ├── KeyUnknown · KeyExpired · KeyRevoked   the API key
     │   ├── JWTRefused            the bearer token of an OpenID Connect issuer
-    │   └── CertificateUnknown · CertificateRevoked · CertificateExpired
+    │   ├── CertificateUnknown · CertificateRevoked · CertificateExpired
+    │   └── ProofRefused          not signed with the certificate's key
     ├── InsufficientScopes        somebody we know may not do this
     ├── BadCSR                    the request for a certificate cannot be granted
     │   ├── CSRTooLarge · CSRNotBase64 · CSRNotPEM · CSRMalformed
@@ -18,6 +19,7 @@
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
     │   ├── PathNotFound · BodyTooLarge · UnsupportedMediaType · MethodNotAllowed · RequestTimeout
     │   └── DocumentInvalid · DocumentTooComplex
+    ├── StepTaken                 an Idempotency-Key says the same of something else
     ├── Overloaded                too many at once
     ├── TooManyAttempts           too many wrong credentials from one address
     └── StorageUnavailable        nothing was recorded, so nothing was done
@@ -125,6 +127,14 @@ class CertificateExpired(Unauthenticated):
     """The client certificate has expired. Enroll again with a new one-time token."""
 
     code = "certificate_expired"
+
+
+class ProofRefused(Unauthenticated):
+    """The proof was not made with the key of the certificate that it names. Sign with that key, or enroll again with a
+    new one-time token.
+    """
+
+    code = "proof_refused"
 
 
 class InsufficientScopes(Refusal):
@@ -317,6 +327,12 @@ class DocumentTooComplex(BadRequest):
     """The GraphQL document is too complex. Ask for less at once."""
 
     code = "document_too_complex"
+
+
+class StepTaken(Refusal):
+    """This Idempotency-Key was sent before, with another CSR. Make a new key for each new CSR."""
+
+    code = "idempotency_key_reused"
 
 
 class Overloaded(Refusal):

@@ -42,7 +42,9 @@ class Certificate:
     """The record of one issued certificate; there is exactly one for each that left us.
 
     ``serial`` is lower-case hex; ``fingerprint`` the SHA-256 of ``der``; ``issuer`` the issuer's fingerprint;
-    ``key`` the SHA-256 of the SPKI.
+    ``key`` the SHA-256 of the SPKI. ``step`` and ``request`` tell which step brought it (:mod:`connector.steps`),
+    where its holder named one; ``renewal_asked_at`` when an operator asked for its renewal; ``lapsed_at`` when its
+    predecessor expired, where it was renewed after that.
     """
 
     serial: str
@@ -60,6 +62,10 @@ class Certificate:
     superseded_at: datetime | None = None
     revoked_at: datetime | None = None
     revocation_reason: RevocationReason | None = None
+    step: bytes | None = None
+    request: bytes | None = None
+    renewal_asked_at: datetime | None = None
+    lapsed_at: datetime | None = None
 
     def state(self, *, now: datetime) -> CertificateState:
         """The state at ``now``. Revoked stays revoked after expiry."""

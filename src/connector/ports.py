@@ -26,7 +26,7 @@ Random = Callable[[int], bytes]
 """So many octets from the system's secure source."""
 
 MakeID = Callable[[], UUID]
-"""A new random UUID (RFC 9562 5.4)."""
+"""A new UUID, which nobody has made before."""
 
 
 class Tenants(Protocol):
@@ -143,8 +143,8 @@ class Tokens(Protocol):
             TokenSpent, TokenExpired, TokenWithdrawn: the token was not there to be spent; why.
         """
 
-    def count_refusal(self, token: OneTimeToken) -> OneTimeToken:
-        """Add one to the token's refused attempts, and return it as it is then."""
+    def count_refusals(self, token: OneTimeToken, number: int = 1) -> OneTimeToken:
+        """Add so many to the token's refused attempts, and return it as it is then."""
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:
         """Withdraw the tokens that fit and were neither spent nor withdrawn, and return those, newest first.
@@ -166,7 +166,7 @@ class CertificateFilter:
 
     ``expires_from`` and ``expires_to`` are inclusive ends for ``not_after``; ``text`` is the beginning of a serial
     number or fingerprint in lower-case hexadecimal, a system auth's id, or a part of the owner's name; ``state`` is
-    that at ``now``, which is given with it.
+    that at ``now``, which is given with it; ``lapsed`` asks for those that were renewed after an expiry, or not.
     """
 
     tenant_id: str
@@ -179,16 +179,23 @@ class CertificateFilter:
     expires_from: datetime | None = None
     expires_to: datetime | None = None
     text: str | None = None
+    lapsed: bool | None = None
 
 
 class Inventory(Protocol):
     """Issued certificates."""
 
     def add(self, certificate: Certificate) -> None:
-        """Record an issued certificate. Its fingerprint, and its serial number under its issuer, are unique."""
+        """Record an issued certificate. Its fingerprint, and its serial number under its issuer, are unique.
+
+        Raises StepTaken when there is one of the same step; of two at once, one wins.
+        """
 
     def find(self, fingerprint: bytes) -> Certificate | None:
         """The certificate with this fingerprint, in whatever state: one indexed read, never cached."""
+
+    def of_step(self, step: bytes) -> Certificate | None:
+        """The certificate that this step brought, in whatever state."""
 
     def of_serial(self, serial: str) -> Sequence[Certificate]:
         """The certificates of any tenant with this serial number, one for each issuer that gave it; newest first."""
@@ -209,6 +216,12 @@ class Inventory(Protocol):
 
     def supersede(self, certificate: Certificate, *, now: datetime) -> None:
         """Mark the certificate as superseded, unless it is already."""
+
+    def ask_renewal(self, which: CertificateFilter, *, now: datetime) -> Sequence[Certificate]:
+        """Note that the holders of the certificates that fit are asked to renew; return those, newest first.
+
+        The first time stays; those that were asked before are not returned.
+        """
 
     def revoke(self, which: CertificateFilter, reason: RevocationReason, *, now: datetime) -> Sequence[Certificate]:
         """Revoke the certificates that fit and are not revoked, and return those as they are then, newest first.

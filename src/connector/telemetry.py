@@ -34,7 +34,7 @@ _SECRET_TEXT = re.compile(
     re.ASCII | re.DOTALL,
 )
 SHORTEST_TOKEN = 88
-_MARKS = ("connector-key-", "eyJ", "PRIVATE KEY-----")
+_MARK = re.compile("connector-key-|eyJ|PRIVATE KEY-----")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -120,7 +120,7 @@ def withhold_secrets(_logger: object, _method: str, event: MutableMapping[str, A
 def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         # Most texts are too short for a token and have no mark of the others: those are spared the search.
-        if len(value) >= SHORTEST_TOKEN or any(mark in value for mark in _MARKS):
+        if len(value) >= SHORTEST_TOKEN or _MARK.search(value):
             value = _SECRET_TEXT.sub(WITHHELD, value)
         return value[:MAX_TEXT]
     if value is None or isinstance(value, bool | int | float):

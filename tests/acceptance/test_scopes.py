@@ -47,6 +47,8 @@ ROLES = ("viewer", "operator", "administrator")
 KNOWN = {"viewer"}
 HOLDERS_MAY = {"viewer", "application", "runtime"}
 CONNECTOR = {"configuration", "signCertificateSigningRequest", "revokeCertificate"}
+# Whoever calls this is nobody yet: the proof in its arguments counts, and no header does.
+PROVING = "renewExpiredCertificate"
 # Whoever may, is refused for these alone: the ids in the requests never existed, the names are empty.
 HARMLESS = {"not_found", "invalid_data"}
 NOT_WRITTEN = {"name": "", "externalID": ""}
@@ -154,7 +156,7 @@ def test_every_operation_is_listed(director: list[Operation]) -> None:
     """The table in this file holds every root field of both APIs, each once: a new one is not served unlisted."""
     listed = sorted([*KNOWN, *(name for name, _, _ in expected())])
     assert listed == sorted(operation.name for operation in director)
-    assert {operation.name for operation in operations("connector")} == CONNECTOR
+    assert {operation.name for operation in operations("connector")} == CONNECTOR | {PROVING}
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -240,7 +242,7 @@ def test_tokens(stage: Stage, kind: str) -> None:
         stage.keys["administrator"]: "token_unknown",
     }
     before = rows(stage.server, "audit_events", "tokens")
-    for operation in operations("connector"):
+    for operation in by_credential():
         needs_certificate = operation.name == "revokeCertificate"
         for text, error in states.items():
             denied = stage.by_token(operation, text)
@@ -270,7 +272,7 @@ def test_certificates_end(stage: Stage, director: list[Operation], tmp_path: Pat
     server = stage.server
     identity = server.enroll(stage.mint(kind, stage.owners[kind]), tmp_path)
     csr = encoded(make_csr(make_key(), identity.subject))
-    connector = sorted(operations("connector"), key=lambda each: each.name == "revokeCertificate")
+    connector = sorted(by_credential(), key=lambda each: each.name == "revokeCertificate")
     with connected(server, identity) as client:
         for operation in connector:
             if end == "revoked" or operation.name != "revokeCertificate":
@@ -284,6 +286,27 @@ def test_certificates_end(stage: Stage, director: list[Operation], tmp_path: Pat
                 assert denied is not None, operation.name
                 assert denied[:2] == (f"certificate_{end}", 26), operation.name
         assert rows(server) == before
+
+
+def by_credential() -> Iterator[Operation]:
+    """The operations of the Connector API that ask who calls."""
+    return (operation for operation in operations("connector") if operation.name != PROVING)
+
+
+def test_a_renewal_by_proof_asks_for_the_proof_alone(stage: Stage) -> None:
+    """Whoever calls, with whatever credential, a fingerprint that is nobody's gets nothing: 26, and nothing changes."""
+    (operation,) = (operation for operation in operations("connector") if operation.name == PROVING)
+    arguments = {"certificate": "0" * 64, "csr": "no CSR", "proof": "no proof"}
+    before = rows(stage.server)
+    for headers in (
+        {},
+        {"Authorization": f"Bearer {stage.keys['administrator']}"},
+        {"Connector-Token": stage.tokens["spent Application"]},
+    ):
+        denied = stage.ask(stage.http, stage.server.public_connector, operation, headers, **arguments)[1]
+        assert denied is not None
+        assert denied[:2] == ("certificate_unknown", 26)
+    assert rows(stage.server) == before
 
 
 def expire(server: Server, identity: Identity) -> None:
@@ -300,7 +323,7 @@ def expire(server: Server, identity: Identity) -> None:
 def test_without_a_certificate_there_is_no_mutual_tls(stage: Stage, director: list[Operation]) -> None:
     """On the mutual-TLS listener who has no certificate gets no answer, whatever else they show."""
     for headers in ({}, {"Authorization": f"Bearer {stage.keys['administrator']}"}):
-        for operation in (director[0], *operations("connector")):
+        for operation in (director[0], *by_credential()):
             for url in (stage.server.mtls_director, stage.server.mtls_connector):
                 with connected(stage.server) as client, pytest.raises(httpx2.HTTPError):
                     stage.ask(client, url, operation, headers)

@@ -7,15 +7,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from tests.acceptance.test_races import configured, outcomes, redeemer
 from tests.support.server import COMMAND, Server, children, environment, post
 
 from connector.client import Refused
@@ -270,24 +267,3 @@ def test_ended_tokens_go_and_nothing_else_does(tmp_path: Path) -> None:
         done = log(server, "chore.done")
         assert {one["chore"] for one in done} == {"tokens"}
         assert log(server, "chore.failed") == []
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_one_token_one_winner_over_two_workers(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    """Of 100 redemptions of one token by two processes at two workers one gets a certificate, on either database, and
-    of many tokens each gets one.
-    """
-    with ExitStack() as stack:
-        settings = {}
-        if kind == "postgresql":
-            settings["CONNECTOR_DATABASE__URL"] = stack.enter_context(request.getfixturevalue("postgresql").database())
-        server = stack.enter_context(Server(tmp_path / "data", settings, arguments=("--workers", "2")))
-        (token, *others) = configured(server, 21)
-
-        lines = outcomes(*[redeemer(server, [token] * 50) for _ in range(2)])
-        assert Counter(line.split()[0] for line in lines) == {"issued": 1, "token_spent": 99}
-
-        lines = outcomes(*[redeemer(server, others) for _ in range(2)])
-        assert Counter(line.split()[0] for line in lines) == {"issued": 20, "token_spent": 20}
-        assert len(json.loads(server.command("certificate", "list", "--json").stdout)) == 21
-        assert server.stop() == 0

@@ -7,7 +7,7 @@ import pytest
 from tests.contract.conftest import Stored
 from tests.support.records import LATER, NOW, certificate, digest, entity, identifier, system_auth, tenant
 
-from connector.errors import NotUniqueName
+from connector.errors import NotUniqueName, StepTaken
 from connector.inventory import Certificate, CertificateState, Condition, RevocationReason, Standing, TrustAnchor
 from connector.ports import CertificateFilter, Transaction
 
@@ -38,6 +38,7 @@ def add(stored: Stored, *certificates: Certificate) -> None:
     [
         certificate(serial="f" * 40, der=bytes(range(256)) * 8),
         certificate(superseded_at=NOW, revoked_at=LATER, revocation_reason=REASON),
+        certificate(step=digest(5), request=digest(6), renewal_asked_at=NOW, lapsed_at=LATER),
     ],
 )
 def test_a_certificate_comes_back_as_it_was_recorded(stored: Stored, recorded: Certificate) -> None:
@@ -356,6 +357,42 @@ def test_no_other_tenants_certificate_is_revoked(stored: Stored) -> None:
         assert stored.write(lambda tx, which=which: tx.inventory.revoke(which, REASON, now=NOW)) == []
 
     assert found(stored) == certificate(1)
+
+
+def test_a_step_brings_one_certificate(stored: Stored) -> None:
+    """A certificate is found by its step; a second one of the same step is refused, one without a step never is."""
+    of_step = certificate(1, step=digest(7), request=digest(8))
+    add(stored, of_step, certificate(2), certificate(3))
+
+    assert stored.read(lambda tx: tx.inventory.of_step(digest(7))) == of_step
+    assert stored.read(lambda tx: tx.inventory.of_step(digest(9))) is None
+    with pytest.raises(StepTaken):
+        add(stored, certificate(4, step=digest(7), request=digest(8)))
+    assert numbers(stored, CertificateFilter(tenant().id)) == [1, 2, 3]
+
+
+def test_a_renewal_is_asked_for_once(stored: Stored) -> None:
+    """The certificates that fit are marked, each once, and those that are newly marked are returned, newest first."""
+    add(stored, certificate(1), certificate(2, issued_at=LATER), certificate(3, tenant_id=tenant(2).id))
+    which = CertificateFilter(tenant().id)
+
+    asked = stored.write(lambda tx: tx.inventory.ask_renewal(which, now=NOW))
+    again = stored.write(lambda tx: tx.inventory.ask_renewal(which, now=LATER))
+
+    assert [each.serial for each in asked] == ["2", "1"]
+    assert {each.renewal_asked_at for each in asked} == {NOW}
+    assert again == []
+    assert found(stored, 1) == certificate(1, renewal_asked_at=NOW)
+    assert found(stored, 3) == certificate(3, tenant_id=tenant(2).id)
+
+
+def test_certificates_that_were_renewed_late(stored: Stored) -> None:
+    """Those that were issued after their predecessor had expired are told apart, and counted."""
+    add(stored, certificate(1), certificate(2, lapsed_at=NOW))
+
+    assert numbers(stored, CertificateFilter(tenant().id, lapsed=True)) == [2]
+    assert numbers(stored, CertificateFilter(tenant().id, lapsed=False)) == [1]
+    assert stored.read(lambda tx: tx.inventory.count(CertificateFilter(tenant().id, lapsed=True))) == 1
 
 
 def test_trust_anchors_are_recorded_once(stored: Stored) -> None:

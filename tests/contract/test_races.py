@@ -7,7 +7,7 @@ from typing import Any
 from tests.contract.conftest import Stored
 from tests.support.records import LATER, NOW, certificate, digest, entity, event, tenant, token
 
-from connector.errors import NotUniqueName, TokenSpent
+from connector.errors import NotUniqueName, StepTaken, TokenSpent
 from connector.inventory import RevocationReason
 from connector.ports import CertificateFilter, Transaction
 
@@ -75,7 +75,7 @@ def test_no_count_is_lost(stored: Stored) -> None:
     stored.write(lambda tx: tx.tokens.add(token()))
 
     assert outcomes(
-        stored, *(stored.store.transaction(lambda tx: tx.tokens.count_refusal(token())) for _ in range(50))
+        stored, *(stored.store.transaction(lambda tx: tx.tokens.count_refusals(token())) for _ in range(50))
     ) == {"OneTimeToken": 50}
     assert stored.read(lambda tx: tx.tokens.find(digest(1))) == token(refusals=50)
 
@@ -98,3 +98,18 @@ def test_a_read_is_one_consistent_view(stored: Stored) -> None:
 
     views = stored.runner.run(both())[1::2]
     assert all(first == second and first % 2 == 0 for first, second in views)
+
+
+def test_of_many_of_one_step_one_is_recorded(stored: Stored) -> None:
+    """Of many certificates of one step at once, one is recorded; the others are refused, whole."""
+
+    def add(number: int) -> Awaitable[None]:
+        def function(tx: Transaction) -> None:
+            tx.audit.append(event(number))
+            tx.inventory.add(certificate(number, step=digest(7), request=digest(8)))
+
+        return stored.store.transaction(function, alone=False)
+
+    assert outcomes(stored, *(add(number) for number in range(1, 21))) == {"NoneType": 1, StepTaken.__name__: 19}
+    assert len(stored.read(lambda tx: tx.inventory.list(CertificateFilter(tenant().id)))) == 1
+    assert len(stored.read(lambda tx: tx.audit.list())) == 1

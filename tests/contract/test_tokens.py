@@ -117,7 +117,7 @@ def test_an_unknown_token_is_not_redeemed_or_counted(stored: Stored) -> None:
     with pytest.raises(TokenUnknown):
         stored.write(lambda tx: tx.tokens.redeem(token(), now=NOW))
     with pytest.raises(TokenUnknown):
-        stored.write(lambda tx: tx.tokens.count_refusal(token()))
+        stored.write(lambda tx: tx.tokens.count_refusals(token()))
 
 
 def test_refusals_are_counted_in_the_store(stored: Stored) -> None:
@@ -125,7 +125,7 @@ def test_refusals_are_counted_in_the_store(stored: Stored) -> None:
     stored.write(lambda tx: tx.tokens.add(token(1)))
     stored.write(lambda tx: tx.tokens.add(token(2)))
 
-    counted = [stored.write(lambda tx: tx.tokens.count_refusal(token(1))) for _ in range(3)]
+    counted = [stored.write(lambda tx: tx.tokens.count_refusals(token(1))) for _ in range(3)]
 
     assert counted == [replace(token(1), refusals=count) for count in (1, 2, 3)]
     assert found(stored, 1).refusals == 3

@@ -124,10 +124,10 @@ def test_a_deadlock_is_tried_again(stores: tuple[PostgresqlStore, PostgresqlStor
     both_hold = threading.Barrier(2)
 
     def count(first: int, second: int, tx: Transaction) -> None:
-        tx.tokens.count_refusal(token(first))
+        tx.tokens.count_refusals(token(first))
         with suppress(threading.BrokenBarrierError):  # whoever comes again is on its own
             both_hold.wait(2)
-        tx.tokens.count_refusal(token(second))
+        tx.tokens.count_refusals(token(second))
 
     async def scenario() -> list[int]:
         here, there = stores

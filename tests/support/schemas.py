@@ -28,8 +28,8 @@ from connector.web.graphql.sdl import sdl
 
 DEPTH = 5
 # Texts that name something, beside everything of the types ID and PageCursor; and those that do not.
-NAMING = {"serial", "text"}
-FREE = {"name", "description", "providerName", "key", "query", "sourceNetwork", "keySHA256", "csr"}
+NAMING = {"serial", "text", "certificate"}
+FREE = {"name", "description", "providerName", "key", "query", "sourceNetwork", "keySHA256", "csr", "proof"}
 NAMELESS = {"Any", "Boolean", "Int", "Labels", "Timestamp"}
 VALUES: Mapping[str, Any] = {"String": "x", "ID": "x", "Any": 1, "Int": 1, "Boolean": True}
 

@@ -40,7 +40,7 @@ def children(process: int) -> list[int]:
 
 @dataclass(slots=True)
 class Server:
-    """``connector serve`` on free ports, in the directory ``data``."""
+    """``connector serve`` on free ports, in the directory ``data``; with ``keeps_ports`` at each start the same."""
 
     data: Path
     settings: Mapping[str, str] = field(default_factory=dict)

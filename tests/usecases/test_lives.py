@@ -407,7 +407,7 @@ def test_a_token_that_hangs_on_a_certificate_stays_short_lived(world: World) -> 
 
 def test_a_worthless_token_does_not_fill_the_audit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """After many refusals of one token no more are written down."""
-    monkeypatch.setattr("connector.enrollment.MOST_RECORDED_REFUSALS", 3)
+    monkeypatch.setattr("connector.refusals.MOST_RECORDED", 3)
 
     async def scenario() -> None:
         tenant = await world.tenant()

@@ -12,9 +12,10 @@ from tests.support.postgres import Postgres
 
 from connector import registration
 from connector.access import Realm
+from connector.audit import Action
 from connector.client import make_csr, make_key
 from connector.directory import EntityKind
-from connector.errors import Refusal
+from connector.errors import Refusal, TokenSpent
 from connector.inventory import CertificateState, RevocationReason
 from connector.ports import CertificateFilter, TokenFilter
 from connector.revocation import revoke
@@ -119,5 +120,29 @@ def test_nothing_is_enrolled_past_an_unregistration(worlds: tuple[World, World],
             calls.insert(number % 9, there.store.transaction(end))
             await both(*calls)
             assert await good(here, realm) == 0
+
+    runner.run(scenario())
+
+
+def test_refusals_at_once_share_a_transaction(worlds: tuple[World, World], runner: Runner) -> None:
+    """Of 300 that present a spent token at once, on two replicas, each is refused and counted."""
+    here, there = worlds
+
+    async def scenario() -> None:
+        realm = await here.tenant()
+        entity = await here.register(realm)
+        minted = await here.hand_over(realm, entity)
+        await here.enrollment.configure(minted.secret.text, None)
+
+        calls = [world.enrollment.configure(minted.secret.text, None) for world in worlds for _ in range(150)]
+        outcomes = await both(*calls)
+
+        assert {type(outcome) for outcome in outcomes} == {TokenSpent}
+        token = await there.store.read(lambda tx: tx.tokens.find(minted.token.digest))
+        assert token is not None
+        assert token.refusals == 300
+        events = await there.store.read(lambda tx: tx.audit.list(action=Action.TOKEN_REFUSED))
+        assert len(events) == 300
+        assert not here.enrollment.refusals._lines  # noqa: SLF001 - nothing is kept of those that were answered
 
     runner.run(scenario())

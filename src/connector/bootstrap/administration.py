@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_bytes
-from uuid import uuid4
 
 from cryptography import x509
 from pydantic import TypeAdapter
@@ -37,7 +36,7 @@ class Administration:
     links: Links
     clock: Clock
     random: Random = token_bytes
-    make_id: MakeID = uuid4
+    make_id: MakeID = objects.make_id
 
 
 @asynccontextmanager

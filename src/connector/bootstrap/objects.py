@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from secrets import token_bytes
 from time import monotonic
-from uuid import uuid4
+from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -21,6 +21,7 @@ from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
 from connector.ports import Store
 from connector.principals import Role
 from connector.settings import Problem, Settings, SettingsError
+from connector.uuids import RANDOM_OCTETS, uuid7
 from connector.web.application import Web, WebSettings
 from connector.web.graphql.documents import DocumentLimits
 from connector.web.requests import BodyLimits
@@ -32,6 +33,11 @@ LEGACY_PATH = "/v1/applications/signingRequests/info"
 def now() -> datetime:
     """The system's clock, in UTC."""
     return datetime.now(UTC)
+
+
+def make_id() -> UUID:
+    """A new id. Those of one time lie together in every index that they are in (decision 0019)."""
+    return uuid7(token_bytes(RANDOM_OCTETS), now=now())
 
 
 def bearers_of(settings: Settings) -> OIDC | None:
@@ -68,10 +74,12 @@ def bearers_of(settings: Settings) -> OIDC | None:
 
 def web(settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None, urls: Mapping[str, str]) -> Web:
     """What makes the applications."""
-    policy = EnrollmentPolicy(settings.csr_policy, settings.client_profile, settings.token_policy)
+    policy = EnrollmentPolicy(
+        settings.csr_policy, settings.client_profile, settings.token_policy, settings.renewal_policy
+    )
     limits, graphql = settings.limits, settings.graphql
     return Web(
-        enrollment=Enrollment(store, issuer, policy, now, token_bytes, uuid4),
+        enrollment=Enrollment(store, issuer, policy, now, token_bytes, make_id),
         links=links(urls, issuer.root),
         settings=WebSettings(
             body=BodyLimits(octets=limits.body, seconds=limits.request_timeout.total_seconds()),

@@ -2,13 +2,12 @@
 
 from pathlib import Path
 from secrets import token_bytes
-from uuid import uuid4
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from connector import access, keystore, principals
 from connector.audit import Action, Event
-from connector.bootstrap.objects import now
+from connector.bootstrap.objects import make_id, now
 from connector.inventory import TrustAnchor
 from connector.keystore import CAPlan, KeystoreError
 from connector.pki.issuer import Issuer
@@ -106,7 +105,7 @@ async def _first_start(store: Store, directory: Path) -> None:
     """
     text, key = principals.make_key(
         token_bytes(principals.KEY_OCTETS),
-        id=uuid4(),
+        id=make_id(),
         name="first",
         role=Role.ADMINISTRATOR,
         tenant=None,
@@ -119,7 +118,7 @@ async def _first_start(store: Store, directory: Path) -> None:
     def make(tx: Transaction) -> bool:
         if _is_in_use(tx):
             return False
-        access.create_tenant(tx, SYSTEM, DEFAULT_TENANT, "Default tenant", make_id=uuid4, now=key.created_at)
+        access.create_tenant(tx, SYSTEM, DEFAULT_TENANT, "Default tenant", make_id=make_id, now=key.created_at)
         tx.keys.add(key)
         tx.audit.append(Event(at=key.created_at, action=Action.KEY_CREATED, actor=SYSTEM.actor, reason=key.name))
         return True

@@ -12,11 +12,12 @@ from connector.bootstrap import Administration
 from connector.cli.command import command
 from connector.cli.output import Row, Verbatim
 from connector.directory import Entity, EntityKind, Tenant
-from connector.errors import ObjectNotFound
+from connector.errors import InvalidData, ObjectNotFound
 from connector.inventory import Certificate, RevocationReason, normalized_serial
 from connector.pairing import timestamp
 from connector.pki import chain
 from connector.ports import CertificateFilter, TokenFilter, Transaction
+from connector.renewal import ask
 from connector.revocation import revoke
 from connector.tokens import OneTimeToken, read_terms
 
@@ -167,7 +168,7 @@ def withdraw_token(
     return _token(registration.withdraw_token(tx, realm, token_id, now=admin.clock()), admin)
 
 
-certificate = typer.Typer(help="Certificates: list, show, revoke.", no_args_is_help=True)
+certificate = typer.Typer(help="Certificates: list, show, revoke, renew-now.", no_args_is_help=True)
 
 
 @command(certificate, "list", nothing="There are no certificates yet.")
@@ -203,6 +204,24 @@ def revoke_certificate(
     which = CertificateFilter(found[0].tenant_id, fingerprint=found[0].fingerprint)
     revoked = revoke(tx, which, reason, actor=OPERATOR.actor, now=admin.clock())
     return _certificate((revoked or found)[0], admin)
+
+
+@command(certificate, "renew-now", writes=True, nothing="No certificate in use was to be asked for.")
+def ask_renewal(
+    admin: Administration,
+    tx: Transaction,
+    serial: Annotated[str | None, typer.Argument(metavar="SERIAL", help="Of the one whose holder is asked.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Every holder of the tenant, instead of one.")] = False,
+    tenant_id: TenantID = DEFAULT_TENANT,
+) -> list[Row]:
+    """Ask holders to renew at once, after an incident or before a change of the CA."""
+    if everyone == (serial is not None):
+        raise InvalidData("Name either a serial number or --all. Both, or neither, say nothing clear.")
+    realm = enter(tx, OPERATOR, tenant_id)
+    which = CertificateFilter(realm.tenant.id, serial=None if serial is None else normalized_serial(serial))
+    if serial is not None and not tx.inventory.count(which):
+        raise ObjectNotFound
+    return [_certificate(each, admin) for each in ask(tx, which, actor=OPERATOR.actor, now=admin.clock())]
 
 
 ca = typer.Typer(help="The certification authority.", no_args_is_help=True)

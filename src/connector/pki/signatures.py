@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
@@ -87,6 +88,23 @@ def verify(public_key: PublicKey, *, algorithm: bytes, signature: bytes, signed:
             raise AlgorithmError
     except KeyError as error:
         raise AlgorithmError from error
+
+
+def verify_sha256(public_key: object, *, signature: bytes, signed: bytes) -> None:
+    """Return if ``signature`` over ``signed`` is that of a client's key, with SHA-256 (PKCS #1 v1.5, ECDSA) or Ed25519.
+
+    Raises:
+        AlgorithmError: no client of ours has such a key.
+        InvalidSignature: the signature does not fit.
+    """
+    if isinstance(public_key, RSAPublicKey):
+        verify(public_key, algorithm=_BY_RSA.encoded, signature=signature, signed=signed)
+    elif isinstance(public_key, EllipticCurvePublicKey):
+        verify(public_key, algorithm=_ECDSA_WITH_SHA256, signature=signature, signed=signed)
+    elif isinstance(public_key, Ed25519PublicKey):
+        verify(public_key, algorithm=_ED25519, signature=signature, signed=signed)
+    else:
+        raise AlgorithmError
 
 
 def sign(key: IssuerPrivateKey, octets: bytes) -> bytes:

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, model_validator
 
 from connector.pki.csr import CSRPolicy
-from connector.pki.names import SubjectPolicy
 from connector.pki.profile import ClientProfile
+from connector.renewal import RenewalPolicy
+from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.oidc import OIDC
 from connector.settings.processes import Maintenance, Serving
 from connector.settings.section import DAY, HOUR, KIB, MIB, SECOND, Section
@@ -60,92 +61,6 @@ class URLs(Section):
 
     public: _HttpsURL | None = Field(default=None, description="https URL of the public listener.")
     mtls: _HttpsURL | None = Field(default=None, description="https URL of the mutual TLS listener.")
-
-
-class Subject(Section):
-    r"""The attributes that every certificate's subject shares. A value is free of , = + < > # ; \ " / and control
-    characters, because clients split the subject there.
-    """
-
-    organization: str = Field(default="Org", description="O, at most 64 characters.")
-    organizational_unit: str = Field(default="OrgUnit", description="OU, at most 64 characters.")
-    locality: str = Field(default="locality", description="L, at most 128 characters.")
-    province: str = Field(default="province", description="ST, at most 128 characters.")
-    country: str = Field(default="DE", description="C, two capital letters (ISO 3166).")
-
-    @model_validator(mode="after")
-    def _checked(self) -> Self:
-        self.policy()
-        return self
-
-    def policy(self) -> SubjectPolicy:
-        """The subject that every CSR must ask for."""
-        return SubjectPolicy(
-            organization=self.organization,
-            organizational_unit=self.organizational_unit,
-            locality=self.locality,
-            province=self.province,
-            country=self.country,
-        )
-
-
-class Certificates(Section):
-    """The client certificates that are issued, and the CSRs that are accepted for them."""
-
-    validity: Duration = Field(
-        default=90 * DAY,
-        ge=HOUR,
-        le=397 * DAY,
-        description="How long a client certificate is valid, within its issuer's.",
-    )
-    key_algorithm: Literal["rsa2048", "rsa3072", "rsa4096", "p256", "p384"] = Field(
-        default="rsa2048",
-        description="The key that clients are advised to make. Every accepted key stays accepted.",
-    )
-    sha1_proof: bool = Field(
-        default=True,
-        description="Whether an RSA CSR may be signed with SHA-1, as old clients do. Nothing else may.",
-    )
-    requested_extensions: Literal["ignore", "refuse"] = Field(
-        default="ignore",
-        description="What becomes of a CSR that asks for extensions no client certificate may hold. None is copied.",
-    )
-
-
-class CA(Section):
-    """The root and issuing CA, which are made at the first start. Later changes here do not remake them."""
-
-    key: Literal["p256", "p384", "rsa3072", "rsa4096"] = Field(default="p256", description="The kind of both keys.")
-    root_validity: Duration = Field(
-        default=3650 * DAY,
-        ge=DAY,
-        le=36500 * DAY,
-        description="How long the root certificate is valid.",
-    )
-    issuing_validity: Duration = Field(
-        default=1825 * DAY,
-        ge=DAY,
-        le=36500 * DAY,
-        description="How long the issuing certificate is valid, within the root's.",
-    )
-    passphrase: SecretStr | None = Field(
-        default=None,
-        min_length=8,
-        max_length=255,
-        description="Encrypts the keys' files. Read from the environment alone.",
-    )
-    passphrase_file: Path | None = Field(
-        default=None,
-        description="A file that only its owner can read, with the passphrase. Instead of ca.passphrase.",
-    )
-
-    @model_validator(mode="after")
-    def _checked(self) -> Self:
-        if self.passphrase is not None and self.passphrase_file is not None:
-            raise ValueError("passphrase_file: There is a passphrase in the environment too; keep one of them")
-        if self.issuing_validity > self.root_validity:
-            raise ValueError("issuing_validity: It should not exceed ca.root_validity")
-        return self
 
 
 class TLS(Section):
@@ -366,6 +281,12 @@ class Settings(BaseModel):
     def client_profile(self) -> ClientProfile:
         """What is issued for them."""
         return ClientProfile(validity=self.certificates.validity)
+
+    @property
+    def renewal_policy(self) -> RenewalPolicy:
+        """When they are renewed."""
+        given = self.certificates
+        return RenewalPolicy(given.renewal_start, given.renewal_end, given.renewal_check, given.grace, given.graces)
 
     @property
     def token_policy(self) -> TokenPolicy:

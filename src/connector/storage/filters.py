@@ -51,6 +51,8 @@ def certificate_conditions(which: CertificateFilter) -> Conditions:
         given.append(certificates.c.not_after >= which.expires_from)
     if which.expires_to is not None:
         given.append(certificates.c.not_after <= which.expires_to)
+    if which.lapsed is not None:
+        given.append(certificates.c.lapsed_at.is_not(None) if which.lapsed else certificates.c.lapsed_at.is_(None))
     if which.state is not None:
         given += _certificate_state(which)
     if which.text is not None:

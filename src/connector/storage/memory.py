@@ -15,6 +15,7 @@ from connector import tokens as token_rules
 from connector.audit import Action, Event
 from connector.errors import (
     NotUniqueName,
+    StepTaken,
     StorageReadOnly,
     StorageUnavailable,
     TokenUnknown,
@@ -92,11 +93,11 @@ class _MemoryTokens:
         current = token_rules.check(self._tokens.get(token.id), token.digest, now=now)
         self._tokens[token.id] = replace(current, spent_at=now)
 
-    def count_refusal(self, token: OneTimeToken) -> OneTimeToken:
+    def count_refusals(self, token: OneTimeToken, number: int = 1) -> OneTimeToken:
         current = self._tokens.get(token.id)
         if current is None:
             raise TokenUnknown
-        self._tokens[token.id] = counted = replace(current, refusals=current.refusals + 1)
+        self._tokens[token.id] = counted = replace(current, refusals=current.refusals + number)
         return counted
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:
@@ -126,7 +127,12 @@ class _MemoryInventory:
         )
         if same_serial or certificate.fingerprint in self._certificates:
             raise ValueError("the certificate is recorded already")
+        if certificate.step is not None and self.of_step(certificate.step) is not None:
+            raise StepTaken
         self._certificates[certificate.fingerprint] = certificate
+
+    def of_step(self, step: bytes) -> Certificate | None:
+        return next((each for each in self._certificates.values() if each.step == step), None)
 
     def find(self, fingerprint: bytes) -> Certificate | None:
         return self._certificates.get(fingerprint)
@@ -166,6 +172,12 @@ class _MemoryInventory:
         if current is not None and current.superseded_at is None:
             self._certificates[current.fingerprint] = replace(current, superseded_at=now)
 
+    def ask_renewal(self, which: CertificateFilter, *, now: datetime) -> Sequence[Certificate]:
+        found = [certificate for certificate in self.list(which) if certificate.renewal_asked_at is None]
+        asked = [replace(certificate, renewal_asked_at=now) for certificate in found]
+        self._certificates.update((certificate.fingerprint, certificate) for certificate in asked)
+        return asked
+
     def revoke(self, which: CertificateFilter, reason: RevocationReason, *, now: datetime) -> Sequence[Certificate]:
         good = [certificate for certificate in self.list(which) if certificate.revoked_at is None]
         revoked = [replace(certificate, revoked_at=now, revocation_reason=reason) for certificate in good]
@@ -178,6 +190,7 @@ class _MemoryInventory:
             and (which.state is None or certificate.state(now=which.now or certificate.issued_at) is which.state)
             and (which.expires_from is None or certificate.not_after >= which.expires_from)
             and (which.expires_to is None or certificate.not_after <= which.expires_to)
+            and which.lapsed in (None, certificate.lapsed_at is not None)
             and (which.text is None or self._is_about(certificate, which.text))
         )
 

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, 
 
 from connector import tokens as token_rules
 from connector.audit import Action, Event
-from connector.errors import NotUniqueName, TokenSpent, TokenUnknown
+from connector.errors import NotUniqueName, StepTaken, TokenSpent, TokenUnknown
 from connector.inventory import Certificate, Condition, RevocationReason, Standing, TrustAnchor
 from connector.ports import CertificateFilter, TokenFilter
 from connector.principals import ApiKey
@@ -30,8 +30,11 @@ _MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=schema.Moment))
 _FIND_TOKEN = Prepared(select(tokens).where(tokens.c.digest == bindparam("digest")))
 _READ_TOKEN = select(tokens).where(tokens.c.id == bindparam("id"))
 _REDEEM = Prepared(update(tokens).where(tokens.c.id == bindparam("this"), *_MINTED).values(spent_at=bindparam("now")))
-_COUNT_REFUSAL = Prepared(
-    update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 1).returning(tokens)
+_COUNT_REFUSALS = Prepared(
+    update(tokens)
+    .where(tokens.c.id == bindparam("this"))
+    .values(refusals=tokens.c.refusals + bindparam("number"))
+    .returning(tokens)
 )
 _WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).returning(tokens)
 
@@ -46,6 +49,7 @@ _REMOVE_ENDED = delete(tokens).where(tokens.c.id.in_(_ENDED))
 _FIND_CERTIFICATE = Prepared(select(certificates).where(certificates.c.fingerprint == bindparam("fingerprint")))
 _NEWEST_FIRST = (certificates.c.issued_at.desc(), certificates.c.fingerprint.desc())
 _OF_SERIAL = select(certificates).where(certificates.c.serial == bindparam("serial")).order_by(*_NEWEST_FIRST)
+_OF_STEP = Prepared(select(certificates).where(certificates.c.step == bindparam("step")))
 _IS_GOOD = certificates.c.revoked_at.is_(None) & (certificates.c.not_after >= bindparam("now", type_=schema.Moment))
 _STANDINGS = (
     select(
@@ -63,6 +67,12 @@ _SUPERSEDE = Prepared(
     update(certificates)
     .where(certificates.c.fingerprint == bindparam("this"), certificates.c.superseded_at.is_(None))
     .values(superseded_at=bindparam("now"))
+)
+_ASK_RENEWAL = (
+    update(certificates)
+    .where(certificates.c.renewal_asked_at.is_(None))
+    .values(renewal_asked_at=bindparam("now"))
+    .returning(certificates)
 )
 _REVOKE = (
     update(certificates)
@@ -138,8 +148,8 @@ class SqlTokens:
         token_rules.check(None if row is None else OneTimeToken(*row), token.digest, now=now)
         raise TokenSpent  # the rule and the statement disagree: nothing was spent, so nothing is granted
 
-    def count_refusal(self, token: OneTimeToken) -> OneTimeToken:
-        row = _COUNT_REFUSAL.first(self._connection, this=token.id)
+    def count_refusals(self, token: OneTimeToken, number: int = 1) -> OneTimeToken:
+        row = _COUNT_REFUSALS.first(self._connection, this=token.id, number=number)
         if row is None:
             raise TokenUnknown
         return OneTimeToken(*row)
@@ -163,10 +173,16 @@ class SqlInventory:
         self._connection = connection
 
     def add(self, certificate: Certificate) -> None:
-        _ADD_CERTIFICATE(self._connection, certificate, taken=ValueError("the certificate is recorded already"))
+        # With a step, it is the step that is taken: two of 2^152 serial numbers are not alike.
+        taken = ValueError("the certificate is recorded already") if certificate.step is None else StepTaken()
+        _ADD_CERTIFICATE(self._connection, certificate, taken=taken)
 
     def find(self, fingerprint: bytes) -> Certificate | None:
         row = _FIND_CERTIFICATE.first(self._connection, fingerprint=fingerprint)
+        return None if row is None else Certificate(*row)
+
+    def of_step(self, step: bytes) -> Certificate | None:
+        row = _OF_STEP.first(self._connection, step=step)
         return None if row is None else Certificate(*row)
 
     def of_serial(self, serial: str) -> Sequence[Certificate]:
@@ -206,6 +222,10 @@ class SqlInventory:
 
     def supersede(self, certificate: Certificate, *, now: datetime) -> None:
         _SUPERSEDE.run(self._connection, this=certificate.fingerprint, now=now)
+
+    def ask_renewal(self, which: CertificateFilter, *, now: datetime) -> Sequence[Certificate]:
+        rows = self._connection.execute(_ASK_RENEWAL.where(*certificate_conditions(which)), {"now": now})
+        return sorted((Certificate(*row) for row in rows), key=attrgetter("issued_at", "fingerprint"), reverse=True)
 
     def revoke(self, which: CertificateFilter, reason: RevocationReason, *, now: datetime) -> Sequence[Certificate]:
         statement = _REVOKE.where(*certificate_conditions(which))

@@ -196,11 +196,18 @@ certificates = Table(
     Column("superseded_at", Moment),
     Column("revoked_at", Moment),
     Column("revocation_reason", Word(RevocationReason)),
+    Column("step", LargeBinary(DIGEST_OCTETS)),
+    Column("request", LargeBinary(DIGEST_OCTETS)),
+    Column("renewal_asked_at", Moment),
+    Column("lapsed_at", Moment),
     # The serial first: people look a certificate up by it alone.
     UniqueConstraint("serial", "issuer"),
     # A tenant's certificates, page by page.
     Index(None, "tenant_id", "issued_at", "fingerprint"),
 )
+# A step brings one certificate; most clients name none.
+_named = certificates.c.step.is_not(None)
+Index("uq_certificates_step", certificates.c.step, unique=True, sqlite_where=_named, postgresql_where=_named)
 
 audit_events = Table(
     "audit_events",

@@ -19,6 +19,7 @@ from connector.errors import BadRequest, MethodNotAllowed, PathNotFound
 from connector.pairing import Links
 from connector.ports import Bearers
 from connector.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
+from connector.steps import MAX_KEY
 from connector.web.answers import error_answer
 from connector.web.explorer import explorer
 from connector.web.graphql.connector_api import ConnectorAPI
@@ -136,7 +137,7 @@ def _first(endpoints: Mapping[str, GraphQLEndpoint], others: ASGIApp) -> ASGIApp
 
 def _token_bearer(scope: Scope) -> Call:
     text = header(scope, b"connector-token")
-    return Call(TokenBearer(text) if text is not None else Anonymous(), _source(scope))
+    return Call(TokenBearer(text) if text is not None else Anonymous(), _source(scope), step=_step(scope))
 
 
 def _bearer(scope: Scope, suggestion_header: bytes) -> Call:
@@ -150,7 +151,15 @@ def _bearer(scope: Scope, suggestion_header: bytes) -> Call:
 def _holder(scope: Scope) -> Call:
     certificate = scope.get("extensions", {}).get("tls", {}).get("client_cert")
     principal = Holder(sha256(certificate).digest()) if certificate else Anonymous()
-    return Call(principal, _source(scope), header(scope, b"tenant"))
+    return Call(principal, _source(scope), header(scope, b"tenant"), step=_step(scope))
+
+
+def _step(scope: Scope) -> str | None:
+    """The Idempotency-Key (wire contract, section g): any opaque string."""
+    key = header(scope, b"idempotency-key")
+    if key is not None and len(key) > MAX_KEY:
+        raise BadRequest(f"The header Idempotency-Key is too long. Send at most {MAX_KEY} characters.")
+    return key
 
 
 def _source(scope: Scope) -> str | None:

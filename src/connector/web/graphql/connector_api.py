@@ -1,19 +1,23 @@
 """The resolvers of the Connector API (connector.graphql)."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from ariadne import MutationType, QueryType, make_executable_schema
 from graphql import GraphQLSchema
 
 from connector.enrollment import Enrollment
-from connector.errors import CredentialMissing
-from connector.pairing import Links
+from connector.errors import CredentialMissing, InvalidData
+from connector.pairing import Links, timestamp
 from connector.pki import chain
+from connector.pki.issuer import Issued
 from connector.principals import Holder, TokenBearer
+from connector.renewal import Window
 from connector.revocation import revoke_presented
 from connector.web.graphql.endpoint import Info
 from connector.web.graphql.sdl import sdl
+from connector.web.graphql.wanted import wanted
 from connector.web.notes import log
 
 
@@ -31,14 +35,18 @@ class ConnectorAPI:
         query.set_field("configuration", self._configuration)
         mutation = MutationType()
         mutation.set_field("signCertificateSigningRequest", self._sign)
+        mutation.set_field("renewExpiredCertificate", self._renew_expired)
         mutation.set_field("revokeCertificate", self._revoke)
         return make_executable_schema(sdl("connector"), query, mutation)
 
     async def _configuration(self, _: None, info: Info) -> dict[str, Any]:
         match info.context.principal:
-            case TokenBearer(text):
+            case TokenBearer(text) if "token" in wanted(info):
                 found = await self.enrollment.configure(text, info.context.source)
                 return self._answer(found.subject, {"token": found.minted.secret.text})
+            case TokenBearer(text):
+                # The next one is not asked for: to spend this one would leave the system with none.
+                return self._answer(await self.enrollment.describe(text, info.context.source))
             case Holder(fingerprint):
                 certificate = await self.enrollment.identify(fingerprint)
 
@@ -46,12 +54,14 @@ class ConnectorAPI:
                 async def token(_: Info) -> dict[str, str]:
                     return {"token": (await self.enrollment.mint_beside(fingerprint)).secret.text}
 
-                return self._answer(self.enrollment.subject_text(certificate.system_auth_id), token)
+                window = self.enrollment.window(certificate)
+                return self._answer(self.enrollment.subject_text(certificate.system_auth_id), token, window)
         raise CredentialMissing
 
-    def _answer(self, subject: str, token: object) -> dict[str, Any]:
+    def _answer(self, subject: str, token: object = None, window: Window | None = None) -> dict[str, Any]:
         return {
             "token": token,
+            "renewal": None if window is None else _renewal(window),
             "certificateSigningRequestInfo": {"subject": subject, "keyAlgorithm": self.key_algorithm},
             "managementPlaneInfo": {
                 "directorURL": self.links.director,
@@ -62,13 +72,20 @@ class ConnectorAPI:
     async def _sign(self, _: None, info: Info, csr: str) -> dict[str, str]:
         match info.context.principal:
             case TokenBearer(text):
-                issued = await self.enrollment.enroll(text, info.context.source, csr)
+                issued = await self.enrollment.enroll(text, info.context.source, csr, info.context.step)
                 event = "certificate.issued"
             case Holder(fingerprint):
-                issued = await self.enrollment.renew(fingerprint, csr)
+                issued = await self.enrollment.renew(fingerprint, csr, info.context.step)
                 event = "certificate.renewed"
             case _:
                 raise CredentialMissing
+        return self._issued(event, issued)
+
+    async def _renew_expired(self, _: None, info: Info, certificate: str, csr: str, proof: str) -> dict[str, str]:
+        issued = await self.enrollment.renew_lapsed(_fingerprint(certificate), csr, proof, info.context.step)
+        return self._issued("certificate.renewed", issued)
+
+    def _issued(self, event: str, issued: Issued) -> dict[str, str]:
         log.info(event, serial=f"{issued.serial:x}")
         encoded = chain.encode(issued.der, self.enrollment.issuer.pem)
         return {
@@ -88,3 +105,22 @@ class ConnectorAPI:
             "Failed to authenticate with certificate. Call this on the mutual-TLS address, with the certificate that "
             "is to be revoked."
         )
+
+
+def _renewal(window: Window) -> dict[str, Any]:
+    return {
+        "start": timestamp(window.start),
+        "end": timestamp(window.end),
+        "now": window.now,
+        "checkAfterSeconds": int(window.check.total_seconds()),
+    }
+
+
+def _fingerprint(text: str) -> bytes:
+    try:
+        fingerprint = bytes.fromhex(text.replace(":", ""))
+    except ValueError:
+        fingerprint = b""
+    if len(fingerprint) != sha256().digest_size:
+        raise InvalidData("Invalid data certificate: use the SHA-256 of the certificate's DER, 64 hexadecimal digits.")
+    return fingerprint

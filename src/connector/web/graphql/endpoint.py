@@ -50,13 +50,15 @@ ALLOW = {"allow": "GET, POST"}  # RFC 9110 15.5.6
 class Call:
     """Who calls, from which address, and for which tenant: what resolvers are given.
 
-    ``suggest`` says whether the caller asked for the kind of token that suits its owner (wire contract b.3).
+    ``suggest`` says whether the caller asked for the kind of token that suits its owner (wire contract b.3); ``step``
+    is the Idempotency-Key, if there is one.
     """
 
     principal: Principal
     source: str | None = None
     tenant: str | None = None
     suggest: bool = False
+    step: str | None = None
 
 
 Info = GraphQLResolveInfo[Call]

@@ -16,8 +16,8 @@ from connector.principals import Scope
 from connector.tokens import Minted, OneTimeToken, TokenState, read_terms
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
-from connector.web.graphql.director.wanted import wanted
 from connector.web.graphql.endpoint import Info
+from connector.web.graphql.wanted import wanted
 
 LEGACY_LABEL = "legacy"
 

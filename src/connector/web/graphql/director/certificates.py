@@ -18,8 +18,8 @@ from connector.ports import CertificateFilter, Transaction
 from connector.revocation import revoke
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
-from connector.web.graphql.director.wanted import wanted
 from connector.web.graphql.endpoint import Info
+from connector.web.graphql.wanted import wanted
 
 MAX_TEXT = 200
 

@@ -17,8 +17,8 @@ from connector.principals import Holder
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import AuthFields
 from connector.web.graphql.director.paging import Cursors, Fields, page
-from connector.web.graphql.director.wanted import wanted
 from connector.web.graphql.endpoint import Info
+from connector.web.graphql.wanted import wanted
 
 _NAMES = {
     "name": "name",

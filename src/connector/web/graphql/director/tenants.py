@@ -12,8 +12,8 @@ from connector.ports import Transaction
 from connector.principals import ApiKey, Caller, Holder, Role
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
-from connector.web.graphql.director.wanted import wanted
 from connector.web.graphql.endpoint import Info
+from connector.web.graphql.wanted import wanted
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,5 @@
+"""``python -m connector.agent``."""
+
+from connector.agent import main
+
+main()

@@ -1,0 +1,208 @@
+"""What each command does."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+
+from connector.agent import doctor as examining
+from connector.agent import enrolling, exporting
+from connector.agent.asking import Asking, holder, once
+from connector.agent.directory import Connection, Directory, Pair, read_passphrase
+from connector.agent.hooks import Hooks, split
+from connector.agent.metrics import Metrics
+from connector.agent.outcomes import BadInput, Exit, Unreachable, explained
+from connector.agent.renewing import Renewing
+from connector.agent.running import Agent
+from connector.agent.schedule import Plan
+from connector.agent.terminal import Output
+from connector.client.trust import TIMEOUT_SECONDS, context
+
+MAX_PAIRING = 65536
+
+
+def enroll(given: argparse.Namespace, output: Output) -> int:
+    """From the pairing string to ``status: connected``."""
+    directory, asking = Directory(given.directory.absolute()), Asking(output, given.patience)
+    passphrase_file = None if given.passphrase_file is None else str(given.passphrase_file.absolute())
+    text = _pairing(given)
+    renewing = Renewing(directory, asking, Hooks((), 0), _silent)
+    with directory.locked(), explained():
+        directory.tidy()
+        enrolling.begin(directory, text, enrolling.Wish(given.key, passphrase_file, given.replace))
+        enrolling.obtain(directory, asking)
+        pair = renewing.put_in_use()
+    _, connection = directory.identity()
+    # The server has answered to it, or was away just then.
+    plan = Plan.decode(directory.state().get("plan"))
+    is_used = plan is not None and plan.serial == pair.serial
+    output.result(_told(directory, pair, connection, "connected" if is_used else "enrolled"))
+    return Exit.FINE
+
+
+def status(given: argparse.Namespace, output: Output) -> int:
+    """Whether the server takes the certificate, and until when."""
+    directory = Directory(given.directory.absolute())
+    pair, connection = directory.identity()
+    word = "unknown"
+    if not given.offline:
+        with holder(pair, connection) as client:
+            Asking(output, given.patience).persist("status", lambda: client.standing(connection.secured_connector))
+        word = "connected"
+    elif datetime.now(UTC) > pair.leaf.not_valid_after_utc:
+        word = "expired"
+    output.result(_told(directory, pair, connection, word))
+    return Exit.FINE
+
+
+def renew(given: argparse.Namespace, output: Output) -> int:
+    """Renew now, or only if it is time to."""
+    renewing = _renewing(given, output)
+    directory = renewing.directory
+    with directory.locked(), explained():
+        pair = renewing.settle()
+        if pair is None and given.if_due and not _is_due(renewing):
+            pair, connection = directory.identity()
+            output.result(_told(directory, pair, connection, "not due"))
+            return Exit.FINE
+        if pair is None:
+            pair = renewing.renew()
+    _, connection = directory.identity()
+    output.result(_told(directory, pair, connection, "renewed"))
+    return Exit.FINE
+
+
+def run(given: argparse.Namespace, output: Output) -> int:
+    """Stay, and renew when it is time."""
+    renewing = _renewing(given, output, seconds=0)
+    metrics = None if given.metrics is None else given.metrics.absolute()
+    Agent(renewing, Metrics(metrics, renewing.directory.path)).run()
+    return Exit.FINE
+
+
+def call(given: argparse.Namespace, _: Output) -> int:
+    """Send the query as it is, and print what comes back."""
+    pair, connection = Directory(given.directory.absolute()).identity()
+    query = sys.stdin.read() if given.query == "-" else given.query
+    try:
+        variables = None if given.variables is None else json.loads(given.variables)
+    except ValueError as error:
+        raise BadInput("variables_unreadable", f"--variables is not JSON: {error}.") from error
+    url = connection.secured_connector if given.connector else connection.director
+    with explained():
+        verify = context(pair.anchors, pair.identity, read_passphrase(connection.passphrase_file))
+
+    def post() -> Any:
+        with httpx2.Client(verify=verify, timeout=TIMEOUT_SECONDS) as client:
+            return client.post(url, json={"query": query, "variables": variables}).json()
+
+    try:
+        answer = once(post)
+    except ValueError as error:
+        raise Unreachable("no_answer", "The server did not answer in JSON.") from error
+    print(json.dumps(answer, indent=None if given.json else 2))  # noqa: T201 - that is what it is for
+    return Exit.REFUSED if answer.get("errors") else Exit.FINE
+
+
+def revoke(given: argparse.Namespace, output: Output) -> int:
+    """Have the certificate revoked; a new pairing string is needed after that."""
+    directory = Directory(given.directory.absolute())
+    pair, connection = directory.identity()
+    if not given.yes:
+        if not sys.stdin.isatty():
+            raise BadInput("not_confirmed", "This cannot be undone. Say --yes.")
+        print(f"Revoke certificate {pair.serial} for good? Type yes:", file=sys.stderr, end=" ", flush=True)  # noqa: T201
+        if sys.stdin.readline().strip() != "yes":
+            raise BadInput("not_confirmed", "Nothing was revoked. Type yes, or say --yes.")
+    with directory.locked(), holder(pair, connection) as client:
+        # Not asked again by itself: after a lost reply, the second time would be refused.
+        once(lambda: client.revoke(connection.secured_connector))
+    output.result(_told(directory, pair, connection, "revoked"))
+    return Exit.FINE
+
+
+def doctor(given: argparse.Namespace, output: Output) -> int:
+    """Say what is wrong, each with the next step."""
+    findings = list(examining.examine(Directory(given.directory.absolute())))
+    is_well = all(finding.is_well for finding in findings)
+    if given.json:
+        told = [{"name": each.name, "ok": each.is_well, "told": each.told, "advice": each.advice} for each in findings]
+        output.result({"ok": is_well, "findings": told})
+    else:
+        for each in findings:
+            output.finding(each.name, each.told, each.advice, is_well=each.is_well)
+    return Exit.FINE if is_well else Exit.UNWELL
+
+
+def export(given: argparse.Namespace, output: Output) -> int:
+    """Write a keystore, a truststore, or both."""
+    pair, connection = Directory(given.directory.absolute()).identity()
+    password = read_passphrase(str(given.password_file)) or b""
+    if given.pkcs12 is None and given.truststore is None:
+        raise BadInput("nothing_to_export", "Name a file: --pkcs12 FILE, --truststore FILE, or both.")
+    with explained():
+        if given.pkcs12 is not None:
+            passphrase = read_passphrase(connection.passphrase_file)
+            exporting.save(given.pkcs12, exporting.keystore(pair, key_passphrase=passphrase, password=password))
+        if given.truststore is not None:
+            if pair.anchors is None:
+                raise BadInput("no_anchors", "This identity trusts the system's store; there is no anchor to export.")
+            exporting.save(given.truststore, exporting.truststore(pair.anchors, password=password))
+    output.result({"pkcs12": given.pkcs12, "truststore": given.truststore, "alias": exporting.ALIAS.decode()})
+    return Exit.FINE
+
+
+def _pairing(given: argparse.Namespace) -> str | None:
+    """The pairing string, from where it was said to be; None for none."""
+    if given.pairing is not None and given.file is not None:
+        raise BadInput("two_pairings", "There is a pairing string and a --file. Give one of them.")
+    with explained():
+        if given.file is not None:
+            with given.file.open(encoding="utf-8", errors="replace") as file:
+                return str(file.read(MAX_PAIRING))
+        if given.pairing == "-":
+            if sys.stdin.isatty():
+                print("Paste the pairing string, and press Enter and Ctrl-D:", file=sys.stderr, flush=True)  # noqa: T201
+            return sys.stdin.read(MAX_PAIRING)
+    return None if given.pairing is None else str(given.pairing)
+
+
+def _renewing(given: argparse.Namespace, output: Output, seconds: float | None = None) -> Renewing:
+    for command in given.reload:
+        split(command)  # what cannot be read is refused before anything is done
+    return Renewing(
+        Directory(given.directory.absolute()),
+        Asking(output, given.patience if seconds is None else seconds),
+        Hooks(given.reload, given.reload_seconds),
+        output.event,
+        given.same_key,
+    )
+
+
+def _is_due(renewing: Renewing) -> bool:
+    pair, _ = renewing.directory.identity()
+    if renewing.now() > pair.leaf.not_valid_after_utc:
+        return True
+    return renewing.look().is_due(renewing.now())
+
+
+def _told(directory: Directory, pair: Pair, connection: Connection, word: str) -> Mapping[str, object]:
+    plan = Plan.decode(directory.state().get("plan"))
+    return {
+        "status": word,
+        "directory": directory.path,
+        "system": connection.subject.rpartition("CN=")[2],
+        "serial": pair.serial,
+        "notAfter": f"{pair.leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
+        "renewal": None if plan is None or plan.serial != pair.serial else f"{plan.moment:%Y-%m-%dT%H:%M:%SZ}",
+        "director": connection.director,
+        "connector": connection.secured_connector,
+    }
+
+
+def _silent(_: str, **__: object) -> None:
+    """Enrolling shows its progress, and logs no events."""

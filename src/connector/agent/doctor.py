@@ -1,0 +1,199 @@
+"""What is wrong, and what to do about it: one finding for each thing that can be."""
+
+import os
+import socket
+import ssl
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import httpx2
+
+from connector.agent import checking
+from connector.agent.asking import holder, once
+from connector.agent.directory import FORMER, KEY, Connection, Directory, Pair, load_key, read_passphrase
+from connector.agent.outcomes import AgentError, ServerRefused
+from connector.client.errors import distrust
+from connector.client.trust import context
+
+SECONDS = 10.0
+SKEW = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, whether it is well, what was seen, and what to do where it is not."""
+
+    name: str
+    is_well: bool
+    told: str
+    advice: str | None = None
+
+
+def examine(directory: Directory) -> Iterator[Finding]:
+    """Look at the files, then at the way to the server, then ask the server."""
+    yield _directory(directory)
+    yield _writable(directory)
+    pair, connection = directory.current, _connection(directory)
+    if pair is None or connection is None:
+        step = directory.step()
+        yield Finding(
+            "identity",
+            is_well=False,
+            told="none" if step is None else "an enrollment is under way",
+            advice="connector-agent enroll PAIRING" if step is None else "connector-agent enroll goes on with it",
+        )
+        return
+    yield from _files(directory, pair, connection)
+    reached = []
+    for name, url in (("public address", connection.connector), ("mutual TLS", connection.secured_connector)):
+        findings = list(_way(name, url, pair))
+        yield from findings
+        reached.append(all(finding.is_well for finding in findings))
+    yield _clock(connection)
+    yield _server(pair, connection) if reached[1] else Finding("server", is_well=False, told="not asked")
+
+
+def _connection(directory: Directory) -> Connection | None:
+    try:
+        return directory.connection()
+    except AgentError:
+        return None
+
+
+def _directory(directory: Directory) -> Finding:
+    try:
+        found = directory.path.stat()
+    except OSError as error:
+        return Finding("directory", is_well=False, told=f"{directory.path}: {error.strerror}", advice="name it with -d")
+    if found.st_uid != os.geteuid():
+        advice = f"run as its owner, or: chown -R $(id -un) {directory.path}"
+        return Finding("directory", is_well=False, told=f"{directory.path} belongs to somebody else", advice=advice)
+    if stat.S_IMODE(found.st_mode) & 0o022:
+        advice = f"chmod 700 {directory.path}"
+        return Finding("directory", is_well=False, told=f"{directory.path} can be written by others", advice=advice)
+    return Finding("directory", is_well=True, told=str(directory.path))
+
+
+def _writable(directory: Directory) -> Finding:
+    try:
+        with tempfile.TemporaryFile(dir=directory.path) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        told = f"nothing can be written: {error.strerror}"
+        return Finding("disk", is_well=False, told=told, advice="free some space, or mount it writable")
+    return Finding("disk", is_well=True, told="can be written")
+
+
+def _files(directory: Directory, pair: Pair, connection: Connection) -> Iterator[Finding]:
+    yield _key_file(pair)
+    yield _tried(
+        "key", lambda: _key_fits(pair, connection), "connector-agent enroll --replace with a new pairing string"
+    )
+    try:
+        leaf, now = pair.leaf, datetime.now(UTC)
+    except AgentError as error:
+        yield Finding("certificate", is_well=False, told=str(error), advice="connector-agent enroll --replace")
+        return
+    told = f"{pair.serial}, {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} to {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    if now > leaf.not_valid_after_utc:
+        advice = (
+            "connector-agent renew, where the server grants a grace; else enroll --replace with a new pairing string"
+        )
+        yield Finding("certificate", is_well=False, told=f"expired: {told}", advice=advice)
+    elif now < leaf.not_valid_before_utc:
+        yield Finding("certificate", is_well=False, told=f"not valid yet by this clock: {told}", advice="set the clock")
+    else:
+        yield Finding("certificate", is_well=True, told=told)
+    step = directory.step()
+    if step is not None:
+        yield Finding(
+            "step", is_well=False, told=f"a {step.kind} is under way", advice="connector-agent renew goes on with it"
+        )
+    if (directory.path / FORMER).is_symlink():
+        yield Finding("former", is_well=True, told="kept until the new certificate has been used")
+
+
+def _key_file(pair: Pair) -> Finding:
+    path = pair.path / KEY
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError as error:
+        return Finding("key file", is_well=False, told=f"{path}: {error.strerror}", advice="enroll --replace")
+    if mode & 0o077:
+        return Finding("key file", is_well=False, told=f"{path} can be read by others", advice=f"chmod 600 {path}")
+    return Finding("key file", is_well=True, told=f"{path}, for its owner alone")
+
+
+def _key_fits(pair: Pair, connection: Connection) -> str:
+    key = load_key((pair.path / KEY).read_bytes(), read_passphrase(connection.passphrase_file))
+    checking.check(pair.chain, key=key, subject=connection.subject, anchors=pair.anchors)
+    return "key, certificate and trust anchor fit together"
+
+
+def _way(name: str, url: str, pair: Pair) -> Iterator[Finding]:
+    """Name, port, TLS: each is looked at when the one before it is well."""
+    host, port = urlsplit(url).hostname or "", urlsplit(url).port or 443
+    try:
+        addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except OSError as error:
+        told = f"{host} has no address: {error.strerror}"
+        yield Finding(f"{name}: DNS", is_well=False, told=told, advice="check /etc/resolv.conf, and the name")
+        return
+    yield Finding(f"{name}: DNS", is_well=True, told=f"{host} is {', '.join(sorted(addresses))}")
+    try:
+        with socket.create_connection((host, port), SECONDS) as connection:
+            yield Finding(f"{name}: port", is_well=True, told=f"{port} is open")
+            # As nobody: what counts here is the server's certificate.
+            with context(pair.anchors).wrap_socket(connection, server_hostname=host):
+                yield Finding(f"{name}: TLS", is_well=True, told="the server proves that it is the right one")
+    except ssl.SSLError as error:
+        told = str(distrust(error) or f"the handshake failed: {error.reason}")
+        yield Finding(f"{name}: TLS", is_well=False, told=told, advice="do not go on before this is clear")
+    except OSError as error:
+        told = f"no connection to port {port}: {error.strerror or error}"
+        yield Finding(f"{name}: port", is_well=False, told=told, advice="check firewalls, and whether the server runs")
+
+
+def _clock(connection: Connection) -> Finding:
+    """The server's Date, over a connection that nothing vouches for: a hint, and nothing is sent for it."""
+    unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    unverified.check_hostname = False
+    unverified.verify_mode = ssl.CERT_NONE
+    try:
+        with httpx2.Client(verify=unverified, timeout=SECONDS) as client:
+            answer = client.head(f"https://{urlsplit(connection.connector).netloc}/healthz")
+        skew = parsedate_to_datetime(answer.headers["date"]) - datetime.now(UTC)
+    except (httpx2.HTTPError, KeyError, ValueError):
+        return Finding(
+            "clock", is_well=True, told=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC here; the server's is not known"
+        )
+    if abs(skew) > SKEW:
+        told = f"{abs(skew.total_seconds()):.0f} s {'behind' if skew > timedelta(0) else 'ahead of'} the server's"
+        return Finding("clock", is_well=False, told=told, advice="set it, and keep it right: timedatectl set-ntp true")
+    return Finding("clock", is_well=True, told="agrees with the server's")
+
+
+def _server(pair: Pair, connection: Connection) -> Finding:
+    try:
+        with holder(pair, connection) as client:
+            once(lambda: client.standing(connection.secured_connector))
+    except ServerRefused as refusal:
+        advice = "ask the administrator for a new pairing string: connector-agent enroll --replace PAIRING"
+        return Finding("server", is_well=False, told=f"{refusal} [{refusal.code}]", advice=advice)
+    except AgentError as error:
+        return Finding("server", is_well=False, told=str(error), advice="try again; then ask the administrator")
+    return Finding("server", is_well=True, told="takes the certificate: connected")
+
+
+def _tried(name: str, action: Callable[[], str], advice: str) -> Finding:
+    try:
+        return Finding(name, is_well=True, told=action())
+    except (AgentError, OSError, ValueError) as error:
+        return Finding(name, is_well=False, told=str(error), advice=advice)

@@ -1,0 +1,73 @@
+"""Commands that make programs take up the new certificate."""
+
+import os
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.agent.outcomes import BadInput, HookFailed
+
+MAX_TOLD = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """Run one after the other, each within the time limit; no shell is involved, unless a command names one."""
+
+    commands: Sequence[str]
+    seconds: float
+
+    def run(self, directory: Path, event: Callable[..., None]) -> None:
+        """Run them all. The directory is in CONNECTOR_AGENT_DIR.
+
+        Raises:
+            HookFailed: one failed, took too long, or could not be started.
+        """
+        for command in self.commands:
+            self._run(command, directory)
+            event("hook.done", command=command)
+
+    def _run(self, command: str, directory: Path) -> None:
+        environment = {**os.environ, "CONNECTOR_AGENT_DIR": str(directory)}
+        try:
+            process = subprocess.Popen(  # noqa: S603 - the operator's own command
+                split(command),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,  # so that what it starts ends with it
+            )
+        except OSError as error:
+            raise HookFailed("hook_failed", f"{command!r} cannot be started: {error.strerror}.") from error
+        try:
+            output, _ = process.communicate(timeout=self.seconds)
+        except subprocess.TimeoutExpired as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise HookFailed(
+                "hook_failed", f"{command!r} did not end within {self.seconds:g} s and was killed."
+            ) from error
+        if process.returncode != 0:
+            told = " ".join(output.decode(errors="replace").split())[-MAX_TOLD:]
+            raise HookFailed(
+                "hook_failed", f"{command!r} ended with status {process.returncode}: {told or 'no output'}"
+            )
+
+
+def split(command: str) -> list[str]:
+    """The command's words.
+
+    Raises:
+        BadInput: there are none, or a quote is not closed.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise BadInput("hook_unreadable", f"The command {command!r} cannot be read: {error}.") from error
+    if not words:
+        raise BadInput("hook_unreadable", "A --reload command is empty. Leave it out instead.")
+    return words

@@ -1,0 +1,52 @@
+"""A file for node_exporter's textfile collector."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from connector.agent import files
+
+READABLE = 0o644
+
+_HELP = {
+    "not_after_timestamp_seconds": ("gauge", "When the certificate in use ends."),
+    "not_before_timestamp_seconds": ("gauge", "When the certificate in use began."),
+    "renewal_timestamp_seconds": ("gauge", "When the agent means to renew."),
+    "checked_timestamp_seconds": ("gauge", "When the server last answered."),
+    "up": ("gauge", "Whether the last exchange with the server went well."),
+    "renewals_total": ("counter", "Renewals since the agent started."),
+    "failures_total": ("counter", "Failed exchanges and renewals since the agent started."),
+}
+
+
+@dataclass(slots=True)
+class Metrics:
+    """What is counted, and the file that tells it; without a path nothing is written."""
+
+    path: Path | None
+    directory: Path
+    values: dict[str, float] = field(default_factory=lambda: {"renewals_total": 0, "failures_total": 0, "up": 0})
+
+    def set(self, values: Mapping[str, float]) -> None:
+        """Set these, and write the file."""
+        self.values.update(values)
+        if self.path is not None:
+            files.replace(self.path, self.text().encode(), READABLE)
+
+    def count(self, name: str) -> None:
+        """Add one to it; it is written with the next setting."""
+        self.values[name] += 1
+
+    def text(self) -> str:
+        """The file's content, in Prometheus' text format."""
+        label = str(self.directory).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+        lines = []
+        for name, (kind, help_) in _HELP.items():
+            if name in self.values:
+                metric = f"connector_agent_{name}"
+                lines += [
+                    f"# HELP {metric} {help_}",
+                    f"# TYPE {metric} {kind}",
+                    f'{metric}{{directory="{label}"}} {self.values[name]:.15g}',
+                ]
+        return "\n".join((*lines, ""))

@@ -1,0 +1,160 @@
+"""The agent that stays: it asks, waits, renews, and tells."""
+
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import random
+
+from connector.agent.directory import RUN_LOCK, Pair
+from connector.agent.enrolling import ENROLLMENT
+from connector.agent.metrics import Metrics
+from connector.agent.notify import notify, watchdog_seconds
+from connector.agent.outcomes import AgentError, BadInput, Locked, ServerRefused, Unreachable, explained
+from connector.agent.renewing import Renewing
+from connector.agent.schedule import Plan, backoff
+
+# A clock that jumps is noticed within this time.
+LONGEST_WAIT = 600.0
+SHORTEST_WAIT = 1.0
+BUSY_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Agent:
+    """Keeps one identity good."""
+
+    renewing: Renewing
+    metrics: Metrics
+    stop: threading.Event = field(default_factory=threading.Event)
+    wake: threading.Event = field(default_factory=threading.Event)
+    failures: int = 0
+    is_ready: bool = False
+    is_woken: bool = False
+
+    def run(self) -> None:
+        """Go on until told to stop.
+
+        Raises:
+            ServerRefused: the server takes this identity no more.
+            BadInput: there is no identity, and no enrollment under way.
+            Locked: another agent stays here.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._end())
+        signal.signal(signal.SIGHUP, lambda *_: self.wake.set())
+        with self.renewing.directory.locked(RUN_LOCK):
+            self.renewing.event("agent.started", directory=str(self.renewing.directory.path))
+            self._be_ready()
+            while not self.stop.is_set():
+                self._wait(self.cycle())
+            notify("STOPPING=1")
+            self.renewing.event("agent.stopped")
+
+    def cycle(self) -> float:
+        """Do what is due; how many seconds until something may be due again."""
+        try:
+            with self.renewing.directory.locked(), explained():
+                plan = self._work()
+        except Locked:
+            return BUSY_SECONDS
+        except (BadInput, ServerRefused) as error:
+            self._failed(error)
+            raise
+        except AgentError as error:
+            self._failed(error)
+            wait = backoff(self.failures, random=random())  # noqa: S311 - no secret
+            return max(wait, error.retry_after if isinstance(error, Unreachable) else 0)
+        self.failures = 0
+        self._tell(plan)
+        left = min(plan.moment, plan.check_at) - self.renewing.now()
+        return min(max(left / timedelta(seconds=1), 0.0), LONGEST_WAIT)
+
+    def _work(self) -> Plan:
+        """Go on with what was under way, ask if it is time to, renew if it is due."""
+        directory = self.renewing.directory
+        step = directory.step()
+        settled = self.renewing.settle()
+        if settled is not None and step is not None and step.kind != ENROLLMENT:
+            self._renewed(settled)
+        pair, _ = directory.identity()
+        plan, now = Plan.decode(directory.state().get("plan")), self.renewing.now()
+        # Once expired, no handshake goes through: there is nobody to ask, and the renewal itself says what is what.
+        is_over = now > pair.leaf.not_valid_after_utc
+        if not is_over and (self.is_woken or plan is None or plan.serial != pair.serial or now >= plan.check_at):
+            plan = self._look(plan, pair)
+            self.is_woken = False
+        if plan is None or is_over or plan.is_due(self.renewing.now()):
+            self._renewed(self.renewing.renew())
+            plan = Plan.decode(directory.state().get("plan")) or self.renewing.look()
+        return plan
+
+    def _look(self, plan: Plan | None, pair: Pair) -> Plan:
+        try:
+            return self.renewing.look()
+        except Unreachable:
+            # What is due is tried all the same, and each failure is told by what failed.
+            if plan is None or plan.serial != pair.serial or not plan.is_due(self.renewing.now()):
+                raise
+            return plan
+
+    def _renewed(self, pair: Pair) -> None:
+        self.metrics.count("renewals_total")
+        self.renewing.event("renewal.done", serial=pair.serial)
+
+    def _failed(self, error: AgentError) -> None:
+        self.failures += 1
+        self.renewing.event("agent.failed", code=error.code, reason=str(error), failures=self.failures)
+        notify(f"STATUS={error}")
+        self.metrics.count("failures_total")
+        self._measure({"up": 0})
+
+    def _tell(self, plan: Plan) -> None:
+        pair = self.renewing.directory.current
+        if pair is None:
+            return
+        leaf = pair.leaf
+        self._be_ready()
+        notify(f"STATUS=connected; certificate {pair.serial} until {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC")
+        checked = self.renewing.directory.state().get("checked")
+        self._measure(
+            {
+                "not_after_timestamp_seconds": leaf.not_valid_after_utc.timestamp(),
+                "not_before_timestamp_seconds": leaf.not_valid_before_utc.timestamp(),
+                "renewal_timestamp_seconds": plan.moment.timestamp(),
+                "checked_timestamp_seconds": 0 if checked is None else datetime.fromisoformat(checked).timestamp(),
+                "up": 1,
+            }
+        )
+
+    def _measure(self, values: Mapping[str, float]) -> None:
+        """Write the figures; that they cannot be written is no reason to stop."""
+        try:
+            with explained():
+                self.metrics.set(values)
+        except AgentError as error:
+            self.renewing.event("metrics.failed", reason=str(error))
+
+    def _be_ready(self) -> None:
+        """Say so, once there is an identity to use: whoever waits for us may go on, even while the server is away."""
+        if not self.is_ready and self.renewing.directory.current is not None:
+            self.is_ready = True
+            notify("READY=1")
+            self.renewing.event("agent.ready")
+
+    def _end(self) -> None:
+        self.stop.set()
+        self.wake.set()
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, and say meanwhile that we are alive."""
+        end = time.monotonic() + max(seconds, SHORTEST_WAIT)
+        beat = watchdog_seconds()
+        while (left := end - time.monotonic()) > 0 and not self.wake.wait(min(left, beat or left)):
+            notify("WATCHDOG=1")
+        notify("WATCHDOG=1")
+        if self.wake.is_set():
+            self.wake.clear()
+            self.is_woken = True
