@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,13 @@ from torture.sites import Site, postgresql_site, sqlite_site
 TWO_WORKERS = {"CONNECTOR_SERVING__WORKERS": "2"}
 
 Run = Callable[[Awaitable[Mapping[str, Any]]], Mapping[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def tidy() -> Iterator[None]:
+    """What a test leaves open is found at its end, and not in some other test."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -145,5 +145,6 @@ def explored(site: Site, *, examples: int, steps: int) -> Mapping[str, int | flo
     finally:
         for connection in hands.connections:
             connection.close()
+        loop.run_until_complete(asyncio.sleep(0.05))  # in which they are
         loop.close()
     return {"examples": examples, "calls": hands.steps, "issued": hands.issued, "divergences": 0, **sound}
