@@ -234,8 +234,10 @@ def test_the_agents_command_works(browser: Browser, stage: Stage, tmp_path: Path
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    expect(page.locator("[data-step=configured]")).to_have_class("done")
     expect(page.locator(".countdown")).to_have_text("Connected.")
+    expect(page.locator("[data-step=configured]")).to_have_class("done")
+    page.get_by_role("link", name="Look again").click()
+    expect(page.locator("[data-step=configured]")).to_contain_text("read without spending the token")
 
 
 @pytest.mark.parametrize("way", ["Python", "openssl + curl"])

@@ -77,6 +77,12 @@ for (const live of document.querySelectorAll("[data-events]:not([data-over])")) 
       link.href = location.pathname.replace(/\/(applications|runtimes)\/.*/, `/certificates/${told.serial}`);
       link.textContent = told.serial;
       place.append(link);
+      // An agent reads its configuration without spending the token, and then nothing is recorded of that.
+      const before = live.querySelector("[data-step=configured]");
+      if (!before.classList.contains("done")) {
+        before.classList.add("done");
+        before.querySelector("small").textContent = "read without spending the token";
+      }
       say("Connected.");
       over();
     } else if (told.kind === "refused") {
