@@ -12,6 +12,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COMPARED := $(VENV)/.compared
 PROVIDER := tests/oidc/node_modules/.installed
+JUDGE := tests/console/node_modules/.installed
 PATHS := src tests $(wildcard bench torture)
 
 .PHONY: help
@@ -26,7 +27,7 @@ demo: $(INSTALLED) ## Show the main job step by step; KEEP=1 leaves the server r
 	@$(BIN)/connector demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: $(INSTALLED) tools $(PROVIDER) ## Run all tests.
+test: $(INSTALLED) tools $(PROVIDER) $(JUDGE) ## Run all tests.
 	@echo 'Running the tests'
 	@$(BIN)/pytest
 
@@ -52,6 +53,11 @@ docs: $(INSTALLED) ## Make the pages that are made from the code.
 		echo "Making docs/$$page.md"; \
 		$(BIN)/connector $$page >docs/$$page.md.new && mv docs/$$page.md.new docs/$$page.md || exit 1; \
 	done
+
+.PHONY: screenshots
+screenshots: $(INSTALLED) tools ## Make the pictures of the console in docs/images.
+	@echo 'Making docs/images'
+	@$(BIN)/python -m tests.support.screenshots
 
 .PHONY: format
 format: $(INSTALLED) ## Format the code.
@@ -113,4 +119,10 @@ tools:
 $(PROVIDER): tests/oidc/package-lock.json tests/oidc/package.json | tools
 	@echo 'Installing an OpenID Connect provider into tests/oidc/node_modules'
 	@cd tests/oidc && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+# The tests of the console let axe-core look at every page.
+$(JUDGE): tests/console/package-lock.json tests/console/package.json | tools
+	@echo 'Installing axe-core into tests/console/node_modules'
+	@cd tests/console && npm ci --silent --no-audit --no-fund --ignore-scripts
 	@touch $@

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench import inventory, lasting
+from bench.console import Console
 from bench.lanes import (
     CONFIGURATION,
     ONBOARDING,
@@ -36,6 +37,7 @@ PHASES = {
     "memory": "memory over many enrollments",
     "start": "how long a start takes with a full inventory",
     "director": "the Director at size",
+    "console": "the console at size",
 }
 
 HANDSHAKES_AT_ONCE = 16
@@ -90,6 +92,9 @@ class Suite:
         if "director" in self.phases:
             with self._server("director") as server:
                 found.rows += await Scale(server, self.sizes.plan, self.sizes.applications, self.say).run()
+        if "console" in self.phases:
+            with self._server("console") as server:
+                found.rows += await Console(server, self.sizes.plan, self.sizes.applications, self.say).run()
         return found
 
     async def _compared(self, stack: ExitStack, found: Found) -> None:

@@ -1,9 +1,10 @@
 """What we hold ourselves to: ratios of figures of one run, which carry over from machine to machine."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from bench.console import EMPTY, LIST, MANY_FIT, NEWEST, NONE_FITS, ONE_FITS
 from bench.lanes import SIGNING
 from bench.processes import Cores
 from bench.rounds import Round, Row
@@ -49,6 +50,16 @@ def targets(found: Found, cores: Cores) -> Iterator[Target]:
     if found.starts:
         yield Target("start to ready with a full inventory, seconds", median(found.starts), most=2)
     yield from _at_size(rows)
+    yield from _console(rows)
+
+
+def _console(rows: Mapping[tuple[str, str], Row]) -> Iterator[Target]:
+    """Time to the first octet of a page of the console, by one caller: with so many applications, and with none."""
+    empty = rows.get((LIST, EMPTY))
+    for (what, on), row in rows.items():
+        if empty is not None and what in (LIST, NEWEST, NONE_FITS, ONE_FITS, MANY_FIT) and on != EMPTY:
+            ratio = empty.per_second / row.per_second
+            yield Target(f"{what}, {on} ÷ empty list", ratio, most=3, note=f"{1000 / row.per_second:.1f} ms")
 
 
 def warnings(found: Found) -> Iterator[str]:

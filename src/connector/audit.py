@@ -9,6 +9,14 @@ class Action(StrEnum):
     """What can happen; the values are API."""
 
     TENANT_CREATED = "tenant.created"
+    ADMINISTRATOR_CREATED = "administrator.created"
+    ADMINISTRATOR_DISABLED = "administrator.disabled"
+    ADMINISTRATOR_ENABLED = "administrator.enabled"
+    PASSWORD_SET = "password.set"
+    LINK_MADE = "sign_in_link.made"
+    SESSION_BEGAN = "session.began"
+    SESSION_ENDED = "session.ended"
+    SIGN_IN_REFUSED = "sign_in.refused"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
     ENTITY_REGISTERED = "entity.registered"
@@ -33,8 +41,9 @@ class Event:
     """One thing that happened.
 
     ``actor`` says who did it: ``admin:<key's name>`` or ``admin:<tenant>/<key's name>``, ``user:<name at the issuer>``,
-    ``token:<id>``, ``certificate:<serial>``, ``command`` or ``system``. The other fields point at what it happened to,
-    each where it applies; ``reason`` is a refusal's code, a revocation reason, or a name. None is ever a secret.
+    ``administrator:<name>``, ``token:<id>``, ``certificate:<serial>``, ``command`` or ``system``. The other fields
+    point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation reason, or a name.
+    None is ever a secret.
     """
 
     at: datetime
@@ -46,3 +55,11 @@ class Event:
     token_id: str | None = None
     serial: str | None = None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event that was recorded, and its number: a later one's is greater."""
+
+    number: int
+    event: Event

@@ -268,6 +268,8 @@ curl --cacert server/ca/root.pem --cert my.pem --key my.key \\
 To look around in a browser that trusts server/ca/root.pem, with the key in server/admin.key:
 {self.urls["public"]}/explorer
 
+To administer in the same browser, open the link that this prints: connector admin password admin --data-dir server
+
 The tutorials in docs/ go through it word for word. To end the server: kill {server}
 To forget it all: rm -r {here}""",
             soft_wrap=True,

@@ -6,9 +6,11 @@
     │   ├── TokenUnknown · TokenExpired · TokenSpent · TokenWithdrawn · TokenSourceRefused
     │   ├── KeyUnknown · KeyExpired · KeyRevoked   the API key
     │   ├── JWTRefused            the bearer token of an OpenID Connect issuer
+    │   ├── SessionEnded · SignInRefused · LinkRefused   in the console
     │   ├── CertificateUnknown · CertificateRevoked · CertificateExpired
     │   └── ProofRefused          not signed with the certificate's key
     ├── InsufficientScopes        somebody we know may not do this
+    ├── FormRefused               a form of the console that did not come from its own page
     ├── BadCSR                    the request for a certificate cannot be granted
     │   ├── CSRTooLarge · CSRNotBase64 · CSRNotPEM · CSRMalformed
     │   ├── CSRSignatureInvalid · CSRSubjectMismatch · CSRKeyRefused · CSRKeyNotBound
@@ -111,6 +113,24 @@ class JWTRefused(Unauthenticated):
     code = "jwt_refused"
 
 
+class SessionEnded(Unauthenticated):
+    """There is no such session of the console, or it has ended. Sign in again."""
+
+    code = "session_ended"
+
+
+class SignInRefused(Unauthenticated):
+    """The name or the password is wrong. Try again, or ask an administrator for a new sign-in link."""
+
+    code = "sign_in_refused"
+
+
+class LinkRefused(Unauthenticated):
+    """The sign-in link is unknown, was used, or has expired. Ask for a new one: connector admin password NAME."""
+
+    code = "link_refused"
+
+
 class CertificateUnknown(Unauthenticated):
     """The client certificate was not issued here, or its record is gone. Enroll again with a new one-time token."""
 
@@ -141,6 +161,14 @@ class InsufficientScopes(Refusal):
     """Insufficient scopes provided. Call with the credential of somebody who may do this."""
 
     code = "insufficient_scopes"
+
+
+class FormRefused(Refusal):
+    """The form did not come from this console's own page, so nothing was done. Load the page again, and send it from
+    there.
+    """
+
+    code = "form_refused"
 
 
 class BadCSR(Refusal):

@@ -40,6 +40,10 @@ class Scope(StrEnum):
     TENANT_WRITE = "tenant:write"
     API_KEY_READ = "api_key:read"
     API_KEY_WRITE = "api_key:write"
+    AUDIT_READ = "audit:read"
+    SETTINGS_READ = "settings:read"
+    ADMINISTRATOR_READ = "administrator:read"
+    ADMINISTRATOR_WRITE = "administrator:write"
 
 
 class Role(StrEnum):
@@ -50,7 +54,14 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
-_ADMINISTRATORS_ALONE = {Scope.TENANT_WRITE, Scope.API_KEY_READ, Scope.API_KEY_WRITE}
+_ADMINISTRATORS_ALONE = {
+    Scope.TENANT_WRITE,
+    Scope.API_KEY_READ,
+    Scope.API_KEY_WRITE,
+    Scope.SETTINGS_READ,
+    Scope.ADMINISTRATOR_READ,
+    Scope.ADMINISTRATOR_WRITE,
+}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
     Role.VIEWER: frozenset(scope for scope in Scope if scope.endswith(":read")) - _ADMINISTRATORS_ALONE,

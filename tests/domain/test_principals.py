@@ -16,7 +16,14 @@ from connector.principals import MAX_KEY_LIFETIME, SCOPES, ApiKey, Caller, Role,
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)
-ADMINISTRATORS_ALONE = {Scope.TENANT_WRITE, Scope.API_KEY_READ, Scope.API_KEY_WRITE}
+ADMINISTRATORS_ALONE = {
+    Scope.TENANT_WRITE,
+    Scope.API_KEY_READ,
+    Scope.API_KEY_WRITE,
+    Scope.SETTINGS_READ,
+    Scope.ADMINISTRATOR_READ,
+    Scope.ADMINISTRATOR_WRITE,
+}
 
 
 def make(random: bytes = bytes(32), **changes: Any) -> tuple[str, ApiKey]:
@@ -38,10 +45,10 @@ def test_roles_are_nested() -> None:
 
 
 def test_what_each_role_may() -> None:
-    """Viewers read what is no key; operators write that too; tenants and keys are made by administrators alone."""
+    """Viewers read; operators write too; tenants, keys, administrators and settings are for administrators alone."""
     reads = {scope for scope in Scope if scope.endswith(":read")}
 
-    assert SCOPES[Role.VIEWER] == reads - {Scope.API_KEY_READ}
+    assert SCOPES[Role.VIEWER] == reads - ADMINISTRATORS_ALONE
     assert frozenset(Scope) - SCOPES[Role.OPERATOR] == ADMINISTRATORS_ALONE
 
 

@@ -12,13 +12,20 @@ from pydantic import TypeAdapter
 
 from connector import keystore
 from connector.bootstrap import objects, start
-from connector.bootstrap.objects import now
+from connector.bootstrap.objects import CONNECTOR_PATH, now
 from connector.bootstrap.start import ADDRESSES
 from connector.pairing import Links
+from connector.passwords import Argon2Passwords
 from connector.ports import Clock, MakeID, Random, Store
 from connector.settings import Settings, load
+from connector.web.console import WELCOME
 
 _ADDRESSES = TypeAdapter(dict[str, str])
+
+
+async def make_password(password: str) -> str:
+    """The hash of a password, to keep."""
+    return await Argon2Passwords().make(password)
 
 
 class NotReady(Exception):  # noqa: N818 - named for what is the matter
@@ -37,6 +44,10 @@ class Administration:
     clock: Clock
     random: Random = token_bytes
     make_id: MakeID = objects.make_id
+
+    def console_link(self, code: str) -> str:
+        """The sign-in link with this code."""
+        return f"{self.links.connector.removesuffix(CONNECTOR_PATH)}{WELCOME}#{code}"
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """From settings to objects."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from secrets import token_bytes
 from time import monotonic
@@ -11,22 +12,27 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from connector import serving, telemetry
+from connector import keystore, serving, telemetry
+from connector.accounts import remove_ended as remove_ended_sessions
+from connector.administrators import SessionPolicy
 from connector.bootstrap.chores import Chore
 from connector.enrollment import Enrollment, EnrollmentPolicy
-from connector.maintenance import remove_ended_tokens
-from connector.oidc import OIDC, OIDCPolicy
+from connector.maintenance import BATCH, remove_ended_tokens
+from connector.oidc import OIDC, CodeFlow, OIDCPolicy
 from connector.pairing import Links
+from connector.passwords import Argon2Passwords
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
 from connector.ports import Store
 from connector.principals import Role
-from connector.settings import Problem, Settings, SettingsError
+from connector.settings import Problem, Settings, SettingsError, in_force
 from connector.uuids import RANDOM_OCTETS, uuid7
 from connector.web.application import Web, WebSettings
+from connector.web.console import Desk, SettingLine
 from connector.web.graphql.documents import DocumentLimits
 from connector.web.requests import BodyLimits
 from connector.web.throttle import Throttle
 
+CONNECTOR_PATH = "/connector/graphql"
 LEGACY_PATH = "/v1/applications/signingRequests/info"
 
 
@@ -72,32 +78,88 @@ def bearers_of(settings: Settings) -> OIDC | None:
         raise SettingsError([Problem("oidc", "file or environment", str(error))]) from error
 
 
-def web(settings: Settings, issuer: Issuer, store: Store, bearers: OIDC | None, urls: Mapping[str, str]) -> Web:
+def code_flow(settings: Settings, bearers: OIDC | None) -> CodeFlow | None:
+    """What lets people sign in at the OpenID Connect issuer, where a client is set.
+
+    Raises:
+        KeystoreError: the file with the client's secret cannot be used.
+    """
+    given = settings.oidc
+    if bearers is None or given.client_id is None:
+        return None
+    secret = given.client_secret.get_secret_value() if given.client_secret is not None else None
+    if given.client_secret_file is not None:
+        secret = keystore.read_secret(given.client_secret_file, "client secret").decode(errors="replace")
+    return CodeFlow(bearers, given.client_id, given.scopes, secret)
+
+
+def setting_lines(settings: Settings, origins: Mapping[str, str]) -> list[SettingLine]:
+    """The settings in force, for people."""
+    return [
+        SettingLine(setting.section, setting.name, value, origin, setting.field.description or "")
+        for setting, value, origin in in_force(settings, origins)
+    ]
+
+
+def _desk(
+    settings: Settings, web: Web, bearers: OIDC | None, urls: Mapping[str, str], lines: Sequence[SettingLine]
+) -> Desk:
+    return Desk(
+        enrollment=web.enrollment,
+        links=web.links,
+        public_url=urls["public"],
+        body=web.settings.body,
+        # Apart from the API's: whoever forgets a password must not lock the programs beside out.
+        throttle=Throttle(_share(settings.limits.attempts, settings.serving.workers), monotonic),
+        passwords=Argon2Passwords(),
+        sessions=SessionPolicy(settings.console.idle, settings.console.longest),
+        signs_in=code_flow(settings, bearers),
+        settings=lines,
+    )
+
+
+def web(
+    settings: Settings,
+    issuer: Issuer,
+    store: Store,
+    bearers: OIDC | None,
+    urls: Mapping[str, str],
+    *,
+    lines: Sequence[SettingLine] = (),
+) -> Web:
     """What makes the applications."""
     policy = EnrollmentPolicy(
         settings.csr_policy, settings.client_profile, settings.token_policy, settings.renewal_policy
     )
-    limits, graphql = settings.limits, settings.graphql
-    return Web(
+    limits = settings.limits
+    made = Web(
         enrollment=Enrollment(store, issuer, policy, now, token_bytes, make_id),
         links=links(urls, issuer.root),
-        settings=WebSettings(
-            body=BodyLimits(octets=limits.body, seconds=limits.request_timeout.total_seconds()),
-            documents=DocumentLimits(
-                characters=graphql.characters,
-                tokens=graphql.tokens,
-                depth=graphql.depth,
-                fields=graphql.fields,
-                aliases=graphql.aliases,
-                root_fields=graphql.root_fields,
-            ),
-            introspection=graphql.introspection,
-            explorer=graphql.explorer,
-            key_algorithm=settings.certificates.key_algorithm,
-            suggestion_header=settings.tokens.suggestion_header,
-        ),
+        settings=_web_settings(settings),
         bearers=bearers,
         throttle=Throttle(_share(limits.attempts, settings.serving.workers), monotonic),
+    )
+    if not settings.console.enabled:
+        return made
+    return replace(made, desk=_desk(settings, made, bearers, urls, lines))
+
+
+def _web_settings(settings: Settings) -> WebSettings:
+    limits, graphql = settings.limits, settings.graphql
+    return WebSettings(
+        body=BodyLimits(octets=limits.body, seconds=limits.request_timeout.total_seconds()),
+        documents=DocumentLimits(
+            characters=graphql.characters,
+            tokens=graphql.tokens,
+            depth=graphql.depth,
+            fields=graphql.fields,
+            aliases=graphql.aliases,
+            root_fields=graphql.root_fields,
+        ),
+        introspection=graphql.introspection,
+        explorer=graphql.explorer,
+        key_algorithm=settings.certificates.key_algorithm,
+        suggestion_header=settings.tokens.suggestion_header,
     )
 
 
@@ -141,7 +203,10 @@ def server_certificate(
 def chores(settings: Settings) -> Sequence[Chore]:
     """What has to be done from time to time."""
     retention = settings.tokens.retention
-    return [Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention, now=now()))]
+    return [
+        Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention, now=now())),
+        Chore("sessions", lambda tx: remove_ended_sessions(tx, most=BATCH, now=now())),
+    ]
 
 
 def connection_limits(settings: Settings) -> serving.Limits:
@@ -159,7 +224,7 @@ def connection_limits(settings: Settings) -> serving.Limits:
 def links(urls: Mapping[str, str], root: x509.Certificate) -> Links:
     """Where clients find us, from the base URLs of the listeners."""
     return Links(
-        connector=f"{urls['public']}/connector/graphql",
+        connector=f"{urls['public']}{CONNECTOR_PATH}",
         legacy_connector=f"{urls['public']}{LEGACY_PATH}",
         certificate_secured_connector=f"{urls['mtls']}/connector/graphql",
         director=f"{urls['mtls']}/director/graphql",

@@ -8,7 +8,7 @@ import asyncio
 import gc
 import json
 import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ import uvloop
 from connector import keystore, serving, telemetry
 from connector.bootstrap import objects, start
 from connector.bootstrap.chores import keep_up
-from connector.bootstrap.start import ADDRESSES, ADMIN_KEY
+from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.oidc import OIDC
 from connector.pki.issuer import Issuer
 from connector.ports import Store
-from connector.settings import Settings, load
+from connector.settings import Settings, load_told
 from connector.storage import Database
+from connector.tokens import Secret
+from connector.web.console import WELCOME, SettingLine
 
 GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
@@ -39,19 +41,19 @@ def serve(
         StorageUnavailable: the database cannot be used.
         WorkersError: its workers cannot be kept running.
     """
-    settings = load(data_dir=data_dir, config=config, overrides=flags, environ=os.environ)
+    settings, origins = load_told(data_dir=data_dir, config=config, overrides=flags, environ=os.environ)
     bearers = objects.bearers_of(settings)  # before anything is made: a wrong setting leaves nothing behind
     telemetry.configure(settings.log.level, settings.log.format)
     keystore.forbid_core_dumps()
     with keystore.locked(settings.data_dir):
         database = start.database(settings)
-        issuer = asyncio.run(_prepare(settings, database))
-        server = _server(settings, database, issuer, bearers)
+        prepared = asyncio.run(_prepare(settings, database))
+        server = _server(settings, database, prepared, bearers, objects.setting_lines(settings, origins))
         _calm_collector()
         server.run(say)
 
 
-async def _prepare(settings: Settings, database: Database) -> Issuer:
+async def _prepare(settings: Settings, database: Database) -> Prepared:
     """Bring the database up to date, and make what the first start makes."""
     store = database.open()
     try:
@@ -60,7 +62,10 @@ async def _prepare(settings: Settings, database: Database) -> Issuer:
         await store.close()
 
 
-def _server(settings: Settings, database: Database, issuer: Issuer, bearers: OIDC | None) -> "_Server":
+def _server(
+    settings: Settings, database: Database, prepared: Prepared, bearers: OIDC | None, lines: Sequence[SettingLine]
+) -> "_Server":
+    issuer = prepared.issuer
     addresses = {"public": settings.listeners.public, "mtls": settings.listeners.mtls}
     for name in ("pki", "internal"):
         address = getattr(settings.listeners, name)
@@ -76,7 +81,7 @@ def _server(settings: Settings, database: Database, issuer: Issuer, bearers: OID
     }
     certificate = objects.server_certificate(settings, issuer, list(contexts.values()))
     certificate.load()
-    return _Server(settings, database, issuer, bearers, bound, contexts, certificate)
+    return _Server(settings, database, issuer, bearers, bound, contexts, certificate, lines, prepared.link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ class _Server:
     bound: Mapping[str, serving.BoundListener]
     contexts: Mapping[str, serving.ServerContext]
     certificate: serving.ServerCertificate
+    lines: Sequence[SettingLine]
+    link: Secret | None
 
     def run(self, say: Callable[[str], None]) -> None:
         """Serve in this process, or let workers serve."""
@@ -155,7 +162,7 @@ class _Server:
         yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
 
     def _listeners(self, store: Store, loads: Mapping[str, serving.Load]) -> Iterator[serving.Listener]:
-        web = objects.web(self.settings, self.issuer, store, self.bearers, self._public_urls)
+        web = objects.web(self.settings, self.issuer, store, self.bearers, self._public_urls, lines=self.lines)
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():
@@ -176,6 +183,12 @@ class _Server:
         yield f"admin key   {directory / ADMIN_KEY}"
         for name, url in self._urls.items():
             yield f"{name:<11} {url}"
+        if self.settings.console.enabled:
+            yield f"console     {self._public_urls['public']}/console"
+            if self.link is not None:
+                # Behind the #, so that no browser sends it, and no proxy writes it down.
+                yield f"sign in     {self._public_urls['public']}{WELCOME}#{self.link.text}"
+                yield f"            once, within an hour, as {ADMINISTRATOR}"
 
 
 def _calm_collector() -> None:

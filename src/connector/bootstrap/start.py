@@ -1,11 +1,12 @@
 """What the first start makes in the data directory, and every later one finds there."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_bytes
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from connector import access, keystore, principals
+from connector import access, accounts, keystore, principals
 from connector.audit import Action, Event
 from connector.bootstrap.objects import make_id, now
 from connector.inventory import TrustAnchor
@@ -15,16 +16,27 @@ from connector.ports import Store, Transaction
 from connector.principals import Caller, Role
 from connector.settings import Settings
 from connector.storage import Database
+from connector.tokens import Secret
 
 DEFAULT_TENANT = "default"
 DATABASE = "connector.db"
 ADDRESSES = "addresses.json"
 ADMIN_KEY = "admin.key"
+ADMINISTRATOR = "admin"
+"""The name of the first administrator."""
 
 SYSTEM = Caller("system", "system", Role.ADMINISTRATOR, None)
 
 
-async def prepare(settings: Settings, store: Store) -> Issuer:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a start finds, or makes. ``link`` is the first administrator's sign-in link, where this start made it."""
+
+    issuer: Issuer
+    link: Secret | None = None
+
+
+async def prepare(settings: Settings, store: Store) -> Prepared:
     """The issuer of this data directory, which is made with everything else at the first start.
 
     All replicas on one database have one root: a data directory that lacks it, or has another, is refused.
@@ -33,7 +45,7 @@ async def prepare(settings: Settings, store: Store) -> Issuer:
         KeystoreError: the CA cannot be made, or what is there cannot be used.
         StorageUnavailable: the database cannot be used.
     """
-    directory = settings.data_dir
+    directory, link = settings.data_dir, None
     if await store.read(_is_in_use):
         if not (directory / "ca").exists():
             raise KeystoreError(
@@ -43,10 +55,10 @@ async def prepare(settings: Settings, store: Store) -> Issuer:
         issuer = _open_issuer(settings)
     else:
         issuer = _open_issuer(settings)
-        await _first_start(store, directory)
+        link = await _first_start(store, directory)
     if await store.read(lambda tx: _is_unknown(tx, issuer)):
         await store.transaction(lambda tx: _record_root(tx, issuer))
-    return issuer
+    return Prepared(issuer, link)
 
 
 def database(settings: Settings) -> Database:
@@ -97,8 +109,8 @@ def _record_root(tx: Transaction, issuer: Issuer) -> None:
         tx.anchors.add(TrustAnchor(issuer.root_fingerprint, der, now()))
 
 
-async def _first_start(store: Store, directory: Path) -> None:
-    """Make the tenant and the administrator's key, unless another replica does so at the same time.
+async def _first_start(store: Store, directory: Path) -> Secret | None:
+    """Make the tenant, the first API key and the first administrator, unless another replica does so at the same time.
 
     The key's file is written before its digest is committed: a start that is killed in between leaves a key that is
     good for nothing, and the next start makes another.
@@ -115,13 +127,18 @@ async def _first_start(store: Store, directory: Path) -> None:
     )
     keystore.write_secret(directory / ADMIN_KEY, text)
 
-    def make(tx: Transaction) -> bool:
+    def make(tx: Transaction) -> Secret | None:
         if _is_in_use(tx):
-            return False
+            return None
         access.create_tenant(tx, SYSTEM, DEFAULT_TENANT, "Default tenant", make_id=make_id, now=key.created_at)
         tx.keys.add(key)
         tx.audit.append(Event(at=key.created_at, action=Action.KEY_CREATED, actor=SYSTEM.actor, reason=key.name))
-        return True
+        first = accounts.create(
+            tx, SYSTEM, ADMINISTRATOR, role=Role.ADMINISTRATOR, tenant=None, make_id=make_id, now=key.created_at
+        )
+        return accounts.hand_link(tx, SYSTEM, first, random=token_bytes, now=key.created_at)
 
-    if not await store.transaction(make):
+    link = await store.transaction(make)
+    if link is None:
         (directory / ADMIN_KEY).unlink()
+    return link

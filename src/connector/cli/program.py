@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from connector import __version__, bootstrap, demo
-from connector.cli import EXIT_FAILED, EXIT_SETTINGS, administration, databases, keys
+from connector.cli import EXIT_FAILED, EXIT_SETTINGS, administration, administrators, databases, keys
 from connector.cli.command import Config, DataDir, command
 from connector.directory import EntityKind
 from connector.errors import Refusal
@@ -28,6 +28,7 @@ app.add_typer(administration.entities(EntityKind.RUNTIME), name="runtime")
 app.add_typer(administration.token, name="token")
 app.add_typer(administration.certificate, name="certificate")
 app.add_typer(keys.key, name="key")
+app.add_typer(administrators.admin, name="admin")
 app.add_typer(administration.ca, name="ca")
 app.add_typer(databases.db, name="db")
 

@@ -3,7 +3,9 @@
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from hmac import compare_digest
 
 from joserfc.util import urlsafe_b64decode
 
@@ -59,13 +61,36 @@ class OIDC:
         Raises:
             JWTRefused: nobody does; the message says why, and holds nothing of the token.
         """
+        return read_caller(await self._claims(text, self._policy), self._policy)
+
+    async def signed_in(self, text: str, *, client_id: str, nonce: str) -> Caller:
+        """Who signed in, by an ID token that was made for this client and this sign-in (OpenID Connect Core 3.1.3.7).
+
+        Raises:
+            JWTRefused: nobody did; the message says why, and holds nothing of the token.
+        """
+        claims = await self._claims(text, replace(self._policy, audience=client_id))
+        said = claims.get("nonce")
+        if not isinstance(said, str) or not compare_digest(said.encode(), nonce.encode()):
+            raise JWTRefused("The issuer's answer belongs to another sign-in. Sign in again.")
+        if claims.get("azp", client_id) != client_id:
+            raise JWTRefused("The issuer's answer is for another client. Sign in again.")
+        return read_caller(claims, self._policy)
+
+    @property
+    def source(self) -> Source:
+        """Where the issuer is asked."""
+        return self._source
+
+    async def _claims(self, text: str, policy: OIDCPolicy) -> dict[str, object]:
+        """What the issuer says, once it is certain that it does, to whom, and now."""
         header, claims = _read(text)
         algorithm, kid = self._check_header(header)
         key = await self._key(algorithm, kid)
-        if not is_signed(text, key, algorithms=self._policy.algorithms):
+        if not is_signed(text, key, algorithms=policy.algorithms):
             raise JWTRefused(f"The bearer token's signature is not the issuer's. {COPY}")
-        check_claims(claims, self._policy, now=self._clock())
-        return read_caller(claims, self._policy)
+        check_claims(claims, policy, now=self._clock())
+        return claims
 
     def ailing(self) -> str | None:
         """Why new keys cannot be had, in a sentence for people; None when they can."""

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
+from typing import Any
 
 import httpx2
 
@@ -47,26 +48,43 @@ class Source:
         Raises:
             KeysUnavailable: they cannot be had.
         """
-        discovery = f"{self._policy.issuer.rstrip('/')}/.well-known/openid-configuration"
-        told = await self._get(discovery, "discovery document")
-        if told.get("issuer") != self._policy.issuer:
-            raise KeysUnavailable("gives no keys: its discovery document names another issuer")
-        address = told.get("jwks_uri")
-        if not isinstance(address, str) or not is_allowed(address, plain=self._policy.is_plain):
-            raise KeysUnavailable("gives no keys: its discovery document names no jwks_uri that may be used")
-        entries = (await self._get(address, "JWK Set")).get("keys")
+        address = await self.endpoint("jwks_uri")
+        entries = (await self._ask("GET", address, "JWK Set")).get("keys")
         if not isinstance(entries, list) or len(entries) > MAX_KEYS:
             raise KeysUnavailable(f"gives no keys: its JWK Set holds no list of at most {MAX_KEYS} keys")
         return read_keys(entries)
+
+    async def endpoint(self, name: str) -> str:
+        """The URL that the discovery document has under that name.
+
+        Raises:
+            KeysUnavailable: it cannot be had, or may not be used.
+        """
+        discovery = f"{self._policy.issuer.rstrip('/')}/.well-known/openid-configuration"
+        told = await self._ask("GET", discovery, "discovery document")
+        if told.get("issuer") != self._policy.issuer:
+            raise KeysUnavailable("gives no keys: its discovery document names another issuer")
+        address = told.get(name)
+        if not isinstance(address, str) or not is_allowed(address, plain=self._policy.is_plain):
+            raise KeysUnavailable(f"gives no keys: its discovery document names no {name} that may be used")
+        return address
+
+    async def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str]) -> Mapping[str, object]:
+        """The answer to a form.
+
+        Raises:
+            KeysUnavailable: it cannot be had.
+        """
+        return await self._ask("POST", url, "token endpoint", data=form, headers=headers)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
-    async def _get(self, url: str, what: str) -> Mapping[str, object]:
+    async def _ask(self, method: str, url: str, what: str, **content: Any) -> Mapping[str, object]:
         try:
             # httpx2 bounds each read; this bounds them all.
-            async with asyncio.timeout(self._seconds), self._http.stream("GET", url) as answer:
+            async with asyncio.timeout(self._seconds), self._http.stream(method, url, **content) as answer:
                 body = await _body(answer, what)
         except TimeoutError as error:
             raise KeysUnavailable(f"cannot be reached: its {what} took more than {self._seconds:g} s") from error

@@ -1,6 +1,6 @@
 """docs/settings.md, made from the settings themselves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from inspect import cleandoc
 from typing import Any, Literal, get_args, get_origin
@@ -10,6 +10,7 @@ from pydantic import ByteSize
 from pydantic.fields import FieldInfo
 
 from connector.settings.loading import CONFIG, DATA_DIR, DEFAULT_DATA_DIR, SETTINGS, Setting, sections
+from connector.settings.sections import Settings
 from connector.settings.values import Address, show_duration, show_size
 
 EXAMPLE = """\
@@ -52,6 +53,16 @@ An example:
 def document() -> str:
     """The page, as Markdown."""
     return "\n".join([_HEAD, *_pages()])
+
+
+def in_force(settings: Settings, origins: Mapping[str, str]) -> Iterator[tuple[Setting, str, str]]:
+    """Every setting with its value as text, never a secret's, and where it came from."""
+    for setting in SETTINGS.values():
+        value = getattr(getattr(settings, setting.section), setting.name)
+        text = _shown(value, setting.field).strip("`") or "none"
+        if setting.is_secret:
+            text = "none" if value is None else "set, and not shown"
+        yield setting, text, origins.get(setting.dotted, "default")
 
 
 def _pages() -> Iterator[str]:

@@ -113,6 +113,13 @@ def load(
     Raises:
         SettingsError: anything is unknown or wrong.
     """
+    return load_told(data_dir=data_dir, config=config, overrides=overrides, environ=environ)[0]
+
+
+def load_told(
+    *, data_dir: Path | None, config: Path | None, overrides: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[Settings, Mapping[str, str]]:
+    """The same, and where each that was given came from: the file, ``environment`` or ``flag``, by ``section.name``."""
     problems: list[Problem] = []
     directory = data_dir or _path(environ, DATA_DIR, problems) or Path(DEFAULT_DATA_DIR)
     named = config or _path(environ, CONFIG, problems)
@@ -126,7 +133,7 @@ def load(
     settings = _validated(directory, given, problems)
     if settings is None or problems:
         raise SettingsError(problems)
-    return settings
+    return settings, {name: each.origin for name, each in given.items()}
 
 
 def _path(environ: Mapping[str, str], variable: str, problems: list[Problem]) -> Path | None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 
 from connector.settings.section import HOUR, SECOND, Section
 from connector.settings.values import Duration, read_list
@@ -35,6 +35,21 @@ class OIDC(Section):
         default=("administrator",), description="The values in it that mean an administrator."
     )
     name_claim: str = Field(default="sub", description="The claim by which the audit names the caller.")
+    client_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=300,
+        description="Our client at the issuer, by which people sign in to the console; its redirect URI is "
+        "/console/sign-in/callback on the public URL. None: they sign in by password.",
+    )
+    client_secret: SecretStr | None = Field(
+        default=None, min_length=1, max_length=300, description="Its secret. Read from the environment alone."
+    )
+    client_secret_file: Path | None = Field(
+        default=None,
+        description="A file that only its owner can read, with the secret. Instead of oidc.client_secret.",
+    )
+    scopes: _Words = Field(default=("openid",), description="What the console asks the issuer for; openid is needed.")
     leeway: Duration = Field(
         default=30 * SECOND,
         ge=timedelta(0),
@@ -56,4 +71,10 @@ class OIDC(Section):
         if (self.issuer is None) != (self.audience is None):
             missing = "audience" if self.audience is None else "issuer"
             raise ValueError(f"{missing}: oidc.issuer and oidc.audience are given together or not at all")
+        if self.client_id is not None and self.issuer is None:
+            raise ValueError("client_id: nobody can sign in without oidc.issuer")
+        if self.client_secret is not None and self.client_secret_file is not None:
+            raise ValueError("client_secret_file: There is a secret in the environment too; keep one of them")
+        if "openid" not in self.scopes:
+            raise ValueError("scopes: openid is one of them")
         return self

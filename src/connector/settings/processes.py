@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from connector.settings.section import DAY, SECOND, Section
+from connector.settings.section import DAY, HOUR, SECOND, Section
 from connector.settings.values import Duration
 
 
@@ -21,11 +21,25 @@ class Serving(Section):
 
 
 class Maintenance(Section):
-    """The work that one process at a time does now and then: removing tokens that ended (tokens.retention)."""
+    """The work that one process at a time does now and then: removing tokens that ended (tokens.retention),
+    and sessions and sign-in links a day after their end.
+    """
 
     interval: Duration = Field(
         default=timedelta(minutes=10),
         ge=SECOND,
         le=DAY,
         description="The time between two turns, give or take a half.",
+    )
+
+
+class Console(Section):
+    """The console: the pages at /console on the public listener."""
+
+    enabled: bool = Field(default=True, description="Whether it is served.")
+    idle: Duration = Field(
+        default=HOUR, ge=timedelta(minutes=5), le=DAY, description="A session ends when it was not used for so long."
+    )
+    longest: Duration = Field(
+        default=12 * HOUR, ge=timedelta(minutes=5), le=30 * DAY, description="A session ends after so long in any case."
     )

@@ -12,7 +12,7 @@ from connector.pki.profile import ClientProfile
 from connector.renewal import RenewalPolicy
 from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.oidc import OIDC
-from connector.settings.processes import Maintenance, Serving
+from connector.settings.processes import Console, Maintenance, Serving
 from connector.settings.section import DAY, HOUR, KIB, MIB, SECOND, Section
 from connector.settings.values import (
     Address,
@@ -262,6 +262,7 @@ class Settings(BaseModel):
     database: Database = Database()
     tokens: Tokens = Tokens()
     oidc: OIDC = OIDC()
+    console: Console = Console()
     graphql: GraphQL = GraphQL()
     serving: Serving = Serving()
     maintenance: Maintenance = Maintenance()

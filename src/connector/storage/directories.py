@@ -5,6 +5,7 @@ A directory is made for one tenant, and every statement of it names that tenant.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
@@ -14,6 +15,9 @@ from connector import labels
 from connector.directory import Entity, EntityKind, SystemAuth, Tenant
 from connector.errors import NotUniqueName, ObjectInUse, ObjectNotFound
 from connector.labels import LabelFilter
+from connector.overview import Standings
+from connector.ports import EntityFilter
+from connector.storage import counting
 from connector.storage.schema import entities, label_terms, system_auths, tenants
 from connector.storage.statements import Insert, Prepared, chunks, page
 
@@ -121,6 +125,22 @@ class SqlDirectory:
     def count_entities(self, kind: EntityKind, filters: Sequence[LabelFilter] = ()) -> int:
         statement = select(func.count()).select_from(entities).where(*_KIND, *map(_holds, filters))
         return self._connection.execute(statement, {"tenant": self._tenant, "kind": kind}).scalar_one()
+
+    def search(
+        self, which: EntityFilter, *, newest_first: bool, after: tuple[datetime, str] | str | None = None, most: int
+    ) -> Sequence[Entity]:
+        conditions = [*counting.entity_conditions(self._tenant, which), *map(_holds, which.labels)]
+        if which.begins is not None:
+            return counting.beginning(
+                self._connection, which, conditions, newest_first=newest_first, after=after, most=most
+            )
+        order = [entities.c.created_at, entities.c.id] if newest_first else [entities.c.name]
+        place = (after,) if isinstance(after, str) else after
+        statement = page(select(entities).where(*conditions), order, newest_first=newest_first, after=place, most=most)
+        return [Entity(*row) for row in self._connection.execute(statement)]
+
+    def standings(self, kind: EntityKind, *, now: datetime) -> Standings:
+        return counting.standings(self._connection, self._tenant, kind, now=now)
 
     def names(self, ids: Collection[str]) -> Mapping[str, str]:
         return {

@@ -6,13 +6,13 @@ A transaction works on a copy of the tables, which then takes their place; an ex
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from operator import attrgetter
 from threading import Lock
 from typing import TypeVar
 
 from connector import tokens as token_rules
-from connector.audit import Action, Event
+from connector.audit import Action, Event, Recorded
 from connector.errors import (
     NotUniqueName,
     StepTaken,
@@ -20,9 +20,11 @@ from connector.errors import (
     StorageUnavailable,
     TokenUnknown,
 )
-from connector.inventory import Certificate, Condition, RevocationReason, Standing, TrustAnchor
-from connector.ports import CertificateFilter, TokenFilter, Transaction
+from connector.inventory import Certificate, CertificateState, Condition, RevocationReason, Standing, TrustAnchor
+from connector.overview import CertificateTally
+from connector.ports import CertificateFilter, EventFilter, TokenFilter, Transaction
 from connector.principals import ApiKey
+from connector.storage.memory_accounts import MemoryAdministrators, MemorySessions, MemorySignInLinks
 from connector.storage.memory_directories import MemoryDirectory, MemoryTenants, Tables
 from connector.tokens import OneTimeToken
 
@@ -163,6 +165,26 @@ class _MemoryInventory:
                 standings[owner_id] = Standing(Condition.FAILED, ended)
         return standings
 
+    def tally(self, tenant_id: str, *, now: datetime, soon: datetime) -> CertificateTally:
+        mine = self.list(CertificateFilter(tenant_id))
+        states = [each.state(now=now) for each in mine]
+        issued = [each for each in mine if each.state(now=now) is CertificateState.ISSUED]
+        return CertificateTally(
+            issued=len(issued),
+            expiring=sum(each.not_after <= soon for each in issued),
+            superseded=states.count(CertificateState.SUPERSEDED),
+            expired=states.count(CertificateState.EXPIRED),
+            revoked=states.count(CertificateState.REVOKED),
+        )
+
+    def expiring_by_day(self, tenant_id: str, *, since: datetime, days: int) -> Mapping[int, int]:
+        ends = [
+            (each.not_after - since) // timedelta(days=1)
+            for each in self.list(CertificateFilter(tenant_id))
+            if each.revoked_at is None and each.superseded_at is None
+        ]
+        return {day: ends.count(day) for day in set(ends) if 0 <= day < days}
+
     def certified(self, tenant_id: str, system_auth_ids: Collection[str]) -> frozenset[str]:
         mine = (each.system_auth_id for each in self._certificates.values() if each.tenant_id == tenant_id)
         return frozenset(each for each in mine if each in system_auth_ids)
@@ -215,6 +237,26 @@ class _MemoryAudit:
 
     def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
         return [event for event in reversed(self._events) if action in (None, event.action)][:limit]
+
+    def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
+        found = [each for each in self._recorded() if _event_fits(each.event, which)]
+        found = [each for each in found if after is None or (each.event.at, each.number) < after]
+        return sorted(found, key=lambda each: (each.event.at, each.number), reverse=True)[:most]
+
+    def later(self, tenant_id: str, owner_id: str, *, number: int, most: int) -> Sequence[Recorded]:
+        which = EventFilter(tenant_id, about=owner_id)
+        return [each for each in self._recorded() if each.number > number and _event_fits(each.event, which)][:most]
+
+    def daily(self, tenant_id: str, *, since: datetime) -> Mapping[tuple[int, Action], int]:
+        counted: dict[tuple[int, Action], int] = {}
+        for event in self._events:
+            if event.tenant_id == tenant_id and event.at >= since:
+                key = ((event.at - since) // timedelta(days=1), event.action)
+                counted[key] = counted.get(key, 0) + 1
+        return counted
+
+    def _recorded(self) -> Sequence[Recorded]:
+        return [Recorded(number, event) for number, event in enumerate(self._events, start=1)]
 
 
 class _MemoryApiKeys:
@@ -281,6 +323,9 @@ class _MemoryTransaction:
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
         self.anchors = _MemoryTrustAnchors(tables)
+        self.administrators = MemoryAdministrators(tables)
+        self.links = MemorySignInLinks(tables)
+        self.sessions = MemorySessions(tables)
         self._tables = tables
 
     def directory(self, tenant_id: str) -> MemoryDirectory:
@@ -294,6 +339,17 @@ def _token_fits(token: OneTimeToken, which: TokenFilter) -> bool:
         and (which.certificates is None or token.certificate in which.certificates)
         and which.handed_over in (None, token.certificate is None)
         and (which.state is None or token.state(now=which.now or token.minted_at) is which.state)
+    )
+
+
+def _event_fits(event: Event, which: EventFilter) -> bool:
+    return (
+        event.tenant_id == which.tenant_id
+        and (not which.actions or event.action in which.actions)
+        and which.about in (None, event.owner_id)
+        and which.actor in (None, event.actor)
+        and (which.since is None or event.at >= which.since)
+        and (which.until is None or event.at < which.until)
     )
 
 

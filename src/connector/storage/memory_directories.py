@@ -1,16 +1,20 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports
 """The tables of the store in memory, and tenants and their directories over them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from operator import attrgetter
-from typing import Self
+from typing import Any, Self
 
+from connector.administrators import Administrator, Session, SignInLink
 from connector.audit import Event
 from connector.directory import Entity, EntityKind, SystemAuth, Tenant
 from connector.errors import NotUniqueName, ObjectInUse, ObjectNotFound
-from connector.inventory import Certificate, TrustAnchor
+from connector.inventory import Certificate, Condition, TrustAnchor
 from connector.labels import LabelFilter, terms
+from connector.overview import Standings
+from connector.ports.console import EntityFilter
 from connector.principals import ApiKey
 from connector.tokens import OneTimeToken
 
@@ -27,6 +31,9 @@ class Tables:
     events: list[Event] = field(default_factory=list)
     keys: dict[bytes, ApiKey] = field(default_factory=dict)
     anchors: dict[bytes, TrustAnchor] = field(default_factory=dict)
+    administrators: dict[str, Administrator] = field(default_factory=dict)
+    links: dict[bytes, SignInLink] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
 
     def copy(self) -> Self:
         return type(self)(*(getattr(self, table.name).copy() for table in fields(self)))
@@ -107,6 +114,33 @@ class MemoryDirectory:
 
     def count_entities(self, kind: EntityKind, filters: Sequence[LabelFilter] = ()) -> int:
         return len(self.entities(kind, filters))
+
+    def search(
+        self, which: EntityFilter, *, newest_first: bool, after: tuple[datetime, str] | str | None = None, most: int
+    ) -> Sequence[Entity]:
+        place: Callable[[Entity], Any] = attrgetter("created_at", "id") if newest_first else attrgetter("name")
+        here: Any = after
+        found = [
+            each
+            for each in self.entities(which.kind, which.labels)
+            if (which.text is None or which.text.lower() in each.name.lower() or which.text == each.id)
+            and (which.begins is None or each.name.startswith(tuple(which.spellings)) or which.begins == each.id)
+            and (which.condition is None or self._condition(each, which.now) is which.condition)
+            and (here is None or (place(each) < here if newest_first else place(each) > here))
+        ]
+        return sorted(found, key=place, reverse=newest_first)[:most]
+
+    def standings(self, kind: EntityKind, *, now: datetime) -> Standings:
+        conditions = [self._condition(each, now) for each in self.entities(kind)]
+        connected, failed = conditions.count(Condition.CONNECTED), conditions.count(Condition.FAILED)
+        return Standings(len(conditions), connected, failed)
+
+    def _condition(self, entity: Entity, now: datetime | None) -> Condition:
+        mine = [each for each in self._tables.certificates.values() if each.owner_id == entity.id]
+        if not mine:
+            return Condition.INITIAL
+        good = any(each.revoked_at is None and now is not None and each.not_after >= now for each in mine)
+        return Condition.CONNECTED if good else Condition.FAILED
 
     def names(self, ids: Collection[str]) -> Mapping[str, str]:
         mine = (entity for entity in self._tables.entities.values() if entity.tenant_id == self._tenant)

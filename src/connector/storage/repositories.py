@@ -13,12 +13,14 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, func, select, update
 
 from connector import tokens as token_rules
-from connector.audit import Action, Event
+from connector.audit import Action, Event, Recorded
 from connector.errors import NotUniqueName, StepTaken, TokenSpent, TokenUnknown
 from connector.inventory import Certificate, Condition, RevocationReason, Standing, TrustAnchor
-from connector.ports import CertificateFilter, TokenFilter
+from connector.overview import CertificateTally
+from connector.ports import CertificateFilter, EventFilter, TokenFilter
 from connector.principals import ApiKey
-from connector.storage import schema
+from connector.storage import counting, schema
+from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignInLinks
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
@@ -211,6 +213,12 @@ class SqlInventory:
             )
         }
 
+    def tally(self, tenant_id: str, *, now: datetime, soon: datetime) -> CertificateTally:
+        return counting.tally(self._connection, tenant_id, now=now, soon=soon)
+
+    def expiring_by_day(self, tenant_id: str, *, since: datetime, days: int) -> Mapping[int, int]:
+        return counting.expiring_by_day(self._connection, tenant_id, since=since, days=days)
+
     def certified(self, tenant_id: str, system_auth_ids: Collection[str]) -> frozenset[str]:
         return frozenset(
             row.system_auth_id
@@ -248,6 +256,15 @@ class SqlAudit:
         else:
             rows = self._connection.execute(_EVENTS_OF_ACTION, {"action": action, "most": limit})
         return [Event(**row) for row in rows.mappings()]
+
+    def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
+        return counting.events(self._connection, which, after=after, most=most)
+
+    def later(self, tenant_id: str, owner_id: str, *, number: int, most: int) -> Sequence[Recorded]:
+        return counting.later(self._connection, tenant_id, owner_id, number=number, most=most)
+
+    def daily(self, tenant_id: str, *, since: datetime) -> Mapping[tuple[int, Action], int]:
+        return counting.daily(self._connection, tenant_id, since=since)
 
 
 class SqlApiKeys:
@@ -310,6 +327,9 @@ class SqlTransaction:
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
         self.anchors = SqlTrustAnchors(connection)
+        self.administrators = SqlAdministrators(connection)
+        self.links = SqlSignInLinks(connection)
+        self.sessions = SqlSessions(connection)
         self._connection = connection
 
     def directory(self, tenant_id: str) -> SqlDirectory:

@@ -94,6 +94,19 @@ class Json(TypeDecorator[Mapping[str, JSON]]):
         return None if value is None else json.loads(value)
 
 
+class Names(TypeDecorator[frozenset[str]]):
+    """A set of texts as a JSON list in order; None is null."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: frozenset[str] | None, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(sorted(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> frozenset[str] | None:
+        return None if value is None else frozenset(json.loads(value))
+
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -127,6 +140,8 @@ entities = Table(
     Column("eventing_runtime_id", Text),
     Column("updated_at", Moment),
     UniqueConstraint("tenant_id", "kind", "name"),
+    # The newest first, page by page.
+    Index(None, "tenant_id", "kind", "created_at", "id"),
 )
 # To remove an integration system, those that name it are looked for; most entities name none.
 _looked_after = entities.c.integration_system_id.is_not(None)
@@ -204,6 +219,8 @@ certificates = Table(
     UniqueConstraint("serial", "issuer"),
     # A tenant's certificates, page by page.
     Index(None, "tenant_id", "issued_at", "fingerprint"),
+    # A tenant's, counted by state and by the day on which they end.
+    Index(None, "tenant_id", "not_after", "revoked_at", "superseded_at"),
 )
 # A step brings one certificate; most clients name none.
 _named = certificates.c.step.is_not(None)
@@ -224,6 +241,10 @@ audit_events = Table(
     Column("serial", Text),
     Column("reason", Text),
     Index(None, "action", "id"),
+    # A tenant's events, page by page, and counted by day and action.
+    Index(None, "tenant_id", "at", "id", "action"),
+    # What happened to an owner.
+    Index(None, "owner_id", "id"),
 )
 
 api_keys = Table(
@@ -251,6 +272,45 @@ Index(
     postgresql_where=~_of_all,
 )
 Index("uq_api_keys_name", api_keys.c.name, unique=True, sqlite_where=_of_all, postgresql_where=_of_all)
+
+administrators = Table(
+    "administrators",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("password", Text),
+    Column("role", Word(Role), nullable=False),
+    Column("tenant", Text),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("disabled_at", Moment),
+)
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("digest", LargeBinary(DIGEST_OCTETS), primary_key=True),
+    Column("administrator_id", Text, ForeignKey("administrators.id"), nullable=False, index=True),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", LargeBinary(DIGEST_OCTETS), nullable=False, unique=True),
+    Column("administrator_id", Text, ForeignKey("administrators.id")),
+    Column("name", Text, nullable=False),
+    Column("actor", Text, nullable=False, index=True),
+    Column("role", Word(Role), nullable=False),
+    Column("tenants", Names),
+    Column("began_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("ended_at", Moment),
+)
 
 # The root under which certificates are issued; every replica on the database has the same.
 trust_anchors = Table(

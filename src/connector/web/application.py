@@ -20,7 +20,9 @@ from connector.pairing import Links
 from connector.ports import Bearers
 from connector.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
 from connector.steps import MAX_KEY
+from connector.web import console
 from connector.web.answers import error_answer
+from connector.web.console import Desk
 from connector.web.explorer import explorer
 from connector.web.graphql.connector_api import ConnectorAPI
 from connector.web.graphql.director import Director, director_schema
@@ -56,6 +58,7 @@ class Web:
     settings: WebSettings
     throttle: Throttle
     bearers: Bearers | None
+    desk: Desk | None = None
 
     def public(self) -> ASGIApp:
         """Bearers of tokens, administrators, health, the CA's certificates."""
@@ -64,6 +67,7 @@ class Web:
             [
                 *([Route("/explorer", explorer)] if self.settings.explorer else []),
                 *self._health(),
+                *(console.routes(self.desk) if self.desk is not None else []),
                 Mount("/pki", routes=self._certificates()),
             ],
             {

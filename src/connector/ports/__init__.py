@@ -10,12 +10,44 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from connector.audit import Action, Event
-from connector.directory import Entity, EntityKind, SystemAuth, Tenant
+from connector.audit import Action, Event, Recorded
 from connector.inventory import Certificate, CertificateState, RevocationReason, Standing, TrustAnchor
-from connector.labels import LabelFilter
+from connector.overview import CertificateTally
+from connector.ports.console import (
+    Administrators,
+    Daily,
+    EntityFilter,
+    EventFilter,
+    Passwords,
+    Sessions,
+    SignInLinks,
+    SignsIn,
+)
+from connector.ports.directories import Directory, Tenants
 from connector.principals import ApiKey, Caller
 from connector.tokens import OneTimeToken, TokenState
+
+__all__ = [
+    "ApiKeys",
+    "Audit",
+    "Bearers",
+    "CertificateFilter",
+    "Clock",
+    "Directory",
+    "EntityFilter",
+    "EventFilter",
+    "Inventory",
+    "MakeID",
+    "Passwords",
+    "Random",
+    "SignsIn",
+    "Store",
+    "Tenants",
+    "TokenFilter",
+    "Tokens",
+    "Transaction",
+    "TrustAnchors",
+]
 
 T = TypeVar("T")
 
@@ -27,77 +59,6 @@ Random = Callable[[int], bytes]
 
 MakeID = Callable[[], UUID]
 """A new UUID, which nobody has made before."""
-
-
-class Tenants(Protocol):
-    """The tenants."""
-
-    def add(self, tenant: Tenant) -> None:
-        """Record a tenant. Raises NotUniqueName when the external id is taken; of two at once, one wins."""
-
-    def find(self, external_id: str) -> Tenant | None:
-        """The tenant that a Tenant header names."""
-
-    def of_id(self, id: str) -> Tenant | None:
-        """The tenant of that internal id."""
-
-    def list(
-        self, *, within: frozenset[str] | None = None, after: str | None = None, most: int | None = None
-    ) -> Sequence[Tenant]:
-        """The tenants by external id: those of ``within`` if it is given, those after ``after``, so many at most."""
-
-    def count(self, *, within: frozenset[str] | None = None) -> int:
-        """How many there are."""
-
-
-class Directory(Protocol):
-    """One tenant's entities and system auths. Another tenant's are as unknown as those that never were."""
-
-    def add_entity(self, entity: Entity) -> None:
-        """Record an entity. Raises NotUniqueName when the tenant has one of that kind and name; one of two wins."""
-
-    def update_entity(self, entity: Entity) -> None:
-        """Record what has changed of it. Raises NotUniqueName as add_entity does, ObjectNotFound when it is gone."""
-
-    def entity(self, kind: EntityKind, id: str) -> Entity | None:
-        """The entity of that kind and id."""
-
-    def entity_named(self, kind: EntityKind, name: str) -> Entity | None:
-        """The entity of that kind and name."""
-
-    def entities(
-        self,
-        kind: EntityKind,
-        filters: Sequence[LabelFilter] = (),
-        *,
-        after: str | None = None,
-        most: int | None = None,
-    ) -> Sequence[Entity]:
-        """The entities of that kind that fit every filter, by name: those after that name, so many at most."""
-
-    def count_entities(self, kind: EntityKind, filters: Sequence[LabelFilter] = ()) -> int:
-        """How many fit."""
-
-    def names(self, ids: Collection[str]) -> Mapping[str, str]:
-        """The names of the entities of these ids, where there are such."""
-
-    def remove_entity(self, entity: Entity) -> bool:
-        """Remove the entity and its system auths. False when it was gone already.
-
-        Raises ObjectInUse when applications name it as their integration system.
-        """
-
-    def add_system_auth(self, auth: SystemAuth) -> None:
-        """Record a system auth. Raises ObjectNotFound when its owner is gone."""
-
-    def system_auth(self, id: str) -> SystemAuth | None:
-        """The system auth of that id."""
-
-    def system_auths(self, owner_ids: Collection[str]) -> Sequence[SystemAuth]:
-        """The system auths of these entities, oldest first."""
-
-    def remove_system_auth(self, auth: SystemAuth) -> bool:
-        """Remove the system auth. False when it was gone already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +172,12 @@ class Inventory(Protocol):
     def standings(self, tenant_id: str, owner_ids: Collection[str], *, now: datetime) -> Mapping[str, Standing]:
         """How these owners stand; those that never had a certificate are left out."""
 
+    def tally(self, tenant_id: str, *, now: datetime, soon: datetime) -> CertificateTally:
+        """How many of the tenant's there are in each state; expiring are those issued that end by ``soon``."""
+
+    def expiring_by_day(self, tenant_id: str, *, since: datetime, days: int) -> Mapping[int, int]:
+        """How many that are neither revoked nor superseded end on each of so many days; days without are left out."""
+
     def certified(self, tenant_id: str, system_auth_ids: Collection[str]) -> frozenset[str]:
         """Those of the system auths under which a certificate was ever issued."""
 
@@ -238,6 +205,15 @@ class Audit(Protocol):
 
     def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
         """The newest events of that action, or of all, newest first."""
+
+    def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
+        """The events that fit, newest first: those after that time and number, so many at most."""
+
+    def later(self, tenant_id: str, owner_id: str, *, number: int, most: int) -> Sequence[Recorded]:
+        """The events about that owner with a greater number, oldest first, so many at most."""
+
+    def daily(self, tenant_id: str, *, since: datetime) -> Daily:
+        """How often what happened to the tenant on each day, by days since then, and by action."""
 
 
 class ApiKeys(Protocol):
@@ -303,6 +279,18 @@ class Transaction(Protocol):
     @property
     def keys(self) -> ApiKeys:
         """API keys."""
+
+    @property
+    def administrators(self) -> Administrators:
+        """Those who sign in with a password."""
+
+    @property
+    def links(self) -> SignInLinks:
+        """The links by which passwords are set."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions of the console."""
 
     @property
     def anchors(self) -> TrustAnchors:

@@ -1,0 +1,9 @@
+"""The console: server-rendered pages for administrators, over the same use cases and realms as the Director API."""
+
+from connector.web.console.desk import Desk, SettingLine
+from connector.web.console.routes import PAGES, routes
+
+WELCOME = "/console/welcome"
+"""Where sign-in links lead."""
+
+__all__ = ["PAGES", "WELCOME", "Desk", "SettingLine", "routes"]

@@ -1,0 +1,159 @@
+"""Certificates: looked for, read in words, downloaded, revoked."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from connector.access import Realm
+from connector.directory import EntityKind
+from connector.errors import ObjectNotFound
+from connector.inventory import Certificate, CertificateState, RevocationReason, normalized_serial
+from connector.overview import SOON
+from connector.pki import chain
+from connector.ports import CertificateFilter, Transaction
+from connector.revocation import revoke as revoke_those
+from connector.web.console.describe import described
+from connector.web.console.forms import given
+from connector.web.console.layout import download
+from connector.web.console.lists import Rows, day_of, rows, text_of
+from connector.web.console.visits import Visit, chosen
+
+DIGEST_OCTETS = 32
+# Ours have 19 random octets: one of 4096 has fewer digits than that, and is found as what begins so.
+WHOLE_SERIAL = 36
+STATES = ("issued", "expiring", "superseded", "expired", "revoked")
+PLURALS = {EntityKind.APPLICATION: "applications", EntityKind.RUNTIME: "runtimes"}
+
+
+async def list_certificates(visit: Visit) -> Response:
+    """Search by serial number, fingerprint, owner, state and expiry; page by page."""
+    query, now = visit.query, visit.desk.enrollment.clock()
+    state, text = query.get("state", ""), text_of(query, "q")
+    until = day_of(query, "until")
+
+    def read(tx: Transaction, realm: Realm) -> tuple[Rows[Certificate], Mapping[str, str]]:
+        which = CertificateFilter(
+            realm.tenant.id,
+            state=CertificateState.ISSUED if state == "expiring" else _state(state),
+            now=now,
+            expires_from=day_of(query, "from"),
+            expires_to=now + SOON if state == "expiring" else None if until is None else until + _ALMOST_A_DAY,
+            **_looked_for(text),
+        )
+        found = rows(
+            query,
+            visit.path("certificates"),
+            ("certificates", realm.tenant.id),
+            (datetime, bytes),
+            read=lambda after, most: tx.inventory.list(which, after=after, most=most),
+            place=lambda each: (each.issued_at, each.fingerprint),
+            kept=("q", "state", "from", "until"),
+        )
+        return found, _owners(tx, realm, found.rows)
+
+    found, owners = await visit.read(read)
+    return visit.show("certificates.html", found=found, owners=owners, query=query, states=STATES, plurals=PLURALS)
+
+
+async def one(visit: Visit) -> Response:
+    """Every field and extension of one, in words."""
+    certificate, owners = await visit.read(lambda tx, realm: _found(tx, realm, visit))
+    return visit.show(
+        "certificate.html",
+        certificate=certificate,
+        owner=owners.get(certificate.owner_id),
+        plural=PLURALS.get(certificate.owner_kind),
+        fields=described(certificate.der),
+        pem=chain.pem(certificate.der),
+        state=certificate.state(now=visit.desk.enrollment.clock()).value,
+        reasons=list(RevocationReason),
+    )
+
+
+async def pem(visit: Visit) -> Response:
+    """The PEM, to keep."""
+    certificate, _ = await visit.read(lambda tx, realm: _found(tx, realm, visit))
+    return download(chain.pem(certificate.der).encode(), f"{certificate.serial}.pem", "application/x-pem-file")
+
+
+async def revoke_page(visit: Visit) -> Response:
+    """Ask before it is revoked, and name what will stop working."""
+    certificate, owners = await visit.read(lambda tx, realm: _found(tx, realm, visit))
+    now = visit.desk.enrollment.clock()
+    others = await visit.read(
+        lambda tx, realm: [
+            each
+            for each in tx.inventory.list(CertificateFilter(realm.tenant.id, owner_id=certificate.owner_id), most=50)
+            if each.fingerprint != certificate.fingerprint and each.revoked_at is None and each.not_after >= now
+        ]
+    )
+    return visit.show(
+        "revoke.html",
+        certificate=certificate,
+        owner=owners.get(certificate.owner_id),
+        plural=PLURALS.get(certificate.owner_kind),
+        others=len(others),
+        reasons=list(RevocationReason),
+        state=certificate.state(now=now).value,
+    )
+
+
+async def revoke(visit: Visit) -> Response:
+    """Revoke it."""
+    reason, now = chosen(given(visit.form, "reason"), RevocationReason, "reason"), visit.desk.enrollment.clock()
+
+    def change(tx: Transaction, realm: Realm) -> Certificate:
+        certificate, _ = _found(tx, realm, visit)
+        which = CertificateFilter(realm.tenant.id, fingerprint=certificate.fingerprint)
+        revoke_those(tx, which, reason, actor=realm.actor, now=now)
+        return certificate
+
+    certificate = await visit.write(change)
+    return visit.done(visit.path("certificates", certificate.fingerprint.hex()), "revoked")
+
+
+_ALMOST_A_DAY = timedelta(days=1) - timedelta(microseconds=1)
+
+
+def _state(text: str) -> CertificateState | None:
+    return CertificateState(text) if text in set(CertificateState) else None
+
+
+def _looked_for(text: str | None) -> dict[str, Any]:
+    """What is in an index where that is whole, else whatever begins so."""
+    if text is None:
+        return {}
+    text = _normalized(text)
+    is_hexadecimal = all(each in "0123456789abcdef" for each in text)
+    if is_hexadecimal and len(text) == 2 * DIGEST_OCTETS:
+        return {"fingerprint": bytes.fromhex(text)}
+    if is_hexadecimal and len(text) >= WHOLE_SERIAL:
+        return {"serial": normalized_serial(text)}
+    return {"text": text}
+
+
+def _normalized(text: str) -> str:
+    """As it is kept, where it is a serial number or a fingerprint as openssl or a browser shows it."""
+    compact = text.replace(":", "").replace(" ", "").lower()
+    is_hexadecimal = bool(compact) and all(each in "0123456789abcdef" for each in compact)
+    if is_hexadecimal and ":" in text:
+        return compact if len(compact) == 2 * DIGEST_OCTETS else normalized_serial(text)
+    return compact if is_hexadecimal and text == text.upper() else text
+
+
+def _found(tx: Transaction, realm: Realm, visit: Visit) -> tuple[Certificate, Mapping[str, str]]:
+    """The tenant's certificate of the fingerprint or the serial number in the path."""
+    text = str(visit.request.path_params["certificate"])
+    which: dict[str, Any] = {"serial": normalized_serial(text)}
+    if len(text) == 2 * DIGEST_OCTETS and all(each in "0123456789abcdef" for each in text):
+        which = {"fingerprint": bytes.fromhex(text)}
+    found = tx.inventory.list(CertificateFilter(realm.tenant.id, **which), most=1)
+    if not found:
+        raise ObjectNotFound("Object not found: the tenant has no such certificate. Search for it in the list.")
+    return found[0], _owners(tx, realm, found)
+
+
+def _owners(tx: Transaction, realm: Realm, found: Sequence[Certificate]) -> Mapping[str, str]:
+    return tx.directory(realm.tenant.id).names({each.owner_id for each in found})

@@ -1,0 +1,64 @@
+"""Pictures of numbers, as SVG: made here, without a script, in the colours of the page's style."""
+
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT, LEFT, BOTTOM = 640, 150, 34, 20
+
+Series = tuple[str, str, Sequence[int]]
+"""A name, a class of the style, and a number for each day."""
+
+
+def bars(caption: str, series: Sequence[Series], labels: Sequence[str], *, every: int) -> Markup:
+    """Stacked bars, one for each label; each ``every``-th label is written. The table beside says the same."""
+    count = len(labels)
+    totals = [sum(values[index] for _, _, values in series) for index in range(count)]
+    top = _round(max([1, *totals]))
+    step = (WIDTH - LEFT) / max(count, 1)
+    parts = [_frame(caption, top)]
+    for index in range(count):
+        below = 0
+        for name, style, values in series:
+            if values[index]:
+                title = f"{labels[index]}: {values[index]} {name}"
+                parts.append(
+                    _bar(index=index, step=step, below=below, value=values[index], top=top, style=style, title=title)
+                )
+                below += values[index]
+    parts += [
+        f'<text class="axis" x="{LEFT + index * step:.1f}" y="{HEIGHT - 5}">{escape(labels[index])}</text>'
+        for index in range(0, count, every)
+    ]
+    return Markup("".join((*parts, "</svg>")))  # noqa: S704 - every text in it is escaped
+
+
+def _frame(title: str, top: int) -> str:
+    lines = "".join(
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH}" y1="{_y(value, top):.1f}" y2="{_y(value, top):.1f}"/>'
+        f'<text class="axis end" x="{LEFT - 6}" y="{_y(value, top) + 4:.1f}">{value}</text>'
+        for value in dict.fromkeys((0, top // 2, top))
+    )
+    return f'<svg class="chart" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" aria-label="{escape(title)}">{lines}'
+
+
+def _bar(*, index: int, step: float, below: int, value: int, top: int, style: str, title: str) -> str:
+    y, end = _y(below + value, top), _y(below, top)
+    return (
+        f'<rect class="{escape(style)}" x="{LEFT + index * step + step * 0.12:.1f}" y="{y:.1f}" '
+        f'width="{step * 0.76:.1f}" height="{max(end - y, 1):.1f}"><title>{escape(title)}</title></rect>'
+    )
+
+
+def _y(value: int, top: int) -> float:
+    return 8 + (HEIGHT - BOTTOM - 8) * (1 - value / top)
+
+
+def _round(value: int) -> int:
+    """The next number that looks well on an axis."""
+    size = 1
+    while True:
+        for factor in (1, 2, 4, 5, 10):
+            if value <= factor * size:
+                return factor * size
+        size *= 10

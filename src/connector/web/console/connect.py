@@ -1,0 +1,230 @@
+"""Connect: the pairing string, shown once, and what becomes of it, as it happens."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from starlette.responses import Response, StreamingResponse
+
+from connector import pairing, registration, revocation
+from connector.access import Realm
+from connector.audit import Action, Recorded
+from connector.directory import Entity
+from connector.errors import InvalidData, ObjectNotFound, Overloaded, Refusal
+from connector.ports import EventFilter, TokenFilter, Transaction
+from connector.tokens import Minted, OneTimeToken, TokenState
+from connector.web.console import stories
+from connector.web.console.entities import Kind, kind_of
+from connector.web.console.forms import given
+from connector.web.console.layout import HEADERS
+from connector.web.console.visits import Visit
+from connector.web.notes import note
+
+POLL_SECONDS = 0.5
+STREAM_SECONDS = 55.0
+MOST_STREAMS = 32
+MOST_EVENTS = 50
+REFUSED = {Action.TOKEN_REFUSED, Action.CERTIFICATE_REFUSED}
+
+
+async def connect(visit: Visit) -> Response:
+    """Mint a token, and show the pairing string this once."""
+    kind, enrollment = kind_of(visit), visit.desk.enrollment
+    text = given(visit.form, "minutes")
+
+    def mint(tx: Transaction, realm: Realm) -> tuple[Entity, Minted, int]:
+        if text and not (text.isascii() and text.isdecimal() and len(text) <= 6):  # noqa: PLR2004 - years of minutes
+            raise InvalidData("Invalid data minutes: use a whole number.")
+        minted = registration.hand_over(
+            tx,
+            realm,
+            kind.kind,
+            kind.id(visit),
+            seconds=int(text) * 60 if text else None,
+            policy=enrollment.policy.tokens,
+            random=enrollment.random,
+            make_id=enrollment.make_id,
+            now=enrollment.clock(),
+        )
+        entity = registration.registered(tx, realm, kind.kind, kind.id(visit))
+        last = tx.audit.page(EventFilter(realm.tenant.id, about=entity.id), most=1)
+        return entity, minted, last[0].number if last else 0
+
+    try:
+        entity, minted, number = await visit.write(mint, alone=False)
+    except InvalidData as error:
+        note(error)
+        return await kind.shown(visit, error=error)
+    told = pairing.encode(pairing.raw(minted.secret, minted.token, visit.desk.links))
+    return visit.show(
+        "connect.html",
+        **kind.words,
+        entity=entity,
+        token=minted.token,
+        pairing=told,
+        secret=minted.secret.text,
+        links=visit.desk.links,
+        public=visit.desk.public_url,
+        progress=Progress(minted.token, [], TokenState.MINTED),
+        number=number,
+    )
+
+
+async def token(visit: Visit) -> Response:
+    """How far a token is, without its secret: for whoever reloads, or runs no scripts."""
+    kind = kind_of(visit)
+    entity, progress, number = await visit.read(lambda tx, realm: _token(tx, realm, kind, visit))
+    return visit.show(
+        "connect.html",
+        **kind.words,
+        entity=entity,
+        token=progress.token,
+        pairing=None,
+        secret=None,
+        progress=progress,
+        number=number,
+    )
+
+
+async def withdraw(visit: Visit) -> Response:
+    """Withdraw the token, and those that came after it under the same system auth."""
+    kind, now = kind_of(visit), visit.desk.enrollment.clock()
+
+    def end(tx: Transaction, realm: Realm) -> None:
+        first = _first(tx, realm, kind, visit)
+        ended = revocation.withdraw(
+            tx, TokenFilter(realm.tenant.id, system_auth_id=first.system_auth_id), actor=realm.actor, now=now
+        )
+        if not ended:
+            raise ObjectNotFound("Object not found: the token cannot be redeemed any more. Look at how far it came.")
+
+    await visit.write(end)
+    return visit.done(visit.path(kind.plural, kind.id(visit)), "withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a token came: the events under its system auth, oldest first."""
+
+    token: OneTimeToken
+    events: Sequence[Recorded]
+    state: TokenState
+
+    @property
+    def configured(self) -> datetime | None:
+        """When the configuration was fetched."""
+        issued = {each.event.token_id for each in self.events if each.event.action is Action.CERTIFICATE_ISSUED}
+        return next(
+            (
+                each.event.at
+                for each in self.events
+                if each.event.action is Action.TOKEN_SPENT and each.event.token_id not in issued
+            ),
+            None,
+        )
+
+    @property
+    def connected(self) -> datetime | None:
+        """When the certificate was issued."""
+        return next((each.event.at for each in self.events if each.event.action is Action.CERTIFICATE_ISSUED), None)
+
+    @property
+    def serial(self) -> str | None:
+        """The certificate's serial number."""
+        return next((each.event.serial for each in self.events if each.event.action is Action.CERTIFICATE_ISSUED), None)
+
+    @property
+    def refusals(self) -> list[stories.Line]:
+        """Attempts that were refused."""
+        return [stories.line(each.event) for each in self.events if each.event.action in REFUSED]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something can still come of it."""
+        return self.connected is None and self.state in (TokenState.MINTED, TokenState.SPENT)
+
+
+def _first(tx: Transaction, realm: Realm, kind: Kind, visit: Visit) -> OneTimeToken:
+    token_id = str(visit.request.path_params["token"])
+    found = tx.tokens.list(TokenFilter(realm.tenant.id, id=token_id), most=1)
+    if not found or found[0].owner_id != kind.id(visit):
+        raise ObjectNotFound
+    return found[0]
+
+
+def _token(tx: Transaction, realm: Realm, kind: Kind, visit: Visit) -> tuple[Entity, Progress, int]:
+    entity = registration.registered(tx, realm, kind.kind, kind.id(visit))
+    token = _first(tx, realm, kind, visit)
+    which = EventFilter(realm.tenant.id, about=entity.id, since=token.minted_at)
+    found = list(reversed(tx.audit.page(which, most=200)))
+    mine = [each for each in found if each.event.system_auth_id == token.system_auth_id]
+    state = _state(tx, realm, token, visit.desk.enrollment.clock())
+    return entity, Progress(token, mine, state), found[-1].number if found else 0
+
+
+def _state(tx: Transaction, realm: Realm, token: OneTimeToken, now: datetime) -> TokenState:
+    """The state of the last token under its system auth: the configuration brings the next one."""
+    last = tx.tokens.list(TokenFilter(realm.tenant.id, system_auth_id=token.system_auth_id), most=1)
+    return (last[0] if last else token).state(now=now)
+
+
+async def events(visit: Visit) -> Response:
+    """What happens to the token, as server-sent events: for so long, of so many pages at once."""
+    kind = kind_of(visit)
+    text = visit.request.headers.get("last-event-id") or visit.query.get("after", "")
+    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 - 64 bits
+    token = await visit.read(lambda tx, realm: _first(tx, realm, kind, visit))
+    if len(visit.desk.streams) >= MOST_STREAMS:
+        raise Overloaded
+    headers = {**HEADERS, "x-accel-buffering": "no"}
+    return StreamingResponse(_stream(visit, token, number), media_type="text/event-stream", headers=headers)
+
+
+async def _stream(visit: Visit, token: OneTimeToken, number: int) -> AsyncIterator[bytes]:
+    """The events after that number, until the time is up, the session has ended, or all is said."""
+    loop, mark = asyncio.get_running_loop(), object()
+    end = loop.time() + STREAM_SECONDS
+    visit.desk.streams.add(mark)
+    state = None
+    try:
+        yield b"retry: 1000\n\n"
+        while loop.time() < end:
+            found, now_state = await visit.read(partial(_news, visit=visit, token=token, number=number))
+            for each in found:
+                number = each.number
+                if each.event.system_auth_id == token.system_auth_id:
+                    yield _message(number, _told(each, found))
+            if now_state is not state:
+                state = now_state
+                yield _message(number, {"kind": "state", "state": state.value})
+            await asyncio.sleep(POLL_SECONDS)
+    except Refusal as refusal:
+        yield _message(number, {"kind": "over", "text": str(refusal)})
+    finally:
+        visit.desk.streams.discard(mark)
+
+
+def _news(
+    tx: Transaction, realm: Realm, *, visit: Visit, token: OneTimeToken, number: int
+) -> tuple[Sequence[Recorded], TokenState]:
+    found = tx.audit.later(realm.tenant.id, token.owner_id, number=number, most=MOST_EVENTS)
+    return found, _state(tx, realm, token, visit.desk.enrollment.clock())
+
+
+def _told(recorded: Recorded, beside: Sequence[Recorded]) -> dict[str, str | None]:
+    event = recorded.event
+    issued = {each.event.token_id for each in beside if each.event.action is Action.CERTIFICATE_ISSUED}
+    if event.action is Action.TOKEN_SPENT and event.token_id in issued:
+        return {"kind": "other"}  # spent for the certificate itself, in the same transaction
+    kinds = {Action.TOKEN_SPENT: "configured", Action.CERTIFICATE_ISSUED: "connected"}
+    kind = "refused" if event.action in REFUSED else kinds.get(event.action, "other")
+    at = pairing.timestamp(event.at)
+    return {"kind": kind, "at": at, "text": stories.detail(event), "serial": event.serial}
+
+
+def _message(number: int, content: dict[str, str | None]) -> bytes:
+    """One message (HTML Living Standard 9.2.5). JSON has no line end of its own."""
+    return f"id: {number}\ndata: {json.dumps(content)}\n\n".encode()

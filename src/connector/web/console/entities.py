@@ -1,0 +1,277 @@
+"""Applications and runtimes: looked for, registered, and each with its story."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from connector import labels, registration
+from connector.access import Realm
+from connector.audit import Recorded
+from connector.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, EntityKind
+from connector.errors import InvalidData, NotUniqueName, Refusal
+from connector.inventory import Certificate, Condition, RevocationReason, Standing
+from connector.labels import JSON, LabelFilter
+from connector.ports import CertificateFilter, EntityFilter, EventFilter, TokenFilter, Transaction
+from connector.revocation import revoke
+from connector.tokens import OneTimeToken
+from connector.web.console import stories
+from connector.web.console.forms import Form, given
+from connector.web.console.lists import Rows, rows, text_of
+from connector.web.console.visits import Visit, chosen
+from connector.web.notes import note
+from connector.web.problems import problem
+
+KINDS = {"applications": EntityKind.APPLICATION, "runtimes": EntityKind.RUNTIME}
+WORDS = {EntityKind.APPLICATION: "application", EntityKind.RUNTIME: "runtime"}
+LONGEST_NAME = {EntityKind.APPLICATION: MAX_NAME, EntityKind.RUNTIME: MAX_RUNTIME_NAME}
+CONDITIONS = {"connected": Condition.CONNECTED, "waiting": Condition.INITIAL, "disconnected": Condition.FAILED}
+SORTS = ("name", "newest")
+LAST_EVENTS = 100
+LAST_RECORDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """The pages of one kind."""
+
+    plural: str
+
+    @property
+    def kind(self) -> EntityKind:
+        """The kind."""
+        return KINDS[self.plural]
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """What the templates call it."""
+        return {"plural": self.plural, "word": WORDS[self.kind], "longest_name": LONGEST_NAME[self.kind]}
+
+    async def list(self, visit: Visit) -> Response:
+        """Search, filter, page by page."""
+        return await self._listed(visit)
+
+    async def register(self, visit: Visit) -> Response:
+        """Register one, and go to its page."""
+        enrollment, form = visit.desk.enrollment, visit.form
+        particulars = {"name": given(form, "name"), "description": given(form, "description") or None}
+        try:
+            made = await visit.write(
+                lambda tx, realm: registration.register(
+                    tx, realm, self.kind, particulars, make_id=enrollment.make_id, now=enrollment.clock()
+                ),
+                alone=False,
+            )
+        except (InvalidData, NotUniqueName) as error:
+            return await self._listed(visit, error=error, form=form)
+        return visit.done(visit.path(self.plural, made.id), "registered")
+
+    async def one(self, visit: Visit) -> Response:
+        """Everything about one."""
+        return await self.shown(visit)
+
+    async def update(self, visit: Visit) -> Response:
+        """Change name and description."""
+        form = visit.form
+        changes = {"name": given(form, "name"), "description": given(form, "description") or None}
+        return await self._changed(
+            visit,
+            "updated",
+            lambda tx, realm, now: registration.update(tx, realm, self.kind, self.id(visit), changes, now=now),
+        )
+
+    async def set_label(self, visit: Visit) -> Response:
+        """Set a label."""
+        key, value = given(visit.form, "key"), _value(given(visit.form, "value"))
+        return await self._changed(
+            visit,
+            "labeled",
+            lambda tx, realm, now: registration.set_label(
+                tx, realm, self.kind, self.id(visit), key=key, value=value, now=now
+            ),
+        )
+
+    async def delete_label(self, visit: Visit) -> Response:
+        """Delete a label."""
+        key = given(visit.form, "key")
+        return await self._changed(
+            visit,
+            "unlabeled",
+            lambda tx, realm, now: registration.delete_label(tx, realm, self.kind, self.id(visit), key, now=now),
+        )
+
+    async def revoke(self, visit: Visit) -> Response:
+        """Revoke all its certificates."""
+        reason = chosen(given(visit.form, "reason"), RevocationReason, "reason")
+
+        def change(tx: Transaction, realm: Realm, now: datetime) -> object:
+            found = registration.registered(tx, realm, self.kind, self.id(visit))
+            return revoke(tx, CertificateFilter(realm.tenant.id, owner_id=found.id), reason, actor=realm.actor, now=now)
+
+        return await self._changed(visit, "revoked", change)
+
+    async def end_page(self, visit: Visit) -> Response:
+        """Ask before it is unregistered, and say what will stop."""
+        found = await visit.read(lambda tx, realm: _Ending.read(tx, realm, self.kind, self.id(visit), _now(visit)))
+        return visit.show("entity_end.html", **self.words, entity=found.entity, good=found.good, open=found.open)
+
+    async def unregister(self, visit: Visit) -> Response:
+        """Unregister it."""
+        now = _now(visit)
+        await visit.write(lambda tx, realm: registration.unregister(tx, realm, self.kind, self.id(visit), now=now))
+        return visit.done(visit.path(self.plural), "unregistered")
+
+    def id(self, visit: Visit) -> str:
+        """The id in the path."""
+        return str(visit.request.path_params["id"])
+
+    async def shown(self, visit: Visit, *, error: Refusal | None = None) -> Response:
+        """The page of one, perhaps with what went wrong."""
+        now = _now(visit)
+        told = await visit.read(lambda tx, realm: Told.read(tx, realm, self.kind, self.id(visit), now=now))
+        return visit.show(
+            "entity.html",
+            status=200 if error is None else problem(error).status,
+            **self.words,
+            told=told,
+            wrong=None if error is None else str(error),
+            given=visit.form,
+            lines=stories.lines(told.events),
+            reasons=list(RevocationReason),
+            label_texts={key: _text(value) for key, value in sorted(told.entity.labels.items())},
+        )
+
+    async def _changed(self, visit: Visit, what: str, function: Any) -> Response:
+        now = _now(visit)
+        try:
+            await visit.write(lambda tx, realm: function(tx, realm, now))
+        except (InvalidData, NotUniqueName) as error:
+            return await self.shown(visit, error=error)
+        return visit.done(visit.path(self.plural, self.id(visit)), what)
+
+    async def _listed(self, visit: Visit, *, error: Refusal | None = None, form: Form | None = None) -> Response:
+        if error is not None:
+            note(error)
+        query, now = visit.query if form is None else {}, _now(visit)
+        newest_first = query.get("sort") == "newest"
+        which = EntityFilter(
+            self.kind,
+            labels=_label_filters(text_of(query, "label")),
+            **_named(text_of(query, "q"), anywhere=query.get("anywhere") == "1"),
+            condition=CONDITIONS.get(query.get("state", "")),
+            now=now,
+        )
+
+        def read(tx: Transaction, realm: Realm) -> tuple[Rows[Entity], Mapping[str, Standing]]:
+            directory = tx.directory(realm.tenant.id)
+
+            def search(after: Any, most: int) -> Sequence[Entity]:
+                place = after if after is None or newest_first else after[0]
+                return directory.search(which, newest_first=newest_first, after=place, most=most)
+
+            found = rows(
+                query,
+                visit.path(self.plural),
+                (self.plural, realm.tenant.id),
+                (datetime, str) if newest_first else (str,),
+                read=search,
+                place=lambda each: (each.created_at, each.id) if newest_first else (each.name,),
+                kept=("q", "anywhere", "state", "label", "sort"),
+            )
+            ids = [each.id for each in found.rows]
+            return found, tx.inventory.standings(realm.tenant.id, ids, now=now)
+
+        found, standings = await visit.read(read)
+        return visit.show(
+            "entities.html",
+            status=200 if error is None else problem(error).status,
+            **self.words,
+            found=found,
+            standings=standings,
+            conditions=CONDITIONS,
+            query=query,
+            wrong=None if error is None else str(error),
+            given=form or {},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that the page of one tells."""
+
+    entity: Entity
+    standing: Standing | None
+    certificates: Sequence[Certificate]
+    tokens: Sequence[OneTimeToken]
+    events: Sequence[Recorded]
+
+    @classmethod
+    def read(cls, tx: Transaction, realm: Realm, kind: EntityKind, id: str, *, now: datetime) -> "Told":
+        """It, as it is now. The newest of everything that can be long."""
+        entity = registration.registered(tx, realm, kind, id)
+        tenant_id = realm.tenant.id
+        return cls(
+            entity,
+            tx.inventory.standings(tenant_id, [id], now=now).get(id),
+            tx.inventory.list(CertificateFilter(tenant_id, owner_id=id), most=LAST_RECORDS),
+            tx.tokens.list(TokenFilter(tenant_id, owner_id=id), most=LAST_RECORDS),
+            tx.audit.page(EventFilter(tenant_id, about=id), most=LAST_EVENTS),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What ends with an entity."""
+
+    entity: Entity
+    good: int
+    open: int
+
+    @classmethod
+    def read(cls, tx: Transaction, realm: Realm, kind: EntityKind, id: str, now: datetime) -> "_Ending":
+        entity = registration.registered(tx, realm, kind, id)
+        certificates = tx.inventory.list(CertificateFilter(realm.tenant.id, owner_id=id))
+        tokens = tx.tokens.list(TokenFilter(realm.tenant.id, owner_id=id))
+        return cls(
+            entity,
+            sum(each.revoked_at is None and each.not_after >= now for each in certificates),
+            sum(each.state(now=now).value == "minted" for each in tokens),
+        )
+
+
+def kind_of(visit: Visit) -> Kind:
+    """The kind that the page is about: the first part of its path after the tenant."""
+    return Kind(visit.page.path.removeprefix("/console/t/{tenant}/").partition("/")[0])
+
+
+def _now(visit: Visit) -> datetime:
+    return visit.desk.enrollment.clock()
+
+
+def _named(text: str | None, *, anywhere: bool) -> dict[str, str | None]:
+    """What is looked for: the beginning of a name, which an index has, or anything in it, for which all are read."""
+    return {"text": text} if anywhere else {"begins": text}
+
+
+def _label_filters(text: str | None) -> Sequence[LabelFilter]:
+    """``key`` or ``key=value``; the value is JSON, or else a text."""
+    if text is None:
+        return ()
+    key, is_there, value = text.partition("=")
+    query = json.dumps(_value(value.strip())) if is_there else None
+    return labels.read_filters([(key.strip(), query)])
+
+
+def _value(text: str) -> JSON:
+    """A label's value as people type it: JSON where it is that, else the text itself."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _text(value: JSON) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,161 @@
+"""How a page becomes an answer: templates, headers, and the two files that every page needs."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from connector.web.console import charts
+
+NOTHING = "-"
+
+ASSETS = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
+ASSET_SECONDS = 31_536_000
+
+HEADERS = {
+    # Content Security Policy Level 3. Nothing is loaded but from here, nothing inline runs, nobody frames us.
+    "content-security-policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    # With no-referrer browsers send a form with "Origin: null", which nobody could tell from another site's.
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cache-control": "no-store",
+}
+
+
+def rendered(template: str, *, status: int = 200, **values: Any) -> Response:
+    """A page."""
+    text = _environment().get_template(template).render(values)
+    return HTMLResponse(text, status_code=status, headers=HEADERS)
+
+
+def redirect(path: str) -> Response:
+    """Send the browser on, by GET (RFC 9110 15.4.4), to a path of our own."""
+    return RedirectResponse(path, status_code=303, headers=HEADERS)
+
+
+def download(content: bytes, name: str, media_type: str) -> Response:
+    """A file to keep."""
+    disposition = f'attachment; filename="{name}"'
+    return Response(content, media_type=media_type, headers={**HEADERS, "content-disposition": disposition})
+
+
+def asset(path: str) -> Response | None:
+    """One of the files under its name with the digest of what is in it; None where there is no such."""
+    for name, media_type in ASSETS.items():
+        if path == _hashed(name):
+            headers = {**HEADERS, "cache-control": f"public, max-age={ASSET_SECONDS}, immutable"}
+            return Response(_content(name), media_type=media_type, headers=headers)
+    return None
+
+
+@cache
+def _content(name: str) -> bytes:
+    return (files(__package__) / "static" / name).read_bytes()
+
+
+@cache
+def _hashed(name: str) -> str:
+    stem, _, ending = name.partition(".")
+    return f"{stem}.{sha256(_content(name)).hexdigest()[:16]}.{ending}"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        loader=FunctionLoader(_template),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        time=_time,
+        day=_day,
+        ago=_ago,
+        when=_when,
+        colons=_colons,
+        isolated=_isolated,
+        json=_json,
+        short=_short,
+        actor=_actor,
+    )
+    environment.globals.update(asset=lambda name: f"/console/assets/{_hashed(name)}", charts=charts)
+    return environment
+
+
+def _template(name: str) -> str:
+    return (files(__package__) / "templates" / name).read_text("utf-8")
+
+
+def _time(at: datetime | None) -> str:
+    return NOTHING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _day(at: datetime | None) -> str:
+    return NOTHING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    """How long ago or ahead, in the largest unit that is whole."""
+    distance = at - now
+    seconds = abs(distance) // timedelta(seconds=1)
+    for length, word in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
+        if seconds >= length:
+            number = seconds // length
+            text = f"{number} {word}{'' if number == 1 else 's'}"
+            return f"in {text}" if distance > timedelta(0) else f"{text} ago"
+    return "just now"
+
+
+def _when(at: datetime | None, now: datetime) -> Markup | str:
+    """How long ago or ahead, with the exact time for whoever points at it."""
+    if at is None:
+        return NOTHING
+    exact = at.astimezone(UTC)
+    return Markup(  # noqa: S704 - of numbers and words of our own
+        f'<time datetime="{exact:%Y-%m-%dT%H:%M:%SZ}" title="{exact:%Y-%m-%d %H:%M:%S} UTC">{_ago(at, now)}</time>'
+    )
+
+
+def _colons(octets: bytes) -> str:
+    return octets.hex(":").upper()
+
+
+def _isolated(text: object) -> Markup:
+    """A text of somebody else's, which cannot turn the writing around it (Unicode TR 9, isolates)."""
+    return Markup("<bdi>{}</bdi>").format(str(text))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _short(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _actor(actor: str) -> str:
+    """Who it was: of an id as much as tells it apart."""
+    kind, _, name = actor.partition(":")
+    if kind == "token":
+        return f"token …{name[-8:]}"  # an id begins with the time, and ends with what is its own
+    return f"certificate {name[:12]}…" if kind == "certificate" else _short(actor, 80)
+
+
+Values = Mapping[str, Any]

@@ -1,0 +1,127 @@
+"""The first page: numbers that link, what needs attention, and two pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from starlette.responses import Response
+
+from connector.access import Realm
+from connector.audit import Action
+from connector.directory import EntityKind
+from connector.overview import AHEAD_DAYS, BACK_DAYS, DAY, SOON, Overview, Standings, midnight
+from connector.ports import EventFilter, Transaction
+from connector.web.console import stories
+from connector.web.console.charts import Series
+from connector.web.console.visits import Visit
+
+KEPT = timedelta(minutes=1)
+MOST_KEPT = 500
+LATEST = 8
+HAPPENED = (
+    ("enrollments", "a", {Action.CERTIFICATE_ISSUED}),
+    ("renewals", "b", {Action.CERTIFICATE_RENEWED}),
+    ("refusals", "c", {Action.TOKEN_REFUSED, Action.CERTIFICATE_REFUSED}),
+)
+WEEK = 7
+NOTHING = Standings(0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """Something that somebody should look at: how many, what, and where."""
+
+    number: int
+    text: str
+    path: str
+
+
+async def overview(visit: Visit) -> Response:
+    """How the tenant stands. The numbers are at most a minute old, and say so."""
+    now = visit.desk.enrollment.clock()
+    kept = visit.desk.overviews
+
+    def read(tx: Transaction, realm: Realm) -> tuple[Overview, list[stories.Line]]:
+        found = kept.get(realm.tenant.id)
+        if found is None or not timedelta(0) <= now - found.at < KEPT:
+            found = _counted(tx, realm, now)
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            kept[realm.tenant.id] = found
+        latest = tx.audit.page(EventFilter(realm.tenant.id), most=3 * LATEST)
+        return found, stories.lines(latest)[:LATEST]
+
+    found, latest = await visit.read(read)
+    return visit.show(
+        "overview.html",
+        overview=found,
+        latest=latest,
+        attention=_attention(visit, found),
+        ahead=_ahead(found),
+        ahead_labels=_labels(found.day, AHEAD_DAYS // WEEK + 1, WEEK),
+        back=_back(found),
+        back_labels=_labels(found.day - (BACK_DAYS - 1) * DAY, BACK_DAYS, 1),
+        soon_days=SOON.days,
+    )
+
+
+def _counted(tx: Transaction, realm: Realm, now: datetime) -> Overview:
+    tenant_id, directory = realm.tenant.id, tx.directory(realm.tenant.id)
+    since = midnight(now)
+    return Overview(
+        at=now,
+        applications=directory.standings(EntityKind.APPLICATION, now=now),
+        runtimes=directory.standings(EntityKind.RUNTIME, now=now),
+        certificates=tx.inventory.tally(tenant_id, now=now, soon=now + SOON),
+        expiring_by_day=tx.inventory.expiring_by_day(tenant_id, since=since, days=AHEAD_DAYS + WEEK),
+        happened_by_day=tx.audit.daily(tenant_id, since=since - (BACK_DAYS - 1) * DAY),
+    )
+
+
+def _attention(visit: Visit, found: Overview) -> list[Attention]:
+    """What needs it, the most urgent first."""
+    return [
+        Attention(number, f"{one if number == 1 else many} {what}", visit.path(path))
+        for one, many, what, number, path in _listed(found)
+        if number
+    ]
+
+
+def _listed(found: Overview) -> list[tuple[str, str, str, int, str]]:
+    """What may need attention: of one, of many, what it is, how many it is, and where they are listed."""
+    refused = sum(found.happened_by_day.get((BACK_DAYS - 1, action), 0) for action in HAPPENED[2][2])
+    no_good, first = "no good certificate any more", "for the first connection"
+    soon = f"within {SOON.days} days without a renewal"
+    lost, waiting = "?state=disconnected", "?state=waiting"
+    return [
+        ("application has", "applications have", no_good, found.applications.failed, f"applications{lost}"),
+        ("runtime has", "runtimes have", no_good, found.runtimes.failed, f"runtimes{lost}"),
+        ("certificate ends", "certificates end", soon, found.certificates.expiring, "certificates?state=expiring"),
+        ("attempt was", "attempts were", "refused today", refused, "audit?what=refusals"),
+        ("application waits", "applications wait", first, found.applications.waiting, f"applications{waiting}"),
+        ("runtime waits", "runtimes wait", first, found.runtimes.waiting, f"runtimes{waiting}"),
+    ]
+
+
+def _ahead(found: Overview) -> list[Series]:
+    """By weeks: a bar of its own for each of ninety days would be too thin to point at."""
+    weeks = AHEAD_DAYS // WEEK + 1
+    values = [
+        sum(found.expiring_by_day.get(day, 0) for day in range(week * WEEK, (week + 1) * WEEK)) for week in range(weeks)
+    ]
+    soon = SOON.days // WEEK
+    return [
+        ("end soon", "c", [value if week < soon else 0 for week, value in enumerate(values)]),
+        ("end", "a", [0 if week < soon else value for week, value in enumerate(values)]),
+    ]
+
+
+def _back(found: Overview) -> list[Series]:
+    return [
+        (name, style, [sum(found.happened_by_day.get((day, each), 0) for each in actions) for day in range(BACK_DAYS)])
+        for name, style, actions in HAPPENED
+    ]
+
+
+def _labels(first: datetime, count: int, step: int) -> Sequence[str]:
+    return [f"{first + number * step * DAY:%d %b}" for number in range(count)]

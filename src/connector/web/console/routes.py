@@ -1,0 +1,112 @@
+"""Every page and form, with what it takes. A test goes through this table by each role and by nobody."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from connector.principals import Scope
+from connector.web.console import certificates, connect, events, installation, overview, people, signing
+from connector.web.console.desk import Desk
+from connector.web.console.entities import Kind, kind_of
+from connector.web.console.layout import redirect
+from connector.web.console.signing import Unguarded
+from connector.web.console.visits import Guarded, Page, Visit
+
+T = "/console/t/{tenant}"
+
+
+def _of_kind(function: Callable[[Kind, Visit], Awaitable[Response]]) -> Callable[[Visit], Awaitable[Response]]:
+    async def page(visit: Visit) -> Response:
+        return await function(kind_of(visit), visit)
+
+    return page
+
+
+def _kinds(plural: str, read: Scope, write: Scope) -> list[Page]:
+    """The pages of one kind."""
+    one = f"{T}/{plural}"
+    each = f"{one}/{{id}}"
+    return [
+        Page("GET", one, _of_kind(Kind.list), read),
+        Page("POST", one, _of_kind(Kind.register), write),
+        Page("GET", each, _of_kind(Kind.one), read),
+        Page("POST", each, _of_kind(Kind.update), write),
+        Page("POST", f"{each}/labels", _of_kind(Kind.set_label), write),
+        Page("POST", f"{each}/labels/delete", _of_kind(Kind.delete_label), write),
+        Page("POST", f"{each}/connect", connect.connect, write),
+        Page("GET", f"{each}/tokens/{{token}}", connect.token, Scope.TOKEN_READ),
+        Page("GET", f"{each}/tokens/{{token}}/events", connect.events, Scope.TOKEN_READ),
+        Page("POST", f"{each}/tokens/{{token}}/withdraw", connect.withdraw, Scope.TOKEN_WRITE),
+        Page("POST", f"{each}/revoke", _of_kind(Kind.revoke), Scope.CERTIFICATE_WRITE),
+        Page("GET", f"{each}/unregister", _of_kind(Kind.end_page), write),
+        Page("POST", f"{each}/unregister", _of_kind(Kind.unregister), write),
+    ]
+
+
+PAGES = [
+    Page("GET", "/console", installation.start),
+    Page("POST", "/console/sign-out", signing.sign_out),
+    Page("POST", "/console/theme", signing.set_theme),
+    Page("GET", T, overview.overview, Scope.APPLICATION_READ),
+    *_kinds("applications", Scope.APPLICATION_READ, Scope.APPLICATION_WRITE),
+    *_kinds("runtimes", Scope.RUNTIME_READ, Scope.RUNTIME_WRITE),
+    Page("GET", f"{T}/certificates", certificates.list_certificates, Scope.CERTIFICATE_READ),
+    Page("GET", f"{T}/certificates/{{certificate}}", certificates.one, Scope.CERTIFICATE_READ),
+    Page("GET", f"{T}/certificates/{{certificate}}/pem", certificates.pem, Scope.CERTIFICATE_READ),
+    Page("GET", f"{T}/certificates/{{certificate}}/revoke", certificates.revoke_page, Scope.CERTIFICATE_WRITE),
+    Page("POST", f"{T}/certificates/{{certificate}}/revoke", certificates.revoke, Scope.CERTIFICATE_WRITE),
+    Page("GET", f"{T}/audit", events.audit, Scope.AUDIT_READ),
+    Page("GET", f"{T}/audit/export", events.export, Scope.AUDIT_READ),
+    Page("GET", "/console/ca", installation.ca, Scope.CERTIFICATE_READ),
+    Page("GET", "/console/ca/{name}", installation.ca_file, Scope.CERTIFICATE_READ),
+    Page("GET", "/console/settings", installation.settings, Scope.SETTINGS_READ, is_global=True),
+    Page("GET", "/console/tenants", installation.tenants, Scope.TENANT_READ),
+    Page("POST", "/console/tenants", installation.create_tenant, Scope.TENANT_WRITE, is_global=True),
+    Page("GET", "/console/administrators", people.administrators, Scope.ADMINISTRATOR_READ),
+    Page("POST", "/console/administrators", people.create_administrator, Scope.ADMINISTRATOR_WRITE),
+    Page("POST", "/console/administrators/{id}/link", people.make_link, Scope.ADMINISTRATOR_WRITE),
+    Page("POST", "/console/administrators/{id}/disable", people.disable_administrator, Scope.ADMINISTRATOR_WRITE),
+    Page("POST", "/console/administrators/{id}/enable", people.enable_administrator, Scope.ADMINISTRATOR_WRITE),
+    Page("GET", "/console/keys", people.keys, Scope.API_KEY_READ),
+    Page("POST", "/console/keys", people.create_key, Scope.API_KEY_WRITE),
+    Page("POST", "/console/keys/{id}/revoke", people.revoke_key, Scope.API_KEY_WRITE),
+    Page("GET", "/console/sessions", people.sessions),
+    Page("POST", "/console/sessions/{id}/end", people.end_session),
+]
+"""The pages of those who are signed in."""
+
+OPEN = {
+    ("GET", "/console/sign-in"): signing.sign_in_page,
+    ("POST", "/console/sign-in"): signing.sign_in,
+    ("POST", "/console/sign-in/elsewhere"): signing.sign_in_elsewhere,
+    ("GET", "/console/sign-in/callback"): signing.callback,
+    ("GET", "/console/welcome"): signing.welcome_page,
+    ("POST", "/console/welcome"): signing.welcome,
+    ("GET", "/console/assets/{name}"): installation.assets,
+}
+"""The pages of everybody."""
+
+
+async def _start(_: Request) -> Response:
+    return redirect("/console")
+
+
+def routes(desk: Desk) -> list[BaseRoute]:
+    """All of them."""
+    answers: list[BaseRoute] = [Route("/console/", _start, methods=["GET"])]
+    answers += [
+        Route(path, _plain(Unguarded(desk, function)), methods=[method]) for (method, path), function in OPEN.items()
+    ]
+    answers += [Route(page.path, _plain(Guarded(desk, page)), methods=[page.method]) for page in PAGES]
+    return answers
+
+
+def _plain(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """A function: Starlette takes an object that can be called for an ASGI application."""
+
+    async def endpoint(request: Request) -> Response:
+        return await answer(request)
+
+    return endpoint

@@ -1,0 +1,233 @@
+"""Coming in and going out: by password, by a sign-in link, by OpenID Connect."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from connector import accounts
+from connector.administrators import MOST_PASSWORD, SECRET_OCTETS, check_link, check_password, digest, make_secret
+from connector.errors import FormRefused, InvalidData, JWTRefused, LinkRefused, Refusal, SignInRefused
+from connector.ports import Transaction
+from connector.principals import Caller
+from connector.web.console.desk import Desk
+from connector.web.console.forms import (
+    SESSION,
+    THEME,
+    THEMES,
+    VISIT,
+    cookie,
+    csrf,
+    delete_cookie,
+    derived,
+    given,
+    local_path,
+    read_form,
+    set_cookie,
+)
+from connector.web.console.layout import redirect, rendered
+from connector.web.console.visits import DONE, Visit, refused, theme_of
+from connector.web.notes import note
+from connector.web.problems import problem
+
+VISIT_SECONDS = 3600
+MOST_NAME = 100
+CALLBACK = "/console/sign-in/callback"
+
+Open = Callable[["Desk", Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Unguarded:
+    """A page for everybody, as what answers a request."""
+
+    desk: Desk
+    function: Open
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer; nothing is raised."""
+        try:
+            return await self.function(self.desk, request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the browser gets a page, and we a report
+            note(error)
+            return refused(request, error, None)
+
+
+async def sign_in_page(desk: Desk, request: Request) -> Response:
+    """The form for name and password."""
+    return _form(desk, request, "sign_in.html", done=DONE.get(request.query_params.get("done", "")))
+
+
+async def sign_in(desk: Desk, request: Request) -> Response:
+    """Check name and password, and begin a session."""
+    form = await read_form(request, desk.body, cookie(request, VISIT))
+    name, password = given(form, "name"), form.get("password", "")
+    source = _source(request)
+    try:
+        desk.throttle.admit(source)
+        caller, administrator_id = await _known(desk, name, password)
+    except SignInRefused as error:
+        desk.throttle.failed(source)
+        note(error)
+        now = desk.enrollment.clock()
+        await desk.enrollment.store.transaction(lambda tx: accounts.refused(tx, name, now=now), alone=False)
+        return _form(desk, request, "sign_in.html", error=error, name=name, next=given(form, "next"))
+    except Refusal as error:
+        note(error)
+        return _form(desk, request, "sign_in.html", error=error, name=name, next=given(form, "next"))
+    return await _began(desk, caller, administrator_id, redirect(local_path(given(form, "next"))))
+
+
+async def _known(desk: Desk, name: str, password: str) -> tuple[Caller, str]:
+    """Whose name and password they are. Who is unknown costs the same time as a wrong password."""
+    found = None
+    if 0 < len(name) <= MOST_NAME and name.isprintable():
+        found = await desk.enrollment.store.read(lambda tx: tx.administrators.find(name), single=True)
+    kept = found.password if found is not None and found.disabled_at is None else None
+    is_right = await desk.passwords.check(kept, password[: MOST_PASSWORD + 1])
+    if found is None or not is_right:
+        raise SignInRefused
+    return found.caller, found.id
+
+
+async def welcome_page(desk: Desk, request: Request) -> Response:
+    """The form for a sign-in link. The link's secret is behind the #, which browsers do not send; and a GET spends
+    nothing, so that previews of links do no harm.
+    """
+    return _form(desk, request, "welcome.html")
+
+
+async def welcome(desk: Desk, request: Request) -> Response:
+    """Set a password with a sign-in link, and begin a session."""
+    form = await read_form(request, desk.body, cookie(request, VISIT))
+    code, password = given(form, "code").rpartition("#")[2], form.get("password", "")
+    source = _source(request)
+    try:
+        desk.throttle.admit(source)
+        check_password(password)
+        if password != form.get("again", ""):
+            raise InvalidData("Invalid data password: the two are not the same. Type it again.")
+        await _check_link(desk, code)
+        kept = await desk.passwords.make(password)
+        now = desk.enrollment.clock()
+        found = await desk.enrollment.store.transaction(lambda tx: accounts.redeem_link(tx, code, kept, now=now))
+    except Refusal as error:
+        if isinstance(error, LinkRefused):
+            desk.throttle.failed(source)
+        note(error)
+        return _form(desk, request, "welcome.html", error=error, code=code)
+    return await _began(desk, found.caller, found.id, redirect("/console"))
+
+
+async def _check_link(desk: Desk, code: str) -> None:
+    """Before a tenth of a second is spent on the hash: whether the link can be used."""
+    presented, now = digest(code), desk.enrollment.clock()
+    check_link(await desk.enrollment.store.read(lambda tx: tx.links.find(presented), single=True), presented, now=now)
+
+
+async def sign_in_elsewhere(desk: Desk, request: Request) -> Response:
+    """Send the browser to the OpenID Connect issuer. Everything about this sign-in hangs on a cookie of its own."""
+    await read_form(request, desk.body, cookie(request, VISIT))
+    if desk.signs_in is None:
+        raise JWTRefused("Nobody signs in by OpenID Connect here. Sign in with name and password.")
+    visit = make_secret(desk.enrollment.random(SECRET_OCTETS))
+    url = await desk.signs_in.begin(
+        redirect_uri=desk.public_url + CALLBACK,
+        state=derived(visit, "state"),
+        nonce=derived(visit, "nonce"),
+        verifier=derived(visit, "verifier"),
+    )
+    response = rendered("onward.html", **theme_of(request), url=url, label="the issuer")
+    # Lax: the issuer sends the browser back from another site, and a strict cookie would stay behind.
+    set_cookie(response, VISIT, visit, seconds=VISIT_SECONDS, lax=True)
+    return response
+
+
+async def callback(desk: Desk, request: Request) -> Response:
+    """Where the issuer sends the browser back to."""
+    visit, query = cookie(request, VISIT), request.query_params
+    if desk.signs_in is None or not visit or query.get("state") != derived(visit, "state"):
+        raise FormRefused("The sign-in was not begun in this browser, or it took too long. Sign in again.")
+    if "code" not in query:
+        raise JWTRefused("The issuer did not sign you in. Try again, or ask its administrator.")
+    caller = await desk.signs_in.finish(
+        code=query["code"],
+        redirect_uri=desk.public_url + CALLBACK,
+        nonce=derived(visit, "nonce"),
+        verifier=derived(visit, "verifier"),
+    )
+    # No redirect: that would still count as coming from the issuer's site, and the strict cookie would not be sent.
+    response = await _began(
+        desk, caller, None, rendered("onward.html", **theme_of(request), url="/console", label="the console")
+    )
+    delete_cookie(response, VISIT)
+    return response
+
+
+async def sign_out(visit: Visit) -> Response:
+    """End the session, on every replica."""
+    now, session = visit.desk.enrollment.clock(), visit.presence.session
+    await visit.change(lambda tx, caller: accounts.end(tx, caller, session.id, anybodys=False, now=now), alone=False)
+    response = redirect("/console/sign-in?done=signed-out")
+    delete_cookie(response, SESSION)
+    return response
+
+
+async def set_theme(visit: Visit) -> Response:
+    """Choose light, dark, or what the system says."""
+    response = redirect(local_path(given(visit.form, "next")))
+    chosen = given(visit.form, "theme")
+    if chosen in THEMES:
+        response.set_cookie(
+            THEME, chosen, max_age=31_536_000, path="/console", secure=True, httponly=True, samesite="lax"
+        )
+    else:
+        response.delete_cookie(THEME, path="/console", secure=True, httponly=True, samesite="lax")
+    return response
+
+
+async def _began(desk: Desk, caller: Caller, administrator_id: str | None, response: Response) -> Response:
+    """Begin a session under a new cookie, whatever cookie the browser had."""
+    enrollment = desk.enrollment
+
+    def begin(tx: Transaction) -> str:
+        secret, _ = accounts.begin(
+            tx,
+            caller,
+            administrator_id,
+            policy=desk.sessions,
+            random=enrollment.random,
+            make_id=enrollment.make_id,
+            now=enrollment.clock(),
+        )
+        return secret.text
+
+    set_cookie(response, SESSION, await enrollment.store.transaction(begin, alone=False))
+    return response
+
+
+def _form(desk: Desk, request: Request, template: str, *, error: Refusal | None = None, **values: Any) -> Response:
+    """A form for somebody who is not signed in, bound to a cookie of its own."""
+    visit = cookie(request, VISIT) or make_secret(desk.enrollment.random(SECRET_OCTETS))
+    shown = {
+        "name": "",
+        "code": "",
+        "next": request.query_params.get("next", ""),
+        "done": None,
+        "elsewhere": desk.signs_in is not None,
+        "error": str(error) if error is not None else None,
+        "csrf": csrf(visit),
+    }
+    status = 200 if error is None else problem(error).status
+    response = rendered(template, status=status, **theme_of(request), **{**shown, **values})
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        response.headers["retry-after"] = str(retry_after)
+    set_cookie(response, VISIT, visit, seconds=VISIT_SECONDS, lax=True)
+    return response
+
+
+def _source(request: Request) -> str | None:
+    return request.client.host if request.client is not None else None

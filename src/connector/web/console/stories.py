@@ -1,0 +1,115 @@
+"""Events in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from inspect import cleandoc
+
+from connector import errors
+from connector.audit import Action, Event, Recorded
+from connector.errors import Refusal
+
+WORDS = {
+    Action.TENANT_CREATED: "Tenant created",
+    Action.ADMINISTRATOR_CREATED: "Administrator created",
+    Action.ADMINISTRATOR_DISABLED: "Administrator disabled",
+    Action.ADMINISTRATOR_ENABLED: "Administrator enabled",
+    Action.PASSWORD_SET: "Password set",
+    Action.LINK_MADE: "Sign-in link made",
+    Action.SESSION_BEGAN: "Signed in",
+    Action.SESSION_ENDED: "Session ended",
+    Action.SIGN_IN_REFUSED: "Sign-in refused",
+    Action.KEY_CREATED: "API key created",
+    Action.KEY_REVOKED: "API key revoked",
+    Action.ENTITY_REGISTERED: "Registered",
+    Action.ENTITY_UPDATED: "Changed",
+    Action.ENTITY_UNREGISTERED: "Unregistered",
+    Action.LABEL_SET: "Label set",
+    Action.LABEL_DELETED: "Label deleted",
+    Action.SYSTEM_AUTH_DELETED: "System auth deleted",
+    Action.TOKEN_MINTED: "Token handed over",
+    Action.TOKEN_SPENT: "Token redeemed",
+    Action.TOKEN_REFUSED: "Attempt refused",
+    Action.TOKEN_WITHDRAWN: "Token withdrawn",
+    Action.CERTIFICATE_ISSUED: "Connected: certificate issued",
+    Action.CERTIFICATE_RENEWED: "Certificate renewed",
+    Action.CERTIFICATE_REFUSED: "Renewal refused",
+    Action.CERTIFICATE_RENEWAL_ASKED: "Asked to renew",
+    Action.CERTIFICATE_REVOKED: "Certificate revoked",
+}
+
+MOODS = {
+    "good": {Action.CERTIFICATE_ISSUED, Action.CERTIFICATE_RENEWED},
+    "bad": {
+        Action.TOKEN_REFUSED,
+        Action.CERTIFICATE_REFUSED,
+        Action.CERTIFICATE_REVOKED,
+        Action.ENTITY_UNREGISTERED,
+        Action.SIGN_IN_REFUSED,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a story."""
+
+    at: datetime
+    text: str
+    mood: str
+    actor: str
+    detail: str
+    serial: str | None
+
+
+def lines(events: Sequence[Recorded]) -> list[Line]:
+    """The story, newest first. What one call did in one transaction is told once."""
+    for_certificates = {each.event.token_id for each in events if each.event.action is Action.CERTIFICATE_ISSUED}
+    told = [
+        line(each.event)
+        for each in events
+        if not _is_the_systems(each.event)
+        and not (each.event.action is Action.TOKEN_SPENT and each.event.token_id in for_certificates)
+    ]
+    fetched = WORDS[Action.TOKEN_SPENT]
+    return [replace(each, text="Configuration fetched") if each.text == fetched else each for each in told]
+
+
+def line(event: Event) -> Line:
+    """An event in words."""
+    mood = next((name for name, actions in MOODS.items() if event.action in actions), "")
+    text = WORDS[event.action]
+    if event.action is Action.TOKEN_MINTED and event.actor.startswith("certificate:"):
+        text = "Configuration read over mutual TLS"
+    elif _is_the_systems(event):
+        text = "Next token made"
+    return Line(event.at, text, mood, event.actor, detail(event), event.serial)
+
+
+def detail(event: Event) -> str:
+    """What more is known: a refusal in its words, or the reason or name as it was recorded."""
+    if event.reason is None:
+        return ""
+    kind = _REFUSALS.get(event.reason)
+    return event.reason if kind is None else f"{words_of(kind)} [{event.reason}]"
+
+
+def words_of(kind: type[Refusal]) -> str:
+    """What a refusal says."""
+    return " ".join(cleandoc(kind.__doc__ or "").split("\n\n", 1)[0].split())
+
+
+def _is_the_systems(event: Event) -> bool:
+    """The token that follows the one that was redeemed for the configuration is no news to anybody."""
+    return event.action is Action.TOKEN_MINTED and event.actor.startswith("token:")
+
+
+def _all(kind: type[Refusal]) -> dict[str, type[Refusal]]:
+    found = {}
+    for each in kind.__subclasses__():
+        found[each.code] = each
+        found.update(_all(each))
+    return found
+
+
+_REFUSALS = _all(errors.Refusal)

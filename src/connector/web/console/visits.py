@@ -1,0 +1,255 @@
+"""One request for a page: who asks, whether they may, and for which tenant.
+
+That somebody may is looked at twice: before the page's own function runs, and again in the very transaction in which
+it reads or writes. What a page shows is decided by the role, and what is allowed by this module, each on its own.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from connector import accounts
+from connector.access import Realm, enter
+from connector.accounts import Presence
+from connector.errors import BadRequest, InvalidData, Refusal, SessionEnded, TenantForbidden
+from connector.ports import Transaction
+from connector.principals import Caller, Scope
+from connector.web.console.desk import Desk
+from connector.web.console.forms import (
+    SESSION,
+    THEME,
+    THEMES,
+    Form,
+    cookie,
+    csrf,
+    read_form,
+    remember_tenant,
+    remembered_tenant,
+)
+from connector.web.console.layout import redirect, rendered
+from connector.web.notes import note
+from connector.web.problems import INTERNAL_MESSAGE, problem
+
+T = TypeVar("T")
+
+Function = Callable[["Visit"], Awaitable[Response]]
+
+DONE = {
+    "registered": "Registered.",
+    "updated": "Saved.",
+    "labeled": "The label is set.",
+    "unlabeled": "The label is deleted.",
+    "unregistered": "Unregistered: its certificates are revoked, its tokens withdrawn.",
+    "unpaired": "Disconnected: its certificates are revoked, its tokens withdrawn.",
+    "withdrawn": "The token is withdrawn. Nobody can use it any more.",
+    "revoked": "Revoked, from its next use on.",
+    "created": "Created.",
+    "disabled": "Disabled. Their sessions have ended.",
+    "enabled": "Enabled again.",
+    "ended": "The session has ended.",
+    "signed-out": "You are signed out.",
+}
+"""What a page says after something was done: the query says which, so that no text of anybody else's is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page or form. ``scope`` is what it takes, None for whoever is signed in; ``is_open`` is for everybody.
+
+    ``is_global`` pages concern the whole installation: only who may enter every tenant sees them.
+    """
+
+    method: str
+    path: str
+    function: Function
+    scope: Scope | None = None
+    is_open: bool = False
+    is_global: bool = False
+
+
+@dataclass(slots=True)
+class Visit:
+    """A request of somebody who is signed in, for a page that they may ask for."""
+
+    desk: Desk
+    request: Request
+    page: Page
+    secret: str
+    presence: Presence
+    form: Form = field(default_factory=dict)
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        return self.presence.caller
+
+    @property
+    def tenant(self) -> str | None:
+        """The tenant that the path names."""
+        return self.request.path_params.get("tenant")
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The parameters of the URL."""
+        return self.request.query_params
+
+    def identify(self, tx: Transaction) -> Caller:
+        """Who asks, looked up in this transaction.
+
+        Raises:
+            SessionEnded: the session has ended meanwhile.
+            InsufficientScopes, TenantForbidden: they may not do this any more.
+        """
+        caller = accounts.resume(tx, self.secret, policy=self.desk.sessions, now=self.desk.enrollment.clock()).caller
+        allow(self.page, caller, self.tenant)
+        return caller
+
+    async def read(self, function: Callable[[Transaction, Realm], T]) -> T:
+        """Run the function in the path's tenant; it only reads."""
+        return await self.ask(lambda tx, caller: function(tx, enter(tx, caller, self.tenant)))
+
+    async def write(self, function: Callable[[Transaction, Realm], T], *, alone: bool = True) -> T:
+        """Run the function in one transaction in the path's tenant."""
+        return await self.change(lambda tx, caller: function(tx, enter(tx, caller, self.tenant)), alone=alone)
+
+    async def ask(self, function: Callable[[Transaction, Caller], T]) -> T:
+        """Run the function; it only reads, and sees to the tenants itself."""
+        return await self.desk.enrollment.store.read(lambda tx: function(tx, self.identify(tx)))
+
+    async def change(self, function: Callable[[Transaction, Caller], T], *, alone: bool = True) -> T:
+        """Run the function in one transaction; it sees to the tenants itself."""
+        return await self.desk.enrollment.store.transaction(lambda tx: function(tx, self.identify(tx)), alone=alone)
+
+    def path(self, *parts: str) -> str:
+        """A path under the tenant's."""
+        return "/".join((f"/console/t/{self.tenant}", *parts))
+
+    def show(self, template: str, *, status: int = 200, **values: Any) -> Response:
+        """The page, in the frame of somebody who is signed in."""
+        response = rendered(template, status=status, **{**self._frame(), **values})
+        if self.tenant is not None and status < HTTPStatus.BAD_REQUEST:
+            remember_tenant(response, self.tenant)
+        return response
+
+    def done(self, path: str, what: str) -> Response:
+        """Go on to a page that says what was done."""
+        if what not in DONE:
+            raise KeyError(what)
+        return redirect(f"{path}{'&' if '?' in path else '?'}done={what}")
+
+    def _frame(self) -> dict[str, Any]:
+        caller = self.caller
+        return {
+            **theme_of(self.request),
+            "caller": caller,
+            "may": lambda scope: caller.may(Scope(scope)),
+            "everywhere": caller.tenants is None,
+            "tenant": self.tenant or remembered_tenant(self.request),
+            "csrf": csrf(self.secret),
+            "here": self.request.url.path,
+            "now": self.desk.enrollment.clock(),
+            "done": DONE.get(self.query.get("done", "")),
+            "wrong": None,
+            "given": {},
+        }
+
+
+def theme_of(request: Request) -> dict[str, Any]:
+    """The look that was chosen, if one was."""
+    chosen = request.cookies.get(THEME)
+    return {"theme": chosen if chosen in THEMES else None}
+
+
+def allow(page: Page, caller: Caller, tenant: str | None) -> None:
+    """Return if the caller may ask for the page, of that tenant where it is one's.
+
+    Raises:
+        InsufficientScopes, TenantForbidden: they may not.
+    """
+    if page.scope is not None:
+        caller.require(page.scope)
+    if tenant is not None and caller.tenants is not None and tenant not in caller.tenants:
+        raise TenantForbidden
+    if page.is_global and caller.tenants is not None:
+        raise TenantForbidden("Unauthorized: this page is for callers for every tenant. Ask one of them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A page for those who are signed in, as what answers a request."""
+
+    desk: Desk
+    page: Page
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer; nothing is raised."""
+        visit = None
+        try:
+            visit = await self._visit(request)
+            allow(self.page, visit.caller, visit.tenant)
+            if request.method == "POST":
+                visit.form = await read_form(request, self.desk.body, visit.secret)
+            return await self.page.function(visit)
+        except SessionEnded as error:
+            return _ended(request, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the browser gets a page, and we a report
+            note(error)
+            return refused(request, error, visit)
+
+    async def _visit(self, request: Request) -> Visit:
+        secret, desk = cookie(request, SESSION), self.desk
+        if any("\0" in str(value) for value in (*request.path_params.values(), *request.query_params.values())):
+            raise BadRequest("The address holds a NUL. Go there from another page.")
+        if not secret:
+            raise SessionEnded
+        now = desk.enrollment.clock()
+        presence = await desk.enrollment.store.read(
+            lambda tx: accounts.resume(tx, secret, policy=desk.sessions, now=now)
+        )
+        if presence.is_due:
+            await desk.enrollment.store.transaction(
+                lambda tx: tx.sessions.touch(presence.session, now=now), alone=False
+            )
+        return Visit(desk, request, self.page, secret, presence)
+
+
+def _ended(request: Request, error: SessionEnded) -> Response:
+    if request.method == "POST":
+        return refused(request, error, None)
+    query = f"?{request.url.query}" if request.url.query else ""
+    return redirect(f"/console/sign-in?next={quote(request.url.path + query, safe='')}")
+
+
+def refused(request: Request, error: Exception, visit: Visit | None) -> Response:
+    """A page that says what is wrong. The text of anything but a refusal is withheld."""
+    is_refusal = isinstance(error, Refusal)
+    values = {
+        "message": str(error) if is_refusal else INTERNAL_MESSAGE,
+        "code": error.code if isinstance(error, Refusal) else "internal",
+    }
+    status = problem(error).status
+    if visit is not None:
+        response = visit.show("refused.html", status=status, **values)
+    else:
+        response = rendered("refused_outside.html", status=status, **theme_of(request), **values)
+    retry_after = getattr(error, "retry_after", None)
+    if retry_after is not None:
+        response.headers["retry-after"] = str(retry_after)
+    return response
+
+
+def chosen(text: str, among: type[T], field_name: str) -> T:
+    """The member of an enumeration that a field names.
+
+    Raises:
+        InvalidData: it names none.
+    """
+    try:
+        return among(text)  # type: ignore[call-arg]
+    except ValueError as error:
+        raise InvalidData(f"Invalid data {field_name}: choose one of the list.") from error

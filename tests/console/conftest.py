@@ -1,0 +1,61 @@
+"""A console with an administrator of each role, and with something to see."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser
+from tests.support.console import administrator, chromium
+from tests.support.server import Identity, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The server, and what is in it. Each role has an administrator of its own name."""
+
+    server: Server
+    application: str
+    runtime: str
+    token: str
+    identity: Identity
+    fingerprint: str
+
+    def path(self, template: str) -> str:
+        """A page's path with what there is."""
+        values = {
+            "tenant": "default",
+            "id": self.runtime if "/runtimes/" in template else self.application,
+            "token": self.token,
+            "certificate": self.fingerprint,
+            "name": "root",
+        }
+        for name, value in values.items():
+            template = template.replace(f"{{{name}}}", value)
+        return template
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """One server for all tests that neither stop it nor count what is in it."""
+    with Server(tmp_path_factory.mktemp("console") / "data") as server:
+        yield furnished(server)
+
+
+def furnished(server: Server) -> Stage:
+    """With an application that is connected, a runtime, and a token that waits."""
+    for role in ("viewer", "operator", "administrator"):
+        administrator(server, role, role)
+    application = server.application("shop")
+    identity = server.enroll(server.token(application), server.data.parent / "shop")
+    server.token(application)
+    told = server.administer("{ result: oneTimeTokens { data { id state } } }")["data"]
+    runtime = server.administer('mutation { result: registerRuntime(in: {name: "kyma"}) { id } }')["id"]
+    listed = server.administer("{ result: certificates { data { fingerprint } } }")["data"]
+    return Stage(server, application, runtime, told[0]["id"], identity, listed[0]["fingerprint"])
