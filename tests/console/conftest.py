@@ -34,14 +34,15 @@ class Stage:
         return template
 
 
-@pytest.fixture(scope="package")
+# Of a module: while it is open it has an event loop of its own running, and no other test could run one.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     with chromium() as running:
         yield running
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One server for all tests that neither stop it nor count what is in it."""
     with Server(tmp_path_factory.mktemp("console") / "data") as server:
