@@ -47,7 +47,7 @@ def answer() -> None:
         done, started, cpu = 0, time.perf_counter(), time.process_time()
         while (elapsed := time.perf_counter() - started) < float(line):
             request = verify(texts[done % REQUESTS], policy=policy, common_name=COMMON_NAME)
-            serial = serial_number(token_bytes(SERIAL_OCTETS))
+            serial = serial_number(token_bytes(SERIAL_OCTETS), now=now)
             signer.issue(request, profile=profile, serial=serial, now=now)
             done += 1
         cpu = time.process_time() - cpu

@@ -298,7 +298,7 @@ class Enrollment:
         request = verify(csr, policy=self.policy.csr, common_name=owner.system_auth_id)
         if isinstance(owner, OneTimeToken) and owner.key is not None:
             tokens.check_key(owner, sha256(request.spki).digest())
-        serial = serial_number(self.random(SERIAL_OCTETS))
+        serial = serial_number(self.random(SERIAL_OCTETS), now=now)
         return self.issuer.issue(request, profile=self.policy.profile, serial=serial, now=now)
 
     def _mint(self, owner: OneTimeToken | Certificate, *, now: datetime) -> Minted:

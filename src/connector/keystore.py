@@ -150,7 +150,7 @@ def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Ran
         root_key,
         common_name=f"Connector Root CA {suffix}",
         validity=plan.root_validity,
-        serial=serial_number(random(SERIAL_OCTETS)),
+        serial=serial_number(random(SERIAL_OCTETS), now=now),
         now=now,
     )
     issuing = make_issuing(
@@ -159,7 +159,7 @@ def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Ran
         issuing_key.public_key(),
         common_name=f"Connector Issuing CA {suffix}",
         validity=plan.issuing_validity,
-        serial=serial_number(random(SERIAL_OCTETS)),
+        serial=serial_number(random(SERIAL_OCTETS), now=now),
         now=now,
     )
     return {

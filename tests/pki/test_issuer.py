@@ -111,7 +111,7 @@ def test_issued_names_the_certificate_and_the_key() -> None:
 def test_openssl_takes_it_for_a_client_and_nothing_else(kind: str, key: PrivateKey, tmp_path: Path) -> None:
     """Under every kind of issuer, and for every kind of key, openssl verifies a client, and refuses a server."""
     issuer = make_issuer(kind)
-    leaf = issuer.issue(request_for(key), profile=PROFILE, serial=serial_number(b"\xff" * 19), now=NOW).pem
+    leaf = issuer.issue(request_for(key), profile=PROFILE, serial=serial_number(b"\xff" * 16, now=NOW), now=NOW).pem
 
     good = openssl_verify(leaf, issuer, tmp_path, "sslclient")
     assert good.returncode == 0, good.stderr
@@ -159,20 +159,29 @@ def test_validity_beyond_2049(tmp_path: Path) -> None:
     assert shown.count("GENERALIZEDTIME") == 1
 
 
-@given(st.binary(min_size=19, max_size=19).filter(any))
-def test_serial_number_is_positive_and_fits(octets: bytes) -> None:
+@given(st.binary(min_size=16, max_size=16).filter(any), st.datetimes(timezones=st.just(UTC)))
+def test_serial_number_is_positive_and_fits(octets: bytes, now: datetime) -> None:
     """A serial number is positive, and its DER holds at most 20 octets; nothing of the randomness is lost."""
-    number = serial_number(octets)
+    number = serial_number(octets, now=now)
 
-    assert 0 < number < 1 << 152
-    assert number.to_bytes(19) == octets
+    assert 0 < number < 1 << 159
+    assert number.to_bytes(20)[4:] == octets
 
 
-@pytest.mark.parametrize("octets", [b"", b"\1" * 18, b"\1" * 20, bytes(19)])
-def test_serial_number_takes_19_random_octets(octets: bytes) -> None:
+@given(st.binary(min_size=16, max_size=16).filter(any), st.binary(min_size=16, max_size=16).filter(any))
+def test_serial_numbers_stand_in_the_order_of_their_times(earlier: bytes, later: bytes) -> None:
+    """Of two that are made more than two seconds apart the later one is greater, as a number and as it is stored."""
+    first, second = serial_number(earlier, now=NOW), serial_number(later, now=NOW + timedelta(seconds=2))
+
+    assert first < second
+    assert f"{first:x}" < f"{second:x}"
+
+
+@pytest.mark.parametrize("octets", [b"", b"\1" * 15, b"\1" * 17, bytes(16)])
+def test_serial_number_takes_16_random_octets(octets: bytes) -> None:
     """Less, more, or none at all is a fault of the source."""
-    with pytest.raises(ValueError, match="19 random octets"):
-        serial_number(octets)
+    with pytest.raises(ValueError, match="16 random octets"):
+        serial_number(octets, now=NOW)
 
 
 def plan() -> tuple[CACertificate, ClientPlan]:

@@ -232,7 +232,7 @@ APPLICANT = Applicant(SUBJECT, COMMON_NAME)
 PLAN = PROFILE.plan(
     verify(APPLICANT.draft().text(), policy=POLICY, common_name=COMMON_NAME),
     ca=CACertificate(ISSUER.certificate),
-    serial=fresh_serial(),
+    serial=fresh_serial(NOW),
     now=NOW,
 )
 

@@ -18,7 +18,7 @@ from tests.support.csr import COMMON_NAME, SUBJECT
 from tests.vectors.drafts import Applicant
 
 from connector.pki.csr import VerifiedRequest
-from connector.pki.issuer import Issued, Issuer, generate_key, make_issuing, make_root, serial_number
+from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, generate_key, make_issuing, make_root, serial_number
 from connector.pki.profile import ClientProfile
 
 PROFILE = ClientProfile()
@@ -28,27 +28,27 @@ _DIGESTS = {"p256": "sha256", "p384": "sha384", "rsa3072": "sha256"}
 def make_issuer(kind: str, *, now: datetime) -> Issuer:
     """An issuer with a key of the kind, under a root with another of it."""
     root_key, key = generate_key(kind), generate_key(kind)
-    root = make_root(root_key, common_name="Root", validity=timedelta(days=3650), serial=fresh_serial(), now=now)
+    root = make_root(root_key, common_name="Root", validity=timedelta(days=3650), serial=fresh_serial(now), now=now)
     certificate = make_issuing(
         root,
         root_key,
         key.public_key(),
         common_name="Issuing",
         validity=timedelta(days=1825),
-        serial=fresh_serial(),
+        serial=fresh_serial(now),
         now=now,
     )
     return Issuer(certificate, key, root)
 
 
-def fresh_serial() -> int:
+def fresh_serial(now: datetime) -> int:
     """A serial number as the server draws it."""
-    return serial_number(token_bytes(19))
+    return serial_number(token_bytes(SERIAL_OCTETS), now=now)
 
 
 def issue(issuer: Issuer, request: VerifiedRequest, *, now: datetime) -> Issued:
     """A certificate of the default profile."""
-    return issuer.issue(request, profile=PROFILE, serial=fresh_serial(), now=now)
+    return issuer.issue(request, profile=PROFILE, serial=fresh_serial(now), now=now)
 
 
 def spki_of(text: str) -> bytes:

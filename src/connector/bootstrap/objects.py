@@ -175,9 +175,10 @@ def server_certificate(
 
     def issue() -> serving.KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
-        serial = serial_number(token_bytes(SERIAL_OCTETS))
+        at = now()
+        serial = serial_number(token_bytes(SERIAL_OCTETS), now=at)
         certificate = issuer.issue_server(
-            key.public_key(), settings.server_names, validity=settings.tls.validity, serial=serial, now=now()
+            key.public_key(), settings.server_names, validity=settings.tls.validity, serial=serial, now=at
         )
         chain = certificate.public_bytes(Encoding.PEM) + issuer.pem.encode()
         return serving.KeyPair(chain, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))

@@ -26,8 +26,11 @@ from connector.pki.profile import (
 )
 from connector.pki.signatures import IssuerPrivateKey, IssuerPublicKey, issuer_algorithm
 
-# RFC 5280 4.1.2.2: positive, at most 20 octets. 19 random octets fit even when DER adds a sign octet.
-SERIAL_OCTETS = 19
+# RFC 5280 4.1.2.2: positive, at most 20 octets, one bit of which is the sign. 128 bits are random, 31 tell the time.
+SERIAL_OCTETS = 16
+_TIME_BITS = 31
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK = timedelta(seconds=2)
 
 _KEYS: Mapping[str, Callable[[], IssuerPrivateKey]] = {
     "p256": lambda: ec.generate_private_key(ec.SECP256R1()),
@@ -161,16 +164,19 @@ class Issuer:
         return builder.sign(self.key, self._ca.algorithm.digest)
 
 
-def serial_number(random: bytes) -> int:
-    """A serial number from 19 random octets: positive, of 152 random bits.
+def serial_number(random: bytes, *, now: datetime) -> int:
+    """A serial number from 16 random octets: positive, all of their 128 bits behind the time in steps of two seconds.
+
+    By the time, those that are made one after the other lie together in an index of millions (decision 0019). It begins
+    anew in 2106.
 
     Raises:
-        ValueError: ``random`` is not 19 octets, or all are zero, as from no working source.
+        ValueError: ``random`` is not 16 octets, or all are zero, as from no working source.
     """
     number = int.from_bytes(random)
     if len(random) != SERIAL_OCTETS or number == 0:
         raise ValueError(f"a serial number takes {SERIAL_OCTETS} random octets")
-    return number
+    return (now - _EPOCH) // _TICK % (1 << _TIME_BITS) << 8 * SERIAL_OCTETS | number
 
 
 def generate_key(kind: str) -> IssuerPrivateKey:

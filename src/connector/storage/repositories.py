@@ -175,7 +175,7 @@ class SqlInventory:
         self._connection = connection
 
     def add(self, certificate: Certificate) -> None:
-        # With a step, it is the step that is taken: two of 2^152 serial numbers are not alike.
+        # With a step, it is the step that is taken: two of 2^128 serial numbers are not alike.
         taken = ValueError("the certificate is recorded already") if certificate.step is None else StepTaken()
         _ADD_CERTIFICATE(self._connection, certificate, taken=taken)
 

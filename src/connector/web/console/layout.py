@@ -155,7 +155,7 @@ def _actor(actor: str) -> str:
     kind, _, name = actor.partition(":")
     if kind == "token":
         return f"token …{name[-8:]}"  # an id begins with the time, and ends with what is its own
-    return f"certificate {name[:12]}…" if kind == "certificate" else _short(actor, 80)
+    return f"certificate {name[:16]}…" if kind == "certificate" else _short(actor, 80)
 
 
 Values = Mapping[str, Any]
