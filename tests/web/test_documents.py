@@ -1,5 +1,6 @@
 """GraphQL documents as real clients send them, and as nobody honest does."""
 
+import asyncio
 import json
 import time
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import DocumentInvalid, DocumentTooComplex, Refusal
-from connector.web.graphql.documents import DocumentLimits, Documents
+from connector.web.graphql.documents import DocumentLimits, Documents, Prepared
 from connector.web.graphql.sdl import sdl
 
 CONNECTOR = build_schema(sdl("connector"))
@@ -29,9 +30,13 @@ def documents(schema: GraphQLSchema = ECHO, *, introspection: bool = False, **li
     return Documents(schema, DocumentLimits(**limits), introspection=introspection)
 
 
+def prepared(documents: Documents, text: str) -> Prepared:
+    return asyncio.run(documents.prepare(text))
+
+
 def run(text: str) -> object:
-    prepared = documents().prepare(text)
-    result = execute(ECHO, prepared.document, {"echo": echo_root}, variable_values=dict(prepared.lifted))  # type: ignore[arg-type]
+    found = prepared(documents(), text)
+    result = execute(ECHO, found.document, {"echo": echo_root}, variable_values=dict(found.lifted))  # type: ignore[arg-type]
     assert not result.errors
     return json.loads(result.data["echo"])  # type: ignore[index]
 
@@ -48,7 +53,7 @@ def run(text: str) -> object:
 )
 def test_what_real_clients_send_is_read(text: str) -> None:
     """Empty argument lists, the shorthand, aliases and __typename are all fine."""
-    assert documents(CONNECTOR).prepare(text).document
+    assert prepared(documents(CONNECTOR), text).document
 
 
 def test_empty_arguments_are_dropped_only_where_they_are_arguments() -> None:
@@ -68,7 +73,7 @@ def test_two_literals_one_document() -> None:
     kept = documents(CONNECTOR)
     sign = 'mutation {{ result: signCertificateSigningRequest(csr: "{}") {{ certificateChain }} }}'
 
-    first, second = kept.prepare(sign.format(CSR)), kept.prepare(sign.format(CSR + "QUJD"))
+    first, second = prepared(kept, sign.format(CSR)), prepared(kept, sign.format(CSR + "QUJD"))
 
     assert first.document is second.document
     assert [*first.lifted.values()] == [CSR]
@@ -80,7 +85,7 @@ def test_a_kept_document_is_not_validated_again() -> None:
     kept = documents(CONNECTOR)
     text = "query { configuration { token { token } } }"
 
-    assert kept.prepare(text).document is kept.prepare(text).document
+    assert prepared(kept, text).document is prepared(kept, text).document
 
 
 @pytest.mark.parametrize(
@@ -96,7 +101,7 @@ def test_a_kept_document_is_not_validated_again() -> None:
 def test_a_long_literal_in_the_wrong_place_is_refused(text: str) -> None:
     """Lifting never makes a document good that was not."""
     with pytest.raises(DocumentInvalid):
-        documents().prepare(text)
+        prepared(documents(), text)
 
 
 @pytest.mark.parametrize(
@@ -111,12 +116,10 @@ def test_a_long_literal_in_the_wrong_place_is_refused(text: str) -> None:
 )
 def test_a_long_literal_elsewhere_is_read(text: str) -> None:
     """Lists, several operations, defaults and fragments with long literals are as good as any."""
-    prepared = documents().prepare(text)
+    found = prepared(documents(), text)
 
     name = "A" if "query A" in text else None
-    result = execute(
-        ECHO, prepared.document, {"echo": echo_root}, variable_values=dict(prepared.lifted), operation_name=name
-    )  # type: ignore[arg-type]
+    result = execute(ECHO, found.document, {"echo": echo_root}, variable_values=dict(found.lifted), operation_name=name)  # type: ignore[arg-type]
     assert not result.errors
     assert CSR in result.data["echo"]  # type: ignore[index]
 
@@ -124,7 +127,7 @@ def test_a_long_literal_elsewhere_is_read(text: str) -> None:
 def test_a_document_cannot_name_a_lifted_variable_itself() -> None:
     """A document that uses our own names for variables is judged as it stands."""
     with pytest.raises(DocumentInvalid):
-        documents().prepare(f'{{ a: echo(text: "{CSR}") b: echo(text: $__lifted0) }}')
+        prepared(documents(), f'{{ a: echo(text: "{CSR}") b: echo(text: $__lifted0) }}')
 
 
 @pytest.mark.parametrize(
@@ -156,7 +159,7 @@ def test_bombs_are_refused_quickly(text: str) -> None:
     """A document beyond the limits is refused as too complex, for little work."""
     started = time.process_time()
     with pytest.raises(DocumentTooComplex):
-        documents().prepare(text)
+        prepared(documents(), text)
 
     assert time.process_time() - started < 0.2
 
@@ -179,24 +182,24 @@ def test_no_text_takes_long_to_scan(text: str) -> None:
     """A mebibyte of quotes that are never closed is refused in linear time, before anybody is asked who they are."""
     started = time.process_time()
     with pytest.raises((DocumentInvalid, DocumentTooComplex)):
-        documents().prepare(text)
+        prepared(documents(), text)
 
     assert time.process_time() - started < 0.5
 
 
 def test_typename_is_no_root_field() -> None:
     """Clients add __typename wherever they can; it does not count among the root fields."""
-    assert documents(root_fields=1).prepare("{ __typename echo }")
+    assert prepared(documents(root_fields=1), "{ __typename echo }")
     with pytest.raises(DocumentTooComplex):
-        documents(root_fields=1).prepare("{ a: echo b: echo }")
+        prepared(documents(root_fields=1), "{ a: echo b: echo }")
 
 
 def test_a_kept_document_lends_its_variables_to_nobody() -> None:
     """A text that names our own variables is refused, whatever was kept before."""
     kept = documents()
-    kept.prepare(f'{{ echo(text: "{CSR}") }}')
+    prepared(kept, f'{{ echo(text: "{CSR}") }}')
     with pytest.raises(DocumentInvalid):
-        kept.prepare("{ echo(text: $__lifted0) }")
+        prepared(kept, "{ echo(text: $__lifted0) }")
 
 
 @pytest.mark.parametrize(
@@ -217,21 +220,21 @@ def test_a_kept_document_lends_its_variables_to_nobody() -> None:
 def test_what_does_not_fit_is_refused(text: str) -> None:
     """Circles, unknown names, cut texts, and introspection where it is off are refused with a sentence."""
     with pytest.raises(DocumentInvalid) as caught:
-        documents().prepare(text)
+        prepared(documents(), text)
 
     assert str(caught.value)
 
 
 def test_introspection_where_it_is_on() -> None:
     """Where settings allow it, the schema can be asked for."""
-    assert documents(introspection=True).prepare("{ __schema { types { name fields { name } } } }")
+    assert prepared(documents(introspection=True), "{ __schema { types { name fields { name } } } }")
 
 
 def test_no_document_is_kept_beyond_the_bound() -> None:
     """Many different documents do not fill the memory; the newest are kept."""
     kept = documents()
     for number in range(600):
-        kept.prepare(f"query Q{number} {{ echo }}")
+        prepared(kept, f"query Q{number} {{ echo }}")
 
     assert len(kept._kept) == 256  # noqa: SLF001 - the bound itself is what is proven
 
@@ -239,16 +242,32 @@ def test_no_document_is_kept_beyond_the_bound() -> None:
 def test_names_that_exist_are_not_suggested() -> None:
     """With introspection off, a wrong name is not answered with the right one."""
     with pytest.raises(DocumentInvalid) as caught:
-        documents().prepare("{ ecko }")
+        prepared(documents(), "{ ecko }")
 
     assert "echo" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("fields", "steps"), [(10, 1), (200, 2)])
+def test_a_long_document_is_judged_beside_the_loop(fields: int, steps: int) -> None:
+    """While a long document is judged, others go on; a short one is not worth a thread."""
+    text = "{ " + "again { echo } " * fields + "}"
+
+    async def turns() -> int:
+        judged, taken = asyncio.create_task(documents(root_fields=400, fields=400).prepare(text)), 0
+        while not judged.done():
+            taken += 1
+            await asyncio.sleep(0)
+        assert judged.result()
+        return taken
+
+    assert min(asyncio.run(turns()), 2) == steps
 
 
 @given(st.text(alphabet='{}()[]"\\#$:@!.,abc \n\ufeff', max_size=200))
 def test_any_text_is_refused_or_read(text: str) -> None:
     """No text raises anything but a refusal."""
     try:
-        documents().prepare(text)
+        prepared(documents(), text)
     except Refusal:
         return
 

@@ -10,7 +10,7 @@ from connector.principals import Scope
 from connector.web.console import certificates, connect, events, installation, overview, people, signing
 from connector.web.console.desk import Desk
 from connector.web.console.entities import Kind, kind_of
-from connector.web.console.layout import redirect
+from connector.web.console.layout import compile_templates, redirect
 from connector.web.console.signing import Unguarded
 from connector.web.console.visits import Guarded, Page, Visit
 
@@ -95,6 +95,7 @@ async def _start(_: Request) -> Response:
 
 def routes(desk: Desk) -> list[BaseRoute]:
     """All of them."""
+    compile_templates()
     answers: list[BaseRoute] = [Route("/console/", _start, methods=["GET"])]
     answers += [
         Route(path, _plain(Unguarded(desk, function)), methods=[method]) for (method, path), function in OPEN.items()

@@ -7,6 +7,7 @@ lifted out into variables before the store is asked (docs/decisions/0006-documen
 
 import json
 import re
+from asyncio import to_thread
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -47,6 +48,7 @@ from connector.errors import DocumentInvalid, DocumentTooComplex
 
 KEPT_DOCUMENTS = 256
 KEPT_CHARACTERS = 8192
+LONG_DOCUMENT = 1000  # characters; one with as many tokens as are allowed takes ten milliseconds
 LIFTED = "__lifted"
 LONG = 64
 MAX_ERRORS = 5
@@ -97,8 +99,8 @@ class Documents:
         self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
         self._kept: OrderedDict[str, DocumentNode] = OrderedDict()
 
-    def prepare(self, text: str) -> Prepared:
-        """The document of this text.
+    async def prepare(self, text: str) -> Prepared:
+        """The document of this text. A long one that is new is judged in a thread, so that nobody else waits.
 
         Raises:
             DocumentInvalid, DocumentTooComplex: it cannot be read, does not fit the schema, or is too large.
@@ -108,6 +110,18 @@ class Documents:
         if kept is not None:
             self._kept.move_to_end(key)
             return Prepared(kept, lifted)
+        if len(key) < LONG_DOCUMENT:
+            key, prepared = self._judged(text, key, lifted)
+        else:
+            key, prepared = await to_thread(self._judged, text, key, lifted)
+        if len(key) <= KEPT_CHARACTERS:
+            self._kept[key] = prepared.document
+            if len(self._kept) > KEPT_DOCUMENTS:
+                self._kept.popitem(last=False)
+        return prepared
+
+    def _judged(self, text: str, key: str, lifted: Mapping[str, str]) -> tuple[str, Prepared]:
+        """The document, found good, and the text under which it is kept."""
         document = self._declared(key, lifted) if lifted else None
         if document is None:
             # A long literal where no string belongs: the text as it was sent, to be judged as it is.
@@ -117,11 +131,7 @@ class Documents:
         errors = validate(self._schema, document, self._rules, max_errors=MAX_ERRORS)
         if errors:
             raise DocumentInvalid(told(errors[0]))
-        if len(key) <= KEPT_CHARACTERS:
-            self._kept[key] = document
-            if len(self._kept) > KEPT_DOCUMENTS:
-                self._kept.popitem(last=False)
-        return Prepared(document, lifted)
+        return key, Prepared(document, lifted)
 
     def _parsed(self, text: str) -> DocumentNode:
         if len(text) > self._limits.characters:
