@@ -58,6 +58,7 @@ def _run(scenario: Any) -> Counts:
 
 
 WORKERS = {"CONNECTOR_SERVING__WORKERS": "2"}
+LIVES_SECONDS = {"CONNECTOR_TOKENS__APPLICATION_LIFETIME": "8s"}
 FOUR_WORKERS = {"CONNECTOR_SERVING__WORKERS": "4"}
 
 
@@ -86,6 +87,12 @@ def _cut_at_commit(place: Place) -> Counts:
 def _jumps(place: Place) -> Counts:
     clock = Clock(place.directory / "clock")
     return _run(clocks.jumps(place.sqlite(settings=clock.settings()), clock, certificates=10))
+
+
+def _apart(place: Place) -> Counts:
+    ours = [Clock(place.directory / f"clock{number}") for number in range(2)]
+    site = place.postgresql(apart=[clock.settings() for clock in ours], settings=LIVES_SECONDS)
+    return _run(clocks.apart(site, ours, lifetime=8, tokens=10))
 
 
 def _down(place: Place) -> Counts:
@@ -197,6 +204,7 @@ def _lives() -> list[Check]:
         _on("SQLite", "R10", "backup under load, restored elsewhere", backup),
         _on("PostgreSQL", "R10", "pg_dump under load, restored elsewhere", backup, replicas=1),
         Check("R11", "the clock jumps -1 h, +1 h, +1 day, and back", "SQLite", _jumps),
+        Check("R11", "2 servers' clocks 10 minutes apart, an hour, a day", "PostgreSQL", _apart),
         _on("SQLite", "R21", "SIGTERM under load", stop),
         _on("PostgreSQL", "R21", "rolling restart behind HAProxy", rolling, keeps_ports=True),
         _on("SQLite", "R22", "bad keys, a bad clock, no database in the file", stops.refused_starts),

@@ -188,16 +188,18 @@ def postgresql_site(
     replicas: int = 2,
     through: int | None = None,
     settings: Mapping[str, str] | None = None,
+    apart: Sequence[Mapping[str, str]] = (),
     **more: Any,
 ) -> Iterator[Site]:
-    """Some servers on a new database, running."""
+    """Some servers on a new database, running; ``apart`` are settings of the first of them, the second, and so on."""
     with postgres.database() as url:
         database = Postgresql(postgres, url, through)
         servers = []
         for number in range(replicas):
+            own = apart[number] if number < len(apart) else {}
             data = directory / f"replica{number}" / "data"
             data.mkdir(mode=0o700, parents=True)
-            servers.append(Server(data, {**database.settings(), **(settings or {})}, **more))
+            servers.append(Server(data, {**database.settings(), **(settings or {}), **own}, **more))
         with closing(Site(database, servers)) as site:
             yield site
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.records import EXPIRY, digest, token
 
 from connector import telemetry
-from connector.bootstrap.chores import Chore, keep_up
+from connector.bootstrap.chores import Chore, compare_clocks, keep_up
 from connector.errors import StorageUnavailable
 from connector.maintenance import BATCH, remove_ended_tokens
 from connector.ports import Transaction
@@ -80,6 +80,23 @@ def test_a_chore_that_fails_is_tried_again(log: StringIO) -> None:
     assert turns[:4] == ["failed", "done"] * 2
     first = json.loads(log.getvalue().splitlines()[0])
     assert (first["event"], first["chore"]) == ("chore.failed", "bad")
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(-11, [-11]), (-9, []), (0, []), (9, []), (11, [11])])
+def test_clocks_that_are_apart_are_told(ahead: int, told: list[int], log: StringIO) -> None:
+    """A clock that is more than ten seconds from the database's is said so in the log, with how far ahead it is."""
+
+    async def main() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await compare_clocks(lambda: EXPIRY + timedelta(seconds=ahead), lambda: EXPIRY, DAY)
+
+    asyncio.run(main())
+
+    records = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [(record["event"], record["seconds_ahead"]) for record in records] == [
+        ("clock.apart", each) for each in told
+    ]
 
 
 @pytest.mark.parametrize(("chance", "seconds"), [(0.0, 0.5), (1.0, 1.5)])

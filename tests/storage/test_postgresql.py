@@ -7,7 +7,9 @@ import time
 from asyncio import Runner
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,7 +18,9 @@ from tests.support.records import api_key, tenant, token
 
 from connector.errors import InvalidData, StorageReadOnly, StorageUnavailable
 from connector.ports import TokenFilter, Transaction
-from connector.storage.postgresql.engine import bring_up_to_date
+from connector.storage.clock import ServerClock
+from connector.storage.database import Database
+from connector.storage.postgresql.engine import bring_up_to_date, time_of
 from connector.storage.postgresql.store import PostgresqlStore, attach_postgresql, open_postgresql
 
 
@@ -41,6 +45,27 @@ def own_server() -> Iterator[Postgres]:
     """A server that a test may stop."""
     with postgres() as server:
         yield server
+
+
+def test_a_database_has_one_clock(url: str, tmp_path: Path, runner: Runner) -> None:
+    """Whoever opens, attaches to or reopens a database goes by its server's clock, which is read again every minute."""
+    passed = [0.0]
+    for way in (Database.open, Database.attach, Database.reopen):
+        clock = ServerClock(monotonic=lambda: passed[0])
+        store = way(Database(tmp_path / "none", url, clock=clock))
+        for seconds in (0.0, 61.0):
+            passed[0] += seconds
+            assert clock.is_old == (seconds > 0 or way is not Database.attach)
+            before = _time_of(url)
+            runner.run(store.read(lambda tx: tx.keys.any()))
+            assert not clock.is_old
+            assert before - timedelta(seconds=61) <= clock() <= _time_of(url)
+        runner.run(store.close())
+
+
+def _time_of(url: str) -> datetime:
+    with psycopg.connect(url) as connection:
+        return time_of(connection)
 
 
 def setting(tx: Transaction, name: str) -> object:

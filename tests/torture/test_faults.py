@@ -58,6 +58,16 @@ def test_a_clock_that_jumps(tmp_path: Path, run: Run) -> None:
     assert counts["expired by a jump"] == 2
 
 
+def test_clocks_that_are_apart(postgresql: Postgres, tmp_path: Path, run: Run) -> None:
+    """On servers whose clocks are ten minutes apart a token ends at the same second; all go by the database's (R11)."""
+    ours = [Clock(tmp_path / f"clock{number}") for number in range(2)]
+    settings = {"CONNECTOR_TOKENS__APPLICATION_LIFETIME": "4s"}
+    with postgresql_site(postgresql, tmp_path, apart=[each.settings() for each in ours], settings=settings) as site:
+        counts = run(clocks.apart(site, ours, lifetime=4, tokens=3, by=[(-300, 300)]))
+
+    assert counts["expired in time"] == 6
+
+
 def test_a_start_that_cannot_be_good(site: Site, tmp_path: Path, run: Run) -> None:
     """A bad key, clock or database is named in a sentence at the start, and nothing is served (R22)."""
     assert run(stops.refused_starts(site, tmp_path))["bad starts refused"] == 5

@@ -1,7 +1,10 @@
 """Clocks that jump, and that disagree (R11)."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 
 from cryptography import x509
 
@@ -15,6 +18,9 @@ from torture.wire import Connection
 
 HOUR, DAY = 3600, 86_400
 JUMPS = (-HOUR, HOUR, DAY)
+APART = ((-300, 300), (-HOUR, 0), (0, DAY))
+# A token's end is told so exactly, and a redemption takes so long at most.
+MARGIN, EACH = 1.0, 0.1
 
 
 async def jumps(site: Site, clock: Clock, *, certificates: int, by: Sequence[int] = JUMPS) -> dict[str, int | float]:
@@ -63,17 +69,37 @@ def _check_validity(got: Received, now: datetime, issuer: x509.Certificate) -> N
     assert certificate.not_valid_after_utc <= issuer.not_valid_after_utc
 
 
-async def apart(site: Site, ours: list[Clock], *, tokens: int, seconds: int) -> dict[str, int | float]:
-    """Two servers whose clocks are apart, by less than a token lives: what the one hands out the other takes, once."""
+async def apart(
+    site: Site, ours: Sequence[Clock], *, lifetime: float, tokens: int, by: Sequence[tuple[int, int]] = APART
+) -> dict[str, int | float]:
+    """Two servers whose clocks are apart, by more than a token lives: what the one hands out the other takes, until a
+    second before its end, and from a second after it neither does. Certificates begin and end by the same clock.
+    """
     ledger = Ledger()
-    ours[0].set(-seconds)
-    ours[1].set(seconds)
-    one, other = site.connections(2)
-    application = await site.application(one)
-    for _ in range(tokens):
-        for minting, redeeming in ((one, other), (other, one)):
-            ready = await clients.configure(redeeming, await site.administrator.mint(minting, application))
-            outcome = await ledger.redeem(minting, ready)
-            assert outcome == "issued", outcome
-    wire.close_all([one, other])
-    return {"seconds apart": 2 * seconds, "errors": 0, **checks.sound(site.database, ledger)}
+    connections = site.connections(2)
+    application = await site.application(connections[0])
+    issuer = x509.load_pem_x509_certificate((site.first.data / "ca" / "issuing.pem").read_bytes())
+    for offsets in by:
+        for clock, seconds in zip(ours, offsets, strict=True):
+            clock.set(seconds)
+        for minting, redeeming in (connections, connections[::-1]):
+            begun = time.monotonic()
+            ready = [await site.administrator.ready(minting, application) for _ in range(2 * tokens)]
+            done = time.monotonic()
+            assert done - begun < lifetime - 2 * MARGIN, f"{2 * tokens} tokens took {done - begun:.1f} seconds"
+            await asyncio.sleep(begun + lifetime - MARGIN - tokens * EACH - time.monotonic())
+            outcomes = [await ledger.redeem(redeeming, each) for each in ready[:tokens]]
+            assert time.monotonic() < begun + lifetime, "too slow to tell"
+            assert outcomes == ["issued"] * tokens, outcomes
+            for got in list(ledger.received.values())[-tokens:]:
+                _check_validity(got, datetime.now(UTC), issuer)
+            await asyncio.sleep(done + lifetime + MARGIN - time.monotonic())
+            late = [await ledger.redeem(server, each) for server, each in zip(cycle(connections), ready[tokens:])]
+            assert late == ["token_expired"] * tokens, late
+    wire.close_all(connections)
+    most = max(abs(one - other) for one, other in by)
+    return {
+        "seconds apart at most": most,
+        "expired in time": 2 * len(by) * tokens,
+        **checks.sound(site.database, ledger),
+    }

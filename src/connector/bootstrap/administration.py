@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from connector import keystore
 from connector.bootstrap import objects, start
-from connector.bootstrap.objects import CONNECTOR_PATH, now
+from connector.bootstrap.objects import CONNECTOR_PATH
 from connector.bootstrap.start import ADDRESSES
 from connector.pairing import Links
 from connector.passwords import Argon2Passwords
@@ -69,7 +69,7 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
     # The server may be an older version that is running: only a server's start changes the tables.
     store = database.attach()
     try:
-        yield Administration(settings, store, root, issuing, links, now)
+        yield Administration(settings, store, root, issuing, links, database.clock)
     finally:
         await store.close()
 

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 from connector import telemetry
 from connector.maintenance import BATCH
-from connector.ports import Store, Transaction
+from connector.ports import Clock, Store, Transaction
 
 # Between two batches others come to their turn.
 PAUSE_SECONDS = 0.1
+APART = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,18 @@ async def keep_up(
         await asyncio.sleep(interval.total_seconds() * (0.5 + chance()))
         for chore in chores:
             await _do(store, chore)
+
+
+async def compare_clocks(ours: Clock, database: Clock, interval: timedelta) -> None:
+    """Say again and again, until cancelled, that our own clock is apart from the database's, while it is.
+
+    Tokens and certificates go by the database's; TLS, which asks whether a certificate is valid yet, by ours.
+    """
+    while True:
+        ahead = ours() - database()
+        if abs(ahead) > APART:
+            telemetry.logger().warning("clock.apart", seconds_ahead=round(ahead.total_seconds()))
+        await asyncio.sleep(interval.total_seconds())
 
 
 async def _do(store: Store, chore: Chore) -> None:

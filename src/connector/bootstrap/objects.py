@@ -22,7 +22,7 @@ from connector.oidc import OIDC, CodeFlow, OIDCPolicy
 from connector.pairing import Links
 from connector.passwords import Argon2Passwords
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
-from connector.ports import Store
+from connector.ports import Clock, Store
 from connector.principals import Role
 from connector.settings import Problem, Settings, SettingsError, in_force
 from connector.uuids import RANDOM_OCTETS, uuid7
@@ -125,6 +125,7 @@ def web(
     bearers: OIDC | None,
     urls: Mapping[str, str],
     *,
+    clock: Clock,
     lines: Sequence[SettingLine] = (),
 ) -> Web:
     """What makes the applications."""
@@ -133,7 +134,7 @@ def web(
     )
     limits = settings.limits
     made = Web(
-        enrollment=Enrollment(store, issuer, policy, now, token_bytes, make_id),
+        enrollment=Enrollment(store, issuer, policy, clock, token_bytes, make_id),
         links=links(urls, issuer.root),
         settings=_web_settings(settings),
         bearers=bearers,
@@ -169,13 +170,13 @@ def _share(attempts: int, workers: int) -> int:
 
 
 def server_certificate(
-    settings: Settings, issuer: Issuer, contexts: Sequence[serving.ServerContext]
+    settings: Settings, issuer: Issuer, contexts: Sequence[serving.ServerContext], clock: Clock
 ) -> serving.ServerCertificate:
     """The certificate that our own listeners show: from files where these are set, else from our own CA."""
 
     def issue() -> serving.KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
-        at = now()
+        at = clock()
         serial = serial_number(token_bytes(SERIAL_OCTETS), now=at)
         certificate = issuer.issue_server(
             key.public_key(), settings.server_names, validity=settings.tls.validity, serial=serial, now=at
@@ -191,7 +192,7 @@ def server_certificate(
         source,
         contexts,
         directory=settings.data_dir / "tls",
-        clock=now,
+        clock=clock,
         loaded=lambda certificate: log.info(
             "server_certificate.loaded",
             serial=f"{certificate.serial_number:x}",
@@ -201,12 +202,12 @@ def server_certificate(
     )
 
 
-def chores(settings: Settings) -> Sequence[Chore]:
+def chores(settings: Settings, clock: Clock) -> Sequence[Chore]:
     """What has to be done from time to time."""
     retention = settings.tokens.retention
     return [
-        Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention, now=now())),
-        Chore("sessions", lambda tx: remove_ended_sessions(tx, most=BATCH, now=now())),
+        Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention, now=clock())),
+        Chore("sessions", lambda tx: remove_ended_sessions(tx, most=BATCH, now=clock())),
     ]
 
 

@@ -17,7 +17,7 @@ import uvloop
 
 from connector import keystore, serving, telemetry
 from connector.bootstrap import objects, start
-from connector.bootstrap.chores import keep_up
+from connector.bootstrap.chores import compare_clocks, keep_up
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.oidc import OIDC
 from connector.pki.issuer import Issuer
@@ -57,7 +57,7 @@ async def _prepare(settings: Settings, database: Database) -> Prepared:
     """Bring the database up to date, and make what the first start makes."""
     store = database.open()
     try:
-        return await start.prepare(settings, store)
+        return await start.prepare(settings, store, database.clock)
     finally:
         await store.close()
 
@@ -79,7 +79,7 @@ def _server(
         "public": serving.ServerContext(),
         "mtls": serving.ServerContext(client_ca=[issuer.root_pem, issuer.pem]),
     }
-    certificate = objects.server_certificate(settings, issuer, list(contexts.values()))
+    certificate = objects.server_certificate(settings, issuer, list(contexts.values()), database.clock)
     certificate.load()
     return _Server(settings, database, issuer, bearers, bound, contexts, certificate, lines, prepared.link)
 
@@ -159,10 +159,19 @@ class _Server:
         yield self.certificate.keep_fresh()
         if self.bearers is not None:
             yield self.bearers.keep_fresh()
-        yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
+        yield compare_clocks(objects.now, self.database.clock, self.settings.maintenance.interval)
+        yield keep_up(store, objects.chores(self.settings, self.database.clock), self.settings.maintenance.interval)
 
     def _listeners(self, store: Store, loads: Mapping[str, serving.Load]) -> Iterator[serving.Listener]:
-        web = objects.web(self.settings, self.issuer, store, self.bearers, self._public_urls, lines=self.lines)
+        web = objects.web(
+            self.settings,
+            self.issuer,
+            store,
+            self.bearers,
+            self._public_urls,
+            clock=self.database.clock,
+            lines=self.lines,
+        )
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():

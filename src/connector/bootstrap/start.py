@@ -1,6 +1,7 @@
 """What the first start makes in the data directory, and every later one finds there."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from secrets import token_bytes
 
@@ -12,7 +13,7 @@ from connector.bootstrap.objects import make_id, now
 from connector.inventory import TrustAnchor
 from connector.keystore import CAPlan, KeystoreError
 from connector.pki.issuer import Issuer
-from connector.ports import Store, Transaction
+from connector.ports import Clock, Store, Transaction
 from connector.principals import Caller, Role
 from connector.settings import Settings
 from connector.storage import Database
@@ -36,7 +37,7 @@ class Prepared:
     link: Secret | None = None
 
 
-async def prepare(settings: Settings, store: Store) -> Prepared:
+async def prepare(settings: Settings, store: Store, clock: Clock) -> Prepared:
     """The issuer of this data directory, which is made with everything else at the first start.
 
     All replicas on one database have one root: a data directory that lacks it, or has another, is refused.
@@ -46,18 +47,21 @@ async def prepare(settings: Settings, store: Store) -> Prepared:
         StorageUnavailable: the database cannot be used.
     """
     directory, link = settings.data_dir, None
-    if await store.read(_is_in_use):
+    in_use = await store.read(_is_in_use)  # from here on the clock is the database's
+    # Our own has to be right as well: TLS goes by it.
+    earliest = min(clock(), now())
+    if in_use:
         if not (directory / "ca").exists():
             raise KeystoreError(
                 f"{directory / 'ca'} is gone, while there is a database. Put it back from the backup, or copy it from "
                 "another replica: with a new CA, every certificate that was issued would be worth nothing."
             )
-        issuer = _open_issuer(settings)
+        issuer = _open_issuer(settings, now=earliest)
     else:
-        issuer = _open_issuer(settings)
-        link = await _first_start(store, directory)
+        issuer = _open_issuer(settings, now=earliest)
+        link = await _first_start(store, directory, at=clock())
     if await store.read(lambda tx: _is_unknown(tx, issuer)):
-        await store.transaction(lambda tx: _record_root(tx, issuer))
+        await store.transaction(lambda tx: _record_root(tx, issuer, now=clock()))
     return Prepared(issuer, link)
 
 
@@ -78,13 +82,13 @@ def _is_in_use(tx: Transaction) -> bool:
     return tx.keys.any()
 
 
-def _open_issuer(settings: Settings) -> Issuer:
+def _open_issuer(settings: Settings, *, now: datetime) -> Issuer:
     passphrase = settings.ca.passphrase.get_secret_value().encode() if settings.ca.passphrase else None
     if settings.ca.passphrase_file is not None:
         passphrase = keystore.read_secret(settings.ca.passphrase_file, "passphrase")
     plan = CAPlan(settings.ca.key, settings.ca.root_validity, settings.ca.issuing_validity)
     return keystore.open_or_create(
-        settings.data_dir / "ca", plan=plan, passphrase=passphrase, now=now(), random=token_bytes
+        settings.data_dir / "ca", plan=plan, passphrase=passphrase, now=now, random=token_bytes
     )
 
 
@@ -103,13 +107,13 @@ def _is_unknown(tx: Transaction, issuer: Issuer) -> bool:
     return not recorded
 
 
-def _record_root(tx: Transaction, issuer: Issuer) -> None:
+def _record_root(tx: Transaction, issuer: Issuer, *, now: datetime) -> None:
     if _is_unknown(tx, issuer):  # another replica may have been quicker
         der = issuer.root.public_bytes(Encoding.DER)
-        tx.anchors.add(TrustAnchor(issuer.root_fingerprint, der, now()))
+        tx.anchors.add(TrustAnchor(issuer.root_fingerprint, der, now))
 
 
-async def _first_start(store: Store, directory: Path) -> Secret | None:
+async def _first_start(store: Store, directory: Path, *, at: datetime) -> Secret | None:
     """Make the tenant, the first API key and the first administrator, unless another replica does so at the same time.
 
     The key's file is written before its digest is committed: a start that is killed in between leaves a key that is
@@ -123,7 +127,7 @@ async def _first_start(store: Store, directory: Path) -> Secret | None:
         tenant=None,
         created_by=SYSTEM.actor,
         lifetime=None,
-        now=now(),
+        now=at,
     )
     keystore.write_secret(directory / ADMIN_KEY, text)
 

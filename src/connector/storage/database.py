@@ -8,6 +8,7 @@ from connector.errors import StorageUnavailable
 from connector.ports import Store
 from connector.storage import sqlite
 from connector.storage.checking import Fact, facts
+from connector.storage.clock import ServerClock
 
 Progress = Callable[[str, int, int], None]
 """Told of a table, how many of its rows are done, and how many there are."""
@@ -17,11 +18,15 @@ CONNECTIONS = 8
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A PostgreSQL database where there is a ``url``, else the SQLite file ``path``."""
+    """A PostgreSQL database where there is a ``url``, else the SQLite file ``path``.
+
+    ``clock`` is the time by which everybody goes who uses it: PostgreSQL's, once a store is open; else this machine's.
+    """
 
     path: Path
     url: str | None = field(default=None, repr=False)
     connections: int = CONNECTIONS
+    clock: ServerClock = field(default_factory=ServerClock, repr=False)
 
     def open(self) -> Store:
         """The store, whose tables are made or brought to this program's version first.
@@ -35,7 +40,7 @@ class Database:
         # The driver is loaded where it is wanted: it would take a tenth of the start of every command.
         from connector.storage.postgresql.store import open_postgresql  # noqa: PLC0415
 
-        return open_postgresql(self.url, connections=self.connections)
+        return open_postgresql(self.url, clock=self.clock, connections=self.connections)
 
     def upgrade(self) -> None:
         """Make the tables, or bring them to this program's version, as :meth:`open` does.
@@ -89,7 +94,7 @@ class Database:
             return sqlite.attach_sqlite(self.path)
         from connector.storage.postgresql.store import attach_postgresql  # noqa: PLC0415 - as above
 
-        return attach_postgresql(self.url)
+        return attach_postgresql(self.url, clock=self.clock)
 
     def reopen(self) -> Store:
         """The store that this process has opened before, or the process that it was forked from. Nothing is asked of
@@ -99,7 +104,7 @@ class Database:
             return sqlite.SqliteStore(self.path)
         from connector.storage.postgresql.store import PostgresqlStore  # noqa: PLC0415 - see open
 
-        return PostgresqlStore(self.url, connections=self.connections)
+        return PostgresqlStore(self.url, clock=self.clock, connections=self.connections)
 
     def back_up(self, target: Path) -> None:
         """Write a copy of the SQLite file as it is now; see :func:`connector.storage.sqlite.back_up`.

@@ -1,6 +1,7 @@
 """The way into a PostgreSQL database: connections as this program wants them, and tables of its version."""
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final, TypeVar, cast
 from zlib import crc32
 
@@ -101,6 +102,16 @@ def command(connected: Driver, text: str) -> PGresult:
     if connected.closed:
         raise psycopg.OperationalError(found.get_error_message() or "the connection is lost")
     raise error_from_result(found)
+
+
+def time_of(connected: Driver) -> datetime:
+    """What the server's clock shows.
+
+    Raises:
+        psycopg.Error: the server's, or the connection is lost.
+    """
+    (found,) = cast("tuple[datetime]", connected.execute("SELECT clock_timestamp()").fetchone())
+    return found
 
 
 def bring_up_to_date(url: str) -> None:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 import psycopg
@@ -19,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from connector.errors import StorageUnavailable
 from connector.ports import Transaction
+from connector.storage.clock import ServerClock
 from connector.storage.database import CONNECTIONS
 from connector.storage.migrations import check
 from connector.storage.postgresql import faults
@@ -30,6 +32,7 @@ from connector.storage.postgresql.engine import (
     driver,
     lock_of,
     make_engine,
+    time_of,
 )
 from connector.storage.repositories import SqlTransaction
 from connector.storage.workers import Job, Queue, Worker
@@ -68,8 +71,16 @@ _MARKS = range(2, 1 << 31)
 class PostgresqlStore:
     """Runs functions in transactions on a PostgreSQL database; see :class:`connector.ports.Store`."""
 
-    def __init__(self, url: str, *, connections: int = CONNECTIONS, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        clock: ServerClock | None = None,
+        connections: int = CONNECTIONS,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
         engine = make_engine(url, autocommit=True)
+        clock = clock or ServerClock()
         self._together = Queue(most_waiting)
         self._alone = Queue(most_waiting)
         self._reads = Queue(most_waiting)
@@ -78,7 +89,7 @@ class PostgresqlStore:
         queues += [self._together] * max(1, (connections - 1) // 2)
         queues += [self._reads] * max(1, connections - len(queues))
         self._workers = [
-            _worker(f"connector-postgresql-{number}", queue, engine, writes=queue is not self._reads)
+            _worker(f"connector-postgresql-{number}", queue, engine, clock, writes=queue is not self._reads)
             for number, queue in enumerate(queues)
         ]
 
@@ -106,23 +117,24 @@ class PostgresqlStore:
             await asyncio.to_thread(worker.join)
 
 
-def open_postgresql(url: str, *, connections: int = CONNECTIONS) -> PostgresqlStore:
+def open_postgresql(url: str, *, clock: ServerClock | None = None, connections: int = CONNECTIONS) -> PostgresqlStore:
     """The store on this database, whose tables are made or brought to this program's version first.
 
     Of several replicas that start at once, one does it and the others wait.
 
     Args:
         url: as libpq takes it: ``postgresql://user:password@host:port/database?sslmode=verify-full``.
+        clock: reads the server's from now on.
         connections: the most that this process opens, three at least.
 
     Raises:
         StorageUnavailable: the database cannot be used, and why.
     """
     bring_up_to_date(url)
-    return PostgresqlStore(url, connections=connections)
+    return PostgresqlStore(url, clock=clock, connections=connections)
 
 
-def attach_postgresql(url: str) -> PostgresqlStore:
+def attach_postgresql(url: str, *, clock: ServerClock | None = None) -> PostgresqlStore:
     """The store on this database, which a server made and may be using. The tables are left as they are.
 
     Raises:
@@ -131,9 +143,11 @@ def attach_postgresql(url: str) -> PostgresqlStore:
     try:
         with make_engine(url).connect() as connection:
             check(connection)
+            if clock is not None:
+                clock.read(partial(time_of, driver(connection)))
     except (psycopg.Error, DBAPIError) as error:
         raise faults.unreachable(error) from error
-    return PostgresqlStore(url, connections=3)
+    return PostgresqlStore(url, clock=clock, connections=3)
 
 
 class _LostCommitError(Exception):
@@ -167,8 +181,9 @@ class _Line:
     To open it anew is what heals: a server that was restarted, or is another now, needs no restart here.
     """
 
-    def __init__(self, engine: Engine, *, writes: bool) -> None:
+    def __init__(self, engine: Engine, clock: ServerClock, *, writes: bool) -> None:
         self._engine = engine
+        self._clock = clock
         self._writes = writes
         self._mark = random.SystemRandom().choice(_MARKS)
         self._count = 0
@@ -255,6 +270,8 @@ class _Line:
                 self._session.driver.execute(_MAKE_MARK, [self._mark])
             else:
                 self._session.driver.execute(_ONLY_READ)
+        if self._clock.is_old:
+            self._clock.read(partial(time_of, self._session.driver))
         return self._session
 
     def _was_committed(self, number: str, deadline: float) -> bool:
@@ -310,6 +327,6 @@ async def _submit(queue: Queue, begin: str, function: Callable[[SqlTransaction],
         raise StorageUnavailable from error
 
 
-def _worker(name: str, queue: Queue, engine: Engine, *, writes: bool) -> Worker:
-    line = _Line(engine, writes=writes)
+def _worker(name: str, queue: Queue, engine: Engine, clock: ServerClock, *, writes: bool) -> Worker:
+    line = _Line(engine, clock, writes=writes)
     return Worker(name, queue, 1, run=line.run, end=line.end)
