@@ -1,19 +1,22 @@
-"""A process of many peers that mean no good: ``flood CONNECTIONS REQUESTS``; ``stall PEERS`` until its input ends."""
+"""A process of many peers that mean no good: ``flood CONNECTIONS RATE SECONDS``, or ``stall PEERS KIND...`` until its
+input ends.
+"""
 
 import asyncio
 import json
 import os
+import socket
 import ssl
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from torture.clients import Administrator
+from torture.clients import REQUEST, Administrator
 from torture.wire import Connection, Lost, open_all, trust
 
 say = partial(print, flush=True)
@@ -22,12 +25,17 @@ DRIBBLE_SECONDS = 3.0
 # Between being cut and coming back.
 PAUSE_SECONDS = 5.0
 LONGEST_SECONDS = 60.0
+# Answers enough to fill every buffer on the way.
+UNREAD = 50_000
+ESTABLISHED = 1  # tcp(7), TCP_INFO
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def flood(task: Mapping[str, Any], connections: str, requests: str) -> None:
-    """Ask for tokens on all connections without a pause; the statuses that came, and how many answers did not."""
+async def flood(task: Mapping[str, Any], connections: str, rate: str, seconds: str) -> None:
+    """Ask for so many tokens a second, for so long, whether or not the former were answered; the statuses that came,
+    how many answers did not, and how often no connection was free to ask.
+    """
     urls, context = task["urls"]["public"], trust(task["root"].encode())
     opened = [Connection(urls[number % len(urls)], context) for number in range(int(connections))]
     await open_all(opened)
@@ -37,17 +45,27 @@ async def flood(task: Mapping[str, Any], connections: str, requests: str) -> Non
     made = [await administrator.register(opened[0], f"flooded-{time.monotonic_ns()}") for _ in opened]
 
     async def ask(connection: Connection, application: str) -> None:
-        query = "mutation ($id: ID!) { result: requestOneTimeTokenForApplication(id: $id) { token } }"
-        for _ in range(int(requests)):
-            try:
-                answer = await administrator.call(connection, query, id=application)
-            except Lost:
-                statuses["lost"] += 1
-            else:
-                wrong = answer.code if answer.status == 200 else None
-                statuses[wrong or str(answer.status)] += 1
+        try:
+            answer = await administrator.call(connection, REQUEST, id=application)
+        except Lost:
+            statuses["lost"] += 1
+        else:
+            wrong = answer.code if answer.status == 200 else None
+            statuses[wrong or str(answer.status)] += 1
+        idle.append((connection, application))
 
-    await asyncio.gather(*map(ask, opened, made))
+    idle = deque(zip(opened, made, strict=True))
+    asking = set[asyncio.Task[None]]()
+    started = time.monotonic()
+    for number in range(int(float(rate) * float(seconds))):
+        await asyncio.sleep(max(0.0, started + number / float(rate) - time.monotonic()))
+        if not idle:
+            statuses["not sent"] += 1
+            continue
+        task_of_one = asyncio.create_task(ask(*idle.popleft()))
+        asking.add(task_of_one)
+        task_of_one.add_done_callback(asking.discard)
+    await asyncio.gather(*asking)
     say(json.dumps(statuses))
 
 
@@ -89,6 +107,28 @@ async def slow_next_head(streams: Streams) -> None:
     await slow_head(streams)
 
 
+async def slow_body(streams: Streams) -> None:
+    """Send a request whose body comes an octet now and then."""
+    streams[1].write(
+        b"POST /connector/graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 1000\r\n\r\n{"
+    )
+    for _ in range(20):
+        await asyncio.sleep(DRIBBLE_SECONDS)
+        streams[1].write(b" ")
+
+
+async def slow_reader(streams: Streams) -> None:
+    """Ask and ask, and take none of the answers."""
+    streams[1].transport.pause_reading()  # type: ignore[attr-defined]
+    streams[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * UNREAD)
+    connected = streams[1].get_extra_info("socket")
+    # Who reads nothing hears nothing either: the kernel knows whether the connection has ended.
+    while connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == ESTABLISHED:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+    streams[1].transport.abort()
+
+
 # What each kind does once it is connected, and whether that is over TLS.
 KINDS: Mapping[str, tuple[Callable[[Streams], Awaitable[None]], bool]] = {
     "silent": (silent, False),
@@ -97,11 +137,13 @@ KINDS: Mapping[str, tuple[Callable[[Streams], Awaitable[None]], bool]] = {
     "idle": (silent, True),
     "slow head": (slow_head, True),
     "slow second head": (slow_next_head, True),
+    "slow body": (slow_body, True),
+    "slow reader": (slow_reader, True),
 }
 
 
-async def stall(task: Mapping[str, Any], peers: str) -> None:
-    """Keep so many peers stalling, of all kinds; the seconds for which each was let."""
+async def stall(task: Mapping[str, Any], peers: str, *kinds: str) -> None:
+    """Keep so many peers stalling, of these kinds; the seconds for which each was let."""
     # As cheap a handshake as there is: it is theirs, not the server's, that is in the way here.
     context = trust(task["root"].encode())
     urls = task["urls"]["public"]
@@ -111,7 +153,7 @@ async def stall(task: Mapping[str, Any], peers: str) -> None:
 
     async def peer(number: int) -> None:
         nonlocal connected
-        name = list(KINDS)[number % len(KINDS)]
+        name = kinds[number % len(kinds)]
         does, secured = KINDS[name]
         address = urlsplit(urls[number % len(urls)])
         first = True

@@ -105,7 +105,15 @@ def press(page: Page, wanted: str) -> None:
     raise AssertionError(f"{wanted} is not reached")
 
 
-def test_every_flow_by_keyboard_alone(browser: Browser, stage: Stage) -> None:
+def _another(stage: Stage, directory: Path) -> str:
+    """The fingerprint of a certificate that nobody else looks at."""
+    application = stage.server.application("by keyboard too")
+    stage.server.enroll(stage.server.token(application), directory)
+    newest = stage.server.administer("{ result: certificates(first: 1) { data { fingerprint } } }")["data"]
+    return str(newest[0]["fingerprint"])
+
+
+def test_every_flow_by_keyboard_alone(browser: Browser, stage: Stage, tmp_path: Path) -> None:
     """Sign in, register, connect, choose a tab, cancel, find a certificate, revoke it, sign out: Tab, Enter, arrows."""
     window = Window.open(browser, stage.server)
     page = window.go("/console")
@@ -142,6 +150,10 @@ def test_every_flow_by_keyboard_alone(browser: Browser, stage: Stage) -> None:
     press(page, "Keep it")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Certificate of")
+    page.goto(f"{stage.server.urls['public']}/console/t/default/certificates/{_another(stage, tmp_path)}/revoke")
+    press(page, "Revoke it")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Revoked")
     press(page, "operator")
     page.keyboard.press("Enter")
     press(page, "Sign out")

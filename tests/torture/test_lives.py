@@ -11,6 +11,7 @@ QUICK = {
     "CONNECTOR_LIMITS__HANDSHAKE_TIMEOUT": "2s",
     "CONNECTOR_LIMITS__HEADER_TIMEOUT": "2s",
     "CONNECTOR_LIMITS__IDLE_TIMEOUT": "2s",
+    "CONNECTOR_LIMITS__REQUEST_TIMEOUT": "2s",
 }
 
 
@@ -45,13 +46,14 @@ def test_restored_elsewhere(site: Site, tmp_path: Path, run: Run) -> None:
 
 def test_load_leaves_nothing_behind(site: Site, tmp_path: Path, run: Run) -> None:
     """After onboardings neither memory nor open files have grown, and too many at once harm nobody (R17, R18)."""
-    assert run(loads.sustained(site, tmp_path, onboardings=200, blocks=2))["errors"] == 0
-    assert run(loads.overloaded(site, normal=60, connections=60, requests=4))["health asked"] > 0
+    assert run(loads.sustained(site, tmp_path, lasting=2, block=30))["errors"] == 0
+    assert run(loads.overloaded(site, normal=60, connections=60, rate=200, lasting=2))["health asked"] > 0
 
 
 def test_peers_that_stall(tmp_path: Path, run: Run) -> None:
     """Peers that stall in six ways are cut in time, and keep nobody from being served (R19, R20)."""
+    within = dict.fromkeys(("silent", "half a handshake", "plain HTTP", "idle", "slow head", "slow body"), 6.0)
     with sqlite_site(tmp_path, QUICK) as site:
-        counts = run(loads.stalled(site, peers=36, onboardings=60, rounds=1, within=6, seconds=4))
+        counts = run(loads.stalled(site, peers=36, onboardings=60, rounds=1, within=within, seconds=4))
 
     assert counts["errors of others"] == 0

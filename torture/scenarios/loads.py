@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import math
 import os
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.cluster import family
@@ -19,6 +21,7 @@ from torture.wire import Connection, Lost
 REPOSITORY = Path(__file__).parents[2]
 MEBIBYTE = 1 << 20
 SETTLE_SECONDS = 1.5
+FIFTH = 5
 RECOVERY_SECONDS = 5.0
 
 
@@ -48,29 +51,36 @@ async def onboard(site: Site, count: int, connections: int = 8, *, mutual: Path 
     return sorted(seconds)
 
 
-async def sustained(site: Site, directory: Path, *, onboardings: int, blocks: int = 4) -> dict[str, int | float | str]:
-    """Onboarding after onboarding without an error, neither memory nor open files grow: RSS by at most 20 MiB after the
-    first block.
+async def sustained(
+    site: Site, directory: Path, *, lasting: float, block: int, least: float = 0.0, within: float = math.inf
+) -> dict[str, int | float | str]:
+    """Onboarding after onboarding without an error, for so many seconds, at least so many a second, 99 of 100 within so
+    many seconds; neither memory nor open files grow: RSS by at most 20 MiB after the first fifth.
     """
     memory, files, seconds = list[int](), list[int](), list[float]()
     started = time.monotonic()
-    for _ in range(blocks):
-        seconds += await onboard(site, onboardings // blocks, mutual=directory)
+    while (elapsed := time.monotonic() - started) < lasting or len(memory) < FIFTH * 2:
+        seconds += await onboard(site, block, mutual=directory)
         await asyncio.sleep(SETTLE_SECONDS)
         memory.append(sum(_resident(pid) for pid in _processes(site)))
         files.append(sum(_open_files(pid) for pid in _processes(site)))
-    grown = (memory[-1] - memory[0]) / MEBIBYTE
+    early = len(memory) // FIFTH
+    grown = (memory[-1] - memory[early]) / MEBIBYTE
     assert grown <= 20, f"the memory grew by {grown:.0f} MiB"
-    assert files[-1] <= files[0] + 2, f"open files: {files}"
-    elapsed = time.monotonic() - started - SETTLE_SECONDS * blocks
+    assert files[-1] <= files[early] + 2, f"open files: {files}"
+    rate = len(seconds) / (elapsed - SETTLE_SECONDS * len(memory))
     seconds.sort()
+    p99 = seconds[len(seconds) * 99 // 100]
+    assert rate >= least, f"{rate:.0f} a second"
+    assert p99 <= within, f"p99 {p99:.3f} s"
     return {
+        "seconds": round(elapsed),
         "onboardings": len(seconds),
         "errors": 0,
-        "a second": round(len(seconds) / elapsed),
-        "p99, ms": round(seconds[len(seconds) * 99 // 100] * 1000),
+        "a second": round(rate),
+        "p99, ms": round(p99 * 1000),
         "memory grown, MiB": round(grown, 1),
-        "open files, first and last": f"{files[0]}, {files[-1]}",
+        "open files, first and last": f"{files[early]}, {files[-1]}",
     }
 
 
@@ -87,13 +97,21 @@ def _resident(pid: int) -> int:
 
 
 async def overloaded(
-    site: Site, *, normal: int, connections: int, requests: int, processes: int = 2
+    site: Site,
+    *,
+    normal: int,
+    connections: int,
+    rate: float,
+    lasting: float,
+    processes: int = 2,
+    within: float = math.inf,
 ) -> dict[str, int | float]:
-    """Under far more than can be done, what is refused is refused with 429 or 503 and nothing else, health is answered,
-    and afterwards all is as before within five seconds.
+    """Under far more requests a second than can be answered, for so many seconds, what is refused is refused with 429
+    or 503 and nothing else; health is answered, 99 of 100 times within so many seconds; and afterwards all is as before
+    within five.
     """
     before = await _rate(site, normal)
-    flood = [_beside(site, "flood", connections // processes, requests) for _ in range(processes)]
+    flood = [_beside(site, "flood", connections // processes, rate / processes, lasting) for _ in range(processes)]
     health, failures = list[float](), 0
     connection = Connection(site.first.urls["internal"], seconds=10)
     while any(process.poll() is None for process in flood):
@@ -114,13 +132,16 @@ async def overloaded(
         after = await _rate(site, normal // 4)
     assert after >= before / 2, f"{before:.0f} onboardings a second before, {after:.0f} after"
     assert failures == 0, f"{failures} questions for health without an answer"
-    assert statuses.keys() <= {"200", "429", "503"}, statuses
+    assert statuses.keys() <= {"200", "429", "503", "not sent"}, statuses
     health.sort()
+    p99 = health[len(health) * 99 // 100]
+    assert p99 <= within, f"health p99 {p99:.3f} s"
     return {
-        "requests": statuses.total(),
+        "requests due": statuses.total(),
+        "no connection free": statuses.pop("not sent", 0),
         **{f"answered {status}": count for status, count in sorted(statuses.items())},
         "health asked": len(health),
-        "health p99, ms": round(health[len(health) * 99 // 100] * 1000),
+        "health p99, ms": round(p99 * 1000),
         "a second before": round(before),
         "a second after": round(after),
     }
@@ -152,16 +173,23 @@ def _beside(site: Site, what: str, *arguments: object) -> "subprocess.Popen[str]
 
 
 async def stalled(
-    site: Site, *, peers: int, onboardings: int, rounds: int, within: float, seconds: float
+    site: Site,
+    *,
+    peers: int,
+    onboardings: int,
+    rounds: int,
+    within: Mapping[str, float],
+    seconds: float,
+    entrance: float = math.inf,
 ) -> dict[str, int | float]:
-    """Beside a crowd of peers that stall in every way, normal clients are served without an error, a new one gets in at
-    once, and whoever stalls is cut in time.
+    """Beside a crowd of peers that stall in these ways, normal clients are served without an error, a new one gets in
+    within so many seconds, and whoever stalls is cut in time: within so many seconds, by the way of it.
     """
     alone, beside, slowest = 0.0, 0.0, 0.0
     held = dict[str, list[float]]()
     for _ in range(rounds):
         alone += await _rate(site, onboardings)
-        crowd = _beside(site, "stall", peers)
+        crowd = _beside(site, "stall", peers, *within)
         assert crowd.stdout is not None
         assert crowd.stdin is not None
         assert await asyncio.to_thread(crowd.stdout.readline) == "stalling\n"
@@ -174,22 +202,20 @@ async def stalled(
             held.setdefault(kind, []).extend(times)
         crowd.stdout.close()
         crowd.wait(30)
-    late = {kind: max(times) for kind, times in held.items() if max(times) > within}
+    late = {kind: max(times) for kind, times in held.items() if max(times) > within[kind]}
     assert not late, f"cut too late: {late}"
-    assert len(held) == KINDS, f"never cut: {held.keys()}"
+    assert held.keys() == within.keys(), f"never cut: {within.keys() - held.keys()}"
+    assert slowest <= entrance, f"a new connection took {slowest:.3f} s"
     return {
         "peers that stall": peers,
         "cut": sum(map(len, held.values())),
-        "held at most, s": round(max(map(max, held.values())), 1),
+        **{f"{kind} held at most, s": round(max(times), 1) for kind, times in held.items()},
         "errors of others": 0,
         "slowest new connection, ms": round(slowest * 1000),
         "a second without them": round(alone / rounds),
         "a second beside them": round(beside / rounds),
         "of the throughput": round(beside / alone, 2),
     }
-
-
-KINDS = 6
 
 
 async def _entrance(site: Site) -> float:

@@ -18,6 +18,7 @@ from connector.pairing import Links
 from connector.passwords import Argon2Passwords
 from connector.ports import Clock, MakeID, Random, Store
 from connector.settings import Settings, load
+from connector.storage import Database
 from connector.web.console import WELCOME
 
 _ADDRESSES = TypeAdapter(dict[str, str])
@@ -63,7 +64,7 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
     directory = settings.data_dir
     database = start.database(settings)
     if database.url is None:
-        require_file(database.path)
+        require_file(database)
     root, issuing = (_ca_certificate(directory / "ca" / name) for name in (keystore.ROOT, keystore.ISSUING))
     links = objects.links(_known_urls(settings), root)
     # The server may be an older version that is running: only a server's start changes the tables.
@@ -74,15 +75,17 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
         await store.close()
 
 
-def require_file(path: Path) -> None:
+def require_file(database: Database) -> None:
     """Return if the SQLite file is there.
 
     Raises:
         NotReady: it is not.
+        StorageUnavailable: it was moved to PostgreSQL.
     """
-    directory = path.parent
+    directory = database.path.parent
     try:
-        found = path.exists()
+        database.refuse_moved()
+        found = database.path.exists()
     except OSError as error:
         raise NotReady(f"{directory} cannot be read: {error.strerror}.") from error
     if not found:

@@ -27,10 +27,11 @@ def existing(*, data_dir: Path | None, config: Path | None) -> Database:
 
     Raises:
         NotReady: there is no file yet.
+        StorageUnavailable: it was moved to PostgreSQL.
     """
     found = database(data_dir=data_dir, config=config)
     if found.url is None:
-        require_file(found.path)
+        require_file(found)
     return found
 
 
@@ -40,9 +41,10 @@ def stopped(*, data_dir: Path | None, config: Path | None) -> Iterator[Database]
 
     Raises:
         NotReady: there is no file.
+        StorageUnavailable: it was moved to PostgreSQL.
         KeystoreError: a server is running there.
     """
     found = database(data_dir=data_dir, config=config)
-    require_file(found.path)
+    require_file(found)
     with keystore.locked(found.path.parent):
         yield found

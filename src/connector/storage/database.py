@@ -35,7 +35,7 @@ class Database:
             StorageUnavailable: the database cannot be used, and why.
         """
         if self.url is None:
-            self._refuse_moved()
+            self.refuse_moved()
             return sqlite.open_sqlite(self.path)
         # The driver is loaded where it is wanted: it would take a tenth of the start of every command.
         from connector.storage.postgresql.store import open_postgresql  # noqa: PLC0415
@@ -49,7 +49,7 @@ class Database:
             StorageUnavailable: the database cannot be used, and why.
         """
         if self.url is None:
-            self._refuse_moved()
+            self.refuse_moved()
             sqlite.bring_up_to_date(self.path)
             return
         from connector.storage.postgresql.engine import bring_up_to_date  # noqa: PLC0415 - see open
@@ -116,13 +116,18 @@ class Database:
             raise StorageUnavailable("The database is PostgreSQL's: back it up with pg_dump or pg_basebackup.")
         sqlite.back_up(self.path, target)
 
-    @property
-    def _moved(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.moved")
+    def refuse_moved(self) -> None:
+        """Return, unless the SQLite file was moved to PostgreSQL.
 
-    def _refuse_moved(self) -> None:
+        Raises:
+            StorageUnavailable: it was, and what to do.
+        """
         if self._moved.exists() and not self.path.exists():
             raise StorageUnavailable(
                 f"The database was moved to PostgreSQL, and {self._moved} is what it was before. Set "
                 "CONNECTOR_DATABASE__URL."
             )
+
+    @property
+    def _moved(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.moved")

@@ -156,33 +156,10 @@ class Kind:
         if error is not None:
             note(error)
         query, now = visit.query if form is None else {}, _now(visit)
-        newest_first = query.get("sort") == "newest"
-        which = EntityFilter(
-            self.kind,
-            labels=_label_filters(text_of(query, "label")),
-            **_named(text_of(query, "q"), anywhere=query.get("anywhere") == "1"),
-            condition=CONDITIONS.get(query.get("state", "")),
-            now=now,
-        )
 
         def read(tx: Transaction, realm: Realm) -> tuple[Rows[Entity], Mapping[str, Standing]]:
-            directory = tx.directory(realm.tenant.id)
-
-            def search(after: Any, most: int) -> Sequence[Entity]:
-                place = after if after is None or newest_first else after[0]
-                return directory.search(which, newest_first=newest_first, after=place, most=most)
-
-            found = rows(
-                query,
-                visit.path(self.plural),
-                (self.plural, realm.tenant.id),
-                (datetime, str) if newest_first else (str,),
-                read=search,
-                place=lambda each: (each.created_at, each.id) if newest_first else (each.name,),
-                kept=("q", "anywhere", "state", "label", "sort"),
-            )
-            ids = [each.id for each in found.rows]
-            return found, tx.inventory.standings(realm.tenant.id, ids, now=now)
+            found = self._page(tx, realm, visit, query, now)
+            return found, tx.inventory.standings(realm.tenant.id, [each.id for each in found.rows], now=now)
 
         found, standings = await visit.read(read)
         return visit.show(
@@ -195,6 +172,33 @@ class Kind:
             query=query,
             wrong=None if error is None else str(error),
             given=form or {},
+        )
+
+    def _page(
+        self, tx: Transaction, realm: Realm, visit: Visit, query: Mapping[str, str], now: datetime
+    ) -> Rows[Entity]:
+        """The page of the list that the query is for."""
+        directory, newest_first = tx.directory(realm.tenant.id), query.get("sort") == "newest"
+        which = EntityFilter(
+            self.kind,
+            labels=_label_filters(text_of(query, "label")),
+            **_named(text_of(query, "q"), anywhere=query.get("anywhere") == "1"),
+            condition=CONDITIONS.get(query.get("state", "")),
+            now=now,
+        )
+
+        def search(after: Any, most: int) -> Sequence[Entity]:
+            place = after if after is None or newest_first else after[0]
+            return directory.search(which, newest_first=newest_first, after=place, most=most)
+
+        return rows(
+            query,
+            visit.path(self.plural),
+            (self.plural, realm.tenant.id),
+            (datetime, str) if newest_first else (str,),
+            read=search,
+            place=lambda each: (each.created_at, each.id) if newest_first else (each.name,),
+            kept=("q", "anywhere", "state", "label", "sort"),
         )
 
 
