@@ -1,4 +1,4 @@
-"""The large run: crashes, races and faults, each with its counts. It takes about 45 minutes on two cores."""
+"""The large run: crashes, races and faults, each with its counts. It takes about 35 minutes on two cores."""
 
 import argparse
 import json

@@ -35,7 +35,7 @@ KINDS = {
         Action.TENANT_CREATED,
     ),
 }
-EXPORT_ROWS = 500
+EXPORT_ROWS = 200  # at a time: to write them takes the loop two milliseconds
 MOST_EXPORTED = 100_000
 COLUMNS = ("at", "action", "actor", "owner_id", "system_auth_id", "token_id", "serial", "reason")
 
