@@ -21,8 +21,8 @@ from connector.web.console.lists import Rows, day_of, rows, text_of
 from connector.web.console.visits import Visit, chosen
 
 DIGEST_OCTETS = 32
-# Ours have 40 digits until 2106; those of the first versions 38, and one in 4096 of them fewer than this: it is found as
-# what begins so.
+# Ours have 40 digits until 2106; those of the first versions 38, and one in 4096 of them fewer than this: that one is
+# found as what begins so.
 WHOLE_SERIAL = 36
 STATES = ("issued", "expiring", "superseded", "expired", "revoked")
 PLURALS = {EntityKind.APPLICATION: "applications", EntityKind.RUNTIME: "runtimes"}
