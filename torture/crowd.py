@@ -120,13 +120,15 @@ async def slow_body(streams: Streams) -> None:
 
 async def slow_reader(streams: Streams) -> None:
     """Ask and ask, and take none of the answers."""
-    streams[1].transport.pause_reading()  # type: ignore[attr-defined]
+    transport = streams[1].transport
+    assert isinstance(transport, asyncio.Transport)
+    transport.pause_reading()
     streams[1].write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n" * UNREAD)
     connected = streams[1].get_extra_info("socket")
     # Who reads nothing hears nothing either: the kernel knows whether the connection has ended.
-    while connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == ESTABLISHED:  # noqa: ASYNC110
+    while connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == ESTABLISHED:  # noqa: ASYNC110 - and tells no one
         await asyncio.sleep(0.1)
-    streams[1].transport.abort()
+    transport.abort()
 
 
 # What each kind does once it is connected, and whether that is over TLS.

@@ -1,6 +1,7 @@
 """What a command finds in a data directory."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,20 +24,25 @@ def use_stopped(directory: Path) -> None:
         raise AssertionError("there was something to work with")
 
 
-WAYS = [use, use_stopped, lambda directory: existing(data_dir=directory, config=None)]
+def use_existing(directory: Path) -> None:
+    existing(data_dir=directory, config=None)
+
+
+Way = Callable[[Path], None]
+WAYS: list[Way] = [use, use_stopped, use_existing]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_no_server_has_started_there(way: object, tmp_path: Path) -> None:
+def test_no_server_has_started_there(way: Way, tmp_path: Path) -> None:
     """Where no server has started, a command says so, and how to start one."""
     with pytest.raises(NotReady, match="Start one first"):
-        way(tmp_path)  # type: ignore[operator]
+        way(tmp_path)
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_the_database_was_moved(way: object, tmp_path: Path) -> None:
+def test_the_database_was_moved(way: Way, tmp_path: Path) -> None:
     """Where the file was moved to PostgreSQL, a command without its URL says so, and does not ask for a new start."""
     (tmp_path / "connector.db.moved").touch()
 
     with pytest.raises(StorageUnavailable, match="was moved to PostgreSQL"):
-        way(tmp_path)  # type: ignore[operator]
+        way(tmp_path)

@@ -21,7 +21,7 @@ from torture.wire import Connection, Lost
 REPOSITORY = Path(__file__).parents[2]
 MEBIBYTE = 1 << 20
 SETTLE_SECONDS = 1.5
-FIFTH = 5
+PARTS = 5  # of a run; in the first of them caches fill
 RECOVERY_SECONDS = 5.0
 
 
@@ -59,12 +59,12 @@ async def sustained(
     """
     memory, files, seconds = list[int](), list[int](), list[float]()
     started = time.monotonic()
-    while (elapsed := time.monotonic() - started) < lasting or len(memory) < FIFTH * 2:
+    while (elapsed := time.monotonic() - started) < lasting or len(memory) < 2 * PARTS:
         seconds += await onboard(site, block, mutual=directory)
         await asyncio.sleep(SETTLE_SECONDS)
         memory.append(sum(_resident(pid) for pid in _processes(site)))
         files.append(sum(_open_files(pid) for pid in _processes(site)))
-    early = len(memory) // FIFTH
+    early = len(memory) // PARTS
     grown = (memory[-1] - memory[early]) / MEBIBYTE
     assert grown <= 20, f"the memory grew by {grown:.0f} MiB"
     assert files[-1] <= files[early] + 2, f"open files: {files}"

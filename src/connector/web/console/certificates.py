@@ -1,5 +1,6 @@
 """Certificates: looked for, read in words, downloaded, revoked."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -115,6 +116,7 @@ async def revoke(visit: Visit) -> Response:
     return visit.done(visit.path("certificates", certificate.fingerprint.hex()), "revoked")
 
 
+_HEXADECIMAL = re.compile("[0-9a-f]+")
 _ALMOST_A_DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 
@@ -127,18 +129,22 @@ def _looked_for(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}
     text = _normalized(text)
-    is_hexadecimal = all(each in "0123456789abcdef" for each in text)
-    if is_hexadecimal and len(text) == 2 * DIGEST_OCTETS:
-        return {"fingerprint": bytes.fromhex(text)}
-    if is_hexadecimal and len(text) >= WHOLE_SERIAL:
-        return {"serial": normalized_serial(text)}
+    if _HEXADECIMAL.fullmatch(text) and len(text) >= WHOLE_SERIAL:
+        return _by_number(text)
     return {"text": text}
+
+
+def _by_number(text: str) -> dict[str, Any]:
+    """The fingerprint or the serial number that this is, as a filter has it."""
+    if _HEXADECIMAL.fullmatch(text) and len(text) == 2 * DIGEST_OCTETS:
+        return {"fingerprint": bytes.fromhex(text)}
+    return {"serial": normalized_serial(text)}
 
 
 def _normalized(text: str) -> str:
     """As it is kept, where it is a serial number or a fingerprint as openssl or a browser shows it."""
     compact = text.replace(":", "").replace(" ", "").lower()
-    is_hexadecimal = bool(compact) and all(each in "0123456789abcdef" for each in compact)
+    is_hexadecimal = _HEXADECIMAL.fullmatch(compact)
     if is_hexadecimal and ":" in text:
         return compact if len(compact) == 2 * DIGEST_OCTETS else normalized_serial(text)
     return compact if is_hexadecimal and text == text.upper() else text
@@ -147,10 +153,7 @@ def _normalized(text: str) -> str:
 def _found(tx: Transaction, realm: Realm, visit: Visit) -> tuple[Certificate, Mapping[str, str]]:
     """The tenant's certificate of the fingerprint or the serial number in the path."""
     text = str(visit.request.path_params["certificate"])
-    which: dict[str, Any] = {"serial": normalized_serial(text)}
-    if len(text) == 2 * DIGEST_OCTETS and all(each in "0123456789abcdef" for each in text):
-        which = {"fingerprint": bytes.fromhex(text)}
-    found = tx.inventory.list(CertificateFilter(realm.tenant.id, **which), most=1)
+    found = tx.inventory.list(CertificateFilter(realm.tenant.id, **_by_number(text)), most=1)
     if not found:
         raise ObjectNotFound("Object not found: the tenant has no such certificate. Search for it in the list.")
     return found[0], _owners(tx, realm, found)
