@@ -203,7 +203,7 @@ class CSRNotBase64(BadCSR):
 
 
 class CSRNotPEM(BadCSR):
-    """The decoded argument is not exactly one PEM block of a CSR (RFC 7468 section 7)."""
+    """The decoded argument does not hold exactly one PEM block, of a CSR (RFC 7468 sections 2 and 7)."""
 
     code = "csr_not_pem"
 

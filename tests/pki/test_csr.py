@@ -158,6 +158,23 @@ def test_forms_of_pem_that_clients_send(block: bytes) -> None:
     assert accept(send(block)) == accept(send(PEM))
 
 
+def test_text_around_the_block_that_openssl_prints_is_ignored() -> None:
+    """RFC 7468 section 2: what `openssl req -text` prints before the block changes nothing."""
+    printed = subprocess.run(["openssl", "req", "-text"], input=PEM, capture_output=True, check=True, timeout=30)
+
+    assert printed.stdout.startswith(b"Certificate Request:")
+    assert accept(send(printed.stdout)) == accept(send(PEM))
+
+
+@given(
+    before=st.binary(max_size=200).filter(lambda octets: b"-----BEGIN " not in octets + b"-----"),
+    after=st.binary(max_size=200).filter(lambda octets: b"-----BEGIN " not in octets),
+)
+def test_any_text_around_the_block_is_ignored(before: bytes, after: bytes) -> None:
+    """RFC 7468 section 2: octets outside the boundaries, whatever they are, neither change nor break the reading."""
+    assert accept(send(before + PEM + after)) == accept(send(PEM))
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_wrapped_base64(line_end: str) -> None:
     """Line ends in the argument are ignored, as the original does."""
@@ -202,12 +219,11 @@ def test_what_is_not_strict_base64(text: str) -> None:
         (pem(DER, "CERTIFICATE"), "label must be CERTIFICATE REQUEST"),
         (pem(DER, "certificate request"), "label must be CERTIFICATE REQUEST"),
         (pem(DER, "PRIVATE KEY"), "label must be CERTIFICATE REQUEST"),
-        (PEM.replace(b"-----BEGIN", b"-----BEGIN NEW"), "and nothing around it"),
-        (b"Subject: x\n" + PEM, "and nothing around it"),
-        (b"\xef\xbb\xbf" + PEM, "and nothing around it"),
-        (PEM + b"\0", "and nothing around it"),
-        (PEM.replace(b"M", b"-", 1), "and nothing around it"),
-        (PEM.replace(b"-----\nM", b"-----\nComment: x\n\nM"), "and nothing around it"),
+        (b"Subject: x\n" + pem(DER, "PRIVATE KEY") + PEM, "exactly one PEM block"),
+        (PEM + b"and -----BEGIN ", "exactly one PEM block"),
+        (PEM.replace(b"-----BEGIN", b"-----BEGIN NEW"), "base64 alone between its two lines"),
+        (PEM.replace(b"M", b"-", 1), "base64 alone between its two lines"),
+        (PEM.replace(b"-----\nM", b"-----\nComment: x\n\nM"), "base64 alone between its two lines"),
         (PEM.replace(b"-----\nM", b"-----\n=M"), "is not base64"),
         (PEM.replace(b"-----", b"----"), "Send a PEM block that begins"),
     ],

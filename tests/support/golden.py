@@ -53,7 +53,7 @@ def issue(issuer: Issuer, request: VerifiedRequest, *, now: datetime) -> Issued:
 
 def spki_of(text: str) -> bytes:
     """The SPKI of an accepted CSR, as openssl reads it."""
-    body = re.sub(rb"-----[A-Z ]+-----", b"", b64decode(text))
+    (body,) = re.findall(rb"-----BEGIN [A-Z ]+-----([^-]*)-----END", b64decode(text))
     command = ["openssl", "req", "-inform", "DER", "-pubkey", "-noout"]
     answered = subprocess.run(command, input=b64decode(body), capture_output=True, check=True, timeout=10)
     return load_pem_public_key(answered.stdout).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

@@ -40,6 +40,13 @@ def _accepted(encoded: bytes) -> Iterator[Vector]:
     yield Vector("pem-no-last-line-end", send(block.rstrip()), "RFC 7468 2: the last line end may be missing")
     yield Vector("pem-white-space-around", send(b"\r\n \t" + block + b"\n\n"), "RFC 7468 2: white space around")
     yield Vector("pem-new-label", send(pem(encoded, "NEW CERTIFICATE REQUEST")), "keytool's label, RFC 7468 7")
+    ignored = "RFC 7468 2: what stands outside the boundaries is ignored"
+    text_form = f"Certificate Request:\n    Data:\n        Subject: CN = {MARKER}\n".encode()
+    yield Vector("pem-text-before", send(text_form + block), ignored)
+    yield Vector("pem-text-after", send(block + MARKER.encode()), ignored)
+    yield Vector("pem-text-around-crlf", send((text_form + block + text_form).replace(b"\n", b"\r\n")), ignored)
+    yield Vector("pem-zero-after", send(block + b"\0"), ignored)
+    yield Vector("pem-byte-order-mark", send(b"\xef\xbb\xbf" + block), ignored)
     padding = "\n" * (MAX_CSR_OCTETS - len(text))
     yield Vector("text-as-long-as-allowed", text + padding, "the limit itself is allowed")
 
@@ -107,15 +114,6 @@ def _not_pem(encoded: bytes) -> Iterator[Vector]:
         ("no-begin", b"".join(lines[1:]), "cut off", "Send a PEM block"),
         ("no-body", _BEGIN + b"=" + _END, "base64 of nothing", "base64"),
         (
-            "text-before",
-            f"Subject: {MARKER}\n".encode() + block,
-            "RFC 7468 5.2 allows it; two readers",
-            "nothing around",
-        ),
-        ("text-after", block + MARKER.encode(), "trailing octets", "nothing around"),
-        ("zero-after", block + b"\0", "trailing octets", "nothing around"),
-        ("byte-order-mark", b"\xef\xbb\xbf" + block, "trailing octets in front", "nothing around"),
-        (
             "header",
             _BEGIN + b"Comment: x\n\n" + body + b"\n" + _END,
             "RFC 1421 headers, which RFC 7468 ended",
@@ -141,9 +139,21 @@ def _not_pem(encoded: bytes) -> Iterator[Vector]:
         ),
         ("dashes", b"-" * 24_000, "as many as are let in", "Send a PEM block"),
         ("half-lines", b"-----BEGIN " * 2_000, "as many as are let in", "exactly one"),
-        ("end-lines", _BEGIN + _END * 600, "as many as are let in", "as it is"),
+        ("end-lines", _BEGIN + b"*" + _END * 600, "as many as are let in", "as it is"),
         ("white-space", b" " * 24_000, "as much as is let in", "Send a PEM block"),
-        ("white-space-in-front", b" " * 20_000 + b"x" + block, "a search that goes back and forth", "nothing around"),
+        (
+            "white-space-in-front",
+            b" " * 20_000 + b"x" + block[:-2],
+            "a search that goes back and forth",
+            "as it is",
+        ),
+        (
+            "private-key-after-text",
+            f"Subject: {MARKER}\n".encode() + pem(encoded, "PRIVATE KEY") + block,
+            "a key sent with its CSR: the text around a block holds no block",
+            "exactly one",
+        ),
+        ("text-in-the-body", b"".join([*lines[:half], b"Subject: x\n", *lines[half:]]), "text inside", "as it is"),
     ):
         yield Vector(f"pem-{name}", send(data), why, CSRNotPEM, says)
     yield Vector("pem-empty-body", send(_BEGIN + _END), "a block of nothing", CSRMalformed)

@@ -87,12 +87,16 @@ def _strict_base64(encoded: bytes) -> bytes:
 # RFC 7468 7; the second is what old tools and keytool write.
 _LABELS = (b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST")
 _BEGIN = b"-----BEGIN "
-# The body's alphabet has no "-", so that the search cannot go back and forth.
+# The body's alphabet has no "-", so that the match cannot go back and forth.
 _PEM = re.compile(rb"-----BEGIN ((?:NEW )?CERTIFICATE REQUEST)-----([A-Za-z0-9+/=\s]*)-----END \1-----")
 
 
 def _decode_pem(data: bytes) -> bytes:
-    block = _PEM.fullmatch(data.strip())
+    """The DER of the one block. Text around it is ignored (RFC 7468 2): ``openssl req -text`` prints some.
+
+    A second block is refused whatever its label, so that no two readers can take different ones.
+    """
+    block = _PEM.match(data, data.find(_BEGIN)) if data.count(_BEGIN) == 1 else None
     if block is None:
         raise CSRNotPEM(_pem_advice(data))
     try:
@@ -111,7 +115,7 @@ def _pem_advice(data: bytes) -> str:
         return "Send exactly one PEM block."
     if not any(_BEGIN + label + b"-----" in data for label in _LABELS):
         return "The PEM block's label must be CERTIFICATE REQUEST."
-    return "Send the PEM block as it is: base64 between its two lines, and nothing around it."
+    return "Send the PEM block as it is: base64 alone between its two lines."
 
 
 # The structure
