@@ -12,12 +12,12 @@ from bench.connection import Address
 from bench.lanes import KeptAlive
 from bench.rounds import Loaded, Plan, Row, Say, measure
 from bench.server import Server
-from connector import accounts
-from connector.access import OPERATOR, create_tenant
-from connector.administrators import SessionPolicy
 from connector.bootstrap.objects import make_id
-from connector.ports import Transaction
+from connector.domain.administrators import SessionPolicy
+from connector.ports.transaction import Transaction
 from connector.storage import attach_sqlite
+from connector.usecases import accounts
+from connector.usecases.access import OPERATOR, create_tenant
 
 LIST, NONE_FITS, ONE_FITS, MANY_FIT, NEWEST = (
     "console: list",

@@ -30,10 +30,10 @@ from sqlalchemy import (
 )
 
 from bench.database import Database
-from connector.audit import Action
-from connector.directory import EntityKind
+from connector.domain.audit import Action
+from connector.domain.directory import EntityKind
+from connector.domain.tokens import TokenType
 from connector.storage import schema
-from connector.tokens import TokenType
 
 CERTIFICATES_EACH = 4
 TOKENS_EACH = 2

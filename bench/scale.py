@@ -20,12 +20,12 @@ from bench.connection import Address, request
 from bench.lanes import KeptAlive
 from bench.rounds import Loaded, Plan, Row, Say, measure
 from bench.server import Server
-from connector import tokens
-from connector.directory import EntityKind, Tenant, add_system_auth, register_entity, register_tenant
-from connector.inventory import Certificate
-from connector.labels import terms
+from connector.domain import tokens
+from connector.domain.certificates import Certificate
+from connector.domain.directory import EntityKind, Tenant, add_system_auth, register_entity, register_tenant
+from connector.domain.labels import terms
+from connector.domain.tokens import OneTimeToken, TokenType
 from connector.storage import schema
-from connector.tokens import OneTimeToken, TokenType
 
 TENANTS = 1000
 SMALL = 100

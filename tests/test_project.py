@@ -4,11 +4,13 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
-from connector.errors import BadCSR, Refusal
+import grimp
+from tests.support.refusals import all_refusals
+
+from connector.domain.refusals.csr import BadCSR
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
@@ -46,13 +48,6 @@ def length(function: Function) -> int:
     return len(lines(function).difference(*map(lines, apart)))
 
 
-def refusals(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
-    """Every kind of refusal."""
-    for one in kind.__subclasses__():
-        yield one
-        yield from refusals(one)
-
-
 def test_every_test_states_its_rule() -> None:
     """Every test has a docstring."""
     assert [node.name for node in all_tests() if not ast.get_docstring(node)] == []
@@ -84,12 +79,26 @@ def test_functions_and_modules_are_short() -> None:
     ] == []
 
 
+def test_no_two_modules_need_each_other() -> None:
+    """No chain of imports leads from a module back to it, those inside functions included."""
+    graph = grimp.build_graph("connector")
+    cyclic = set(graph.modules)
+    while True:
+        first = {module for module in cyclic if not graph.find_modules_directly_imported_by(module) & cyclic}
+        last = {module for module in cyclic if not graph.find_modules_that_directly_import(module) & cyclic}
+        if not first | last:
+            break
+        cyclic -= first | last
+    assert len(graph.modules) > 150
+    assert sorted(cyclic) == []
+
+
 def test_a_refusal_says_what_to_do() -> None:
     """A refusal's message says what is wrong, then, in a sentence of its own, what to do.
 
     What is said of a CSR depends on the CSR: the tests of CSRs look at that.
     """
-    messages = {kind.__name__: str(kind()) for kind in refusals() if not issubclass(kind, BadCSR)}
+    messages = {kind.__name__: str(kind()) for kind in all_refusals() if not issubclass(kind, BadCSR)}
 
     assert messages
     assert [name for name, message in messages.items() if len(re.findall(r"\.(?=\s|$)", message)) < 2] == []
@@ -142,8 +151,7 @@ def test_the_client_installs_alone() -> None:
         "rich",
         "pysqlite3",
     ]
-    script = (
-        f"import sys\nfor name in {forbidden!r}: sys.modules[name] = None\nimport connector.client, connector.pairing\n"
-    )
+    ours = "connector.client, connector.domain.pairing"
+    script = f"import sys\nfor name in {forbidden!r}: sys.modules[name] = None\nimport {ours}\n"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

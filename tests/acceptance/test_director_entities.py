@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.support.director import INPUTS, REGISTER, Director, director
 from tests.support.server import Server
 
-from connector.labels import MAX_DEPTH, MAX_VALUE, MOST_ELEMENTS, MOST_LABELS, canonical
+from connector.domain.labels import MAX_DEPTH, MAX_VALUE, MOST_ELEMENTS, MOST_LABELS, canonical
 
 # Unicode's controls of direction, and other characters that are not seen: two names that look alike are one lie.
 INVISIBLE = (

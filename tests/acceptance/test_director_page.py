@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.support.pages import DOCS, blocks, moved, run, server
 
-from connector.principals import SCOPES, Role, Scope
+from connector.domain.principals import SCOPES, Role, Scope
 from connector.settings import load
 from connector.web.problems import PROBLEMS
 

@@ -27,12 +27,12 @@ from tests.support.csr import COMMON_NAME, SUBJECT
 from tests.support.server import Identity, Server
 from tests.vectors.catalogue import vectors
 
-from connector import registration
-from connector.access import OPERATOR, enter
 from connector.client import Client, Refused, make_key
-from connector.directory import EntityKind, SystemAuth
-from connector.ports import Transaction
+from connector.domain.directory import EntityKind, SystemAuth
+from connector.ports.transaction import Transaction
 from connector.storage import open_sqlite
+from connector.usecases import registration
+from connector.usecases.access import OPERATOR, enter
 
 CORPUS = Path(__file__).parents[3] / "shared" / "csr-corpus"
 VIEWER = "{ result: viewer { id type } }"

@@ -10,7 +10,7 @@ from statistics import fmean, quantiles, variance
 import pytest
 from tests.support.authority import World
 
-from connector.errors import TokenUnknown
+from connector.domain.refusals.tokens import TokenUnknown
 from connector.storage import open_sqlite
 
 SAMPLES = 20_000

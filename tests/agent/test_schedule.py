@@ -10,7 +10,7 @@ from tests.support.records import certificate
 
 from connector.agent.schedule import PAUSE, Plan, backoff, plan
 from connector.client import Renewal
-from connector.renewal import RenewalPolicy, window
+from connector.usecases.renewal import RenewalPolicy, window
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

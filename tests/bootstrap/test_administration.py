@@ -8,7 +8,7 @@ import pytest
 
 from connector.bootstrap.administration import NotReady, administration
 from connector.bootstrap.databases import existing, stopped
-from connector.errors import StorageUnavailable
+from connector.domain.refusals.storage import StorageUnavailable
 
 
 def use(directory: Path) -> None:

@@ -6,14 +6,14 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from tests.support.memory.store import MemoryStore
 from tests.support.records import EXPIRY, digest, token
 
-from connector import telemetry
 from connector.bootstrap.chores import Chore, compare_clocks, keep_up
-from connector.errors import StorageUnavailable
-from connector.maintenance import BATCH, remove_ended_tokens
-from connector.ports import Transaction
-from connector.storage.memory import MemoryStore
+from connector.domain.refusals.storage import StorageUnavailable
+from connector.ports.transaction import Transaction
+from connector.system import telemetry
+from connector.usecases.maintenance import BATCH, remove_ended_tokens
 
 DAY = timedelta(days=1)
 SOON = timedelta(milliseconds=20)

@@ -15,7 +15,7 @@ from tests.support.server import Server
 from connector.client import AsyncClient, Client, Refused, Untrusted, following, make_key, pair, pair_async
 from connector.client.calls import Enrolled
 from connector.client.keys import make_csr
-from connector.errors import InvalidData
+from connector.domain.refusals.objects import InvalidData
 
 
 def keep(enrolled: Enrolled, directory: Path) -> tuple[Path, Path]:

@@ -13,7 +13,7 @@ from tests.support.console import PASSWORD, Window, administrator
 from tests.support.server import Server, environment, obtain
 
 from connector.client import Client, Refused, fetch_root, make_csr, make_key
-from connector.pairing import Pairing, parse
+from connector.domain.pairing import Pairing, parse
 
 T = "/console/t/default"
 

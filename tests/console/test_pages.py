@@ -12,7 +12,7 @@ from tests.support.console import Window, administrator, visitor
 from tests.support.server import Server
 
 from connector.client import Client, fetch_root
-from connector.pairing import parse
+from connector.domain.pairing import parse
 
 T = "/console/t/default"
 PASSPHRASE = "a passphrase of the test"  # noqa: S105 - of the test

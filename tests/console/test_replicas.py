@@ -11,7 +11,7 @@ from tests.support.postgres import Postgres
 from tests.support.server import Server
 
 from connector.client import Client, Refused, make_csr, make_key
-from connector.pairing import parse
+from connector.domain.pairing import parse
 
 T = "/console/t/default"
 SESSION = "__Host-connector-session"

@@ -11,7 +11,7 @@ from tests.console.conftest import Stage
 from tests.support.console import PASSWORD, Visitor, administrator, visitor
 from tests.support.server import Server
 
-from connector.administrators import digest
+from connector.domain.administrators import digest
 
 LINK = re.compile(r"https://\S+/console/welcome#([A-Za-z0-9_\-]{43})")
 SESSION = "__Host-connector-session"

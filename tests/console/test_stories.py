@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.support.records import event
 
-from connector.audit import Action, Event, Recorded
+from connector.domain.audit import Action, Event, Recorded
 from connector.web.console import stories
 
 

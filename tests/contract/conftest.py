@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.support import records
+from tests.support.memory.store import MemoryStore
 from tests.support.postgres import Postgres
 
-from connector.ports import Store, Transaction
+from connector.ports.transaction import Store, Transaction
 from connector.storage import open_sqlite
-from connector.storage.memory import MemoryStore
 from connector.storage.postgresql.engine import bring_up_to_date
 from connector.storage.postgresql.store import PostgresqlStore
 

@@ -2,9 +2,9 @@ import pytest
 from tests.contract.conftest import Stored
 from tests.support.records import EXPIRY, LATER, NOW, api_key, digest, event, identifier
 
-from connector.audit import Action
-from connector.errors import NotUniqueName
-from connector.principals import ApiKey, Role
+from connector.domain.audit import Action
+from connector.domain.principals import ApiKey, Role
+from connector.domain.refusals.objects import NotUniqueName
 
 
 def test_events_are_listed_newest_first(stored: Stored) -> None:

@@ -6,15 +6,18 @@ import pytest
 from tests.contract.conftest import Stored
 from tests.support.records import EXPIRY, LATER, NOW, certificate, digest, entity, event, identifier, tenant
 
-from connector.administrators import Administrator, Session, SignInLink
-from connector.audit import Action
-from connector.directory import EntityKind
-from connector.errors import LinkRefused, NotUniqueName
-from connector.inventory import Condition, RevocationReason
-from connector.labels import read_filter
-from connector.overview import CertificateTally, Standings
-from connector.ports import CertificateFilter, EntityFilter, EventFilter
-from connector.principals import Role
+from connector.domain.administrators import Administrator, Session, SignInLink
+from connector.domain.audit import Action
+from connector.domain.certificates import Condition, RevocationReason
+from connector.domain.directory import EntityKind
+from connector.domain.labels import read_filter
+from connector.domain.overview import CertificateTally, Standings
+from connector.domain.principals import Role
+from connector.domain.refusals.administrators import LinkRefused
+from connector.domain.refusals.objects import NotUniqueName
+from connector.ports.audit import EventFilter
+from connector.ports.certificates import CertificateFilter
+from connector.ports.directory import EntityFilter
 
 DAY = timedelta(days=1)
 

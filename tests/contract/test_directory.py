@@ -5,9 +5,9 @@ import pytest
 from tests.contract.conftest import Stored
 from tests.support.records import LATER, NOW, entity, identifier, system_auth, tenant
 
-from connector.directory import Entity, EntityKind
-from connector.errors import NotUniqueName, ObjectInUse, ObjectNotFound
-from connector.labels import read_filter
+from connector.domain.directory import Entity, EntityKind
+from connector.domain.labels import read_filter
+from connector.domain.refusals.objects import NotUniqueName, ObjectInUse, ObjectNotFound
 
 APPLICATION, RUNTIME, INTEGRATION_SYSTEM = EntityKind.APPLICATION, EntityKind.RUNTIME, EntityKind.INTEGRATION_SYSTEM
 ONE, TWO = tenant(1).id, tenant(2).id

@@ -7,9 +7,18 @@ import pytest
 from tests.contract.conftest import Stored
 from tests.support.records import LATER, NOW, certificate, digest, entity, identifier, system_auth, tenant
 
-from connector.errors import NotUniqueName, StepTaken
-from connector.inventory import Certificate, CertificateState, Condition, RevocationReason, Standing, TrustAnchor
-from connector.ports import CertificateFilter, Transaction
+from connector.domain.certificates import (
+    Certificate,
+    CertificateState,
+    Condition,
+    RevocationReason,
+    Standing,
+    TrustAnchor,
+)
+from connector.domain.refusals.objects import NotUniqueName
+from connector.domain.refusals.steps import StepTaken
+from connector.ports.certificates import CertificateFilter
+from connector.ports.transaction import Transaction
 
 INSTANT = timedelta(microseconds=1)
 REASON = RevocationReason.KEY_COMPROMISE

@@ -11,13 +11,15 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from tests.support.memory.store import MemoryStore
 from tests.support.records import NOW, entity, identifier, system_auth, tenant, token
 
-from connector.errors import Refusal, TokenExpired, TokenSpent, TokenWithdrawn
-from connector.ports import Store, TokenFilter, Transaction
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.tokens import TokenExpired, TokenSpent, TokenWithdrawn
+from connector.domain.tokens import OneTimeToken, TokenState
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Store, Transaction
 from connector.storage import open_sqlite
-from connector.storage.memory import MemoryStore
-from connector.tokens import OneTimeToken, TokenState
 
 AUTHS = st.integers(1, 3)
 REFUSED = {TokenState.SPENT: TokenSpent, TokenState.EXPIRED: TokenExpired, TokenState.WITHDRAWN: TokenWithdrawn}

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from tests.contract.conftest import Stored
 from tests.support.records import NOW, api_key, certificate, digest, entity, identifier, tenant, token
 
-from connector.directory import EntityKind
-from connector.labels import read_filter
-from connector.ports import CertificateFilter, TokenFilter, Transaction
+from connector.domain.directory import EntityKind
+from connector.domain.labels import read_filter
+from connector.ports.certificates import CertificateFilter
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
 
 ONE = tenant(1).id
 INSTANT = timedelta(microseconds=1)

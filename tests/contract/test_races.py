@@ -7,9 +7,12 @@ from typing import Any
 from tests.contract.conftest import Stored
 from tests.support.records import LATER, NOW, certificate, digest, entity, event, tenant, token
 
-from connector.errors import NotUniqueName, StepTaken, TokenSpent
-from connector.inventory import RevocationReason
-from connector.ports import CertificateFilter, Transaction
+from connector.domain.certificates import RevocationReason
+from connector.domain.refusals.objects import NotUniqueName
+from connector.domain.refusals.steps import StepTaken
+from connector.domain.refusals.tokens import TokenSpent
+from connector.ports.certificates import CertificateFilter
+from connector.ports.transaction import Transaction
 
 
 def outcomes(stored: Stored, *attempts: Awaitable[Any]) -> Counter[str]:

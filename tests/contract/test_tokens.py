@@ -6,9 +6,10 @@ import pytest
 from tests.contract.conftest import Stored
 from tests.support.records import EXPIRY, LATER, NOW, digest, identifier, tenant, token
 
-from connector.errors import TokenExpired, TokenSpent, TokenUnknown, TokenWithdrawn
-from connector.ports import TokenFilter, Transaction
-from connector.tokens import OneTimeToken, TokenState, TokenType
+from connector.domain.refusals.tokens import TokenExpired, TokenSpent, TokenUnknown, TokenWithdrawn
+from connector.domain.tokens import OneTimeToken, TokenState, TokenType
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
 
 INSTANT = timedelta(microseconds=1)
 

@@ -5,8 +5,9 @@ import pytest
 from tests.contract.conftest import Stored
 from tests.support.records import api_key, digest, event, tenant, token
 
-from connector.errors import StorageReadOnly, StorageUnavailable
-from connector.ports import TokenFilter, Transaction
+from connector.domain.refusals.storage import StorageReadOnly, StorageUnavailable
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
 
 
 class BrokenError(Exception):

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from tests.support.records import LATER, NOW
 
-from connector.administrators import (
+from connector.domain.administrators import (
     LINK_LIFETIME,
     Administrator,
     SessionPolicy,
@@ -17,8 +17,9 @@ from connector.administrators import (
     make_link,
     make_session,
 )
-from connector.errors import InvalidData, LinkRefused, SessionEnded
-from connector.principals import Caller, Role
+from connector.domain.principals import Caller, Role
+from connector.domain.refusals.administrators import LinkRefused, SessionEnded
+from connector.domain.refusals.objects import InvalidData
 
 POLICY = SessionPolicy(idle=timedelta(hours=1), longest=timedelta(hours=12))
 CALLER = Caller("ann", "user:ann", Role.VIEWER, frozenset({"a"}))

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import directory
-from connector.directory import Entity, EntityKind
-from connector.errors import InvalidData
+from connector.domain import directory
+from connector.domain.directory import Entity, EntityKind
+from connector.domain.refusals.objects import InvalidData
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ID = UUID(int=1)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import labels
-from connector.errors import InvalidData
-from connector.labels import LabelFilter
+from connector.domain import labels
+from connector.domain.labels import LabelFilter
+from connector.domain.refusals.objects import InvalidData
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import pairing, tokens
-from connector.errors import InvalidData
-from connector.pairing import Links
-from connector.tokens import TokenType
+from connector.domain import pairing, tokens
+from connector.domain.pairing import Links
+from connector.domain.refusals.objects import InvalidData
+from connector.domain.tokens import TokenType
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LINKS = Links(

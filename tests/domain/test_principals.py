@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import principals
-from connector.errors import InsufficientScopes, InvalidData, KeyExpired, KeyRevoked, KeyUnknown
-from connector.principals import MAX_KEY_LIFETIME, SCOPES, ApiKey, Caller, Role, Scope
+from connector.domain import principals
+from connector.domain.principals import MAX_KEY_LIFETIME, SCOPES, ApiKey, Caller, Role, Scope
+from connector.domain.refusals.callers import InsufficientScopes
+from connector.domain.refusals.keys import KeyExpired, KeyRevoked, KeyUnknown
+from connector.domain.refusals.objects import InvalidData
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 INSTANT = timedelta(microseconds=1)

@@ -9,17 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector import tokens
-from connector.errors import (
-    CSRKeyNotBound,
-    InvalidData,
-    TokenExpired,
-    TokenSourceRefused,
-    TokenSpent,
-    TokenUnknown,
-    TokenWithdrawn,
-)
-from connector.tokens import Minted, Terms, TokenPolicy, TokenState, TokenType
+from connector.domain import tokens
+from connector.domain.refusals.csr import CSRKeyNotBound
+from connector.domain.refusals.objects import InvalidData
+from connector.domain.refusals.tokens import TokenExpired, TokenSourceRefused, TokenSpent, TokenUnknown, TokenWithdrawn
+from connector.domain.tokens import Minted, Terms, TokenPolicy, TokenState, TokenType
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LIFETIME = timedelta(minutes=5)

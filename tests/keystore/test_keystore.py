@@ -13,15 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
-from connector.keystore import (
-    CAPlan,
-    KeystoreError,
-    locked,
-    open_or_create,
-    read_secret,
-    write_secret,
-)
 from connector.pki.issuer import Issuer
+from connector.system.keystore import CAPlan, KeystoreError, locked, open_or_create, read_secret, write_secret
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PLAN = CAPlan(key="p256", root_validity=timedelta(days=3650), issuing_validity=timedelta(days=1825))
@@ -240,7 +233,7 @@ KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from connector.keystore import CAPlan, open_or_create
+from connector.system.keystore import CAPlan, open_or_create
 
 data, countdown = sys.argv[1], int(sys.argv[2])
 
@@ -282,7 +275,7 @@ def test_a_kill_leaves_everything_or_nothing(tmp_path: Path) -> None:
 
 def test_one_data_directory_has_one_server(tmp_path: Path) -> None:
     """A second server is refused while the first runs, and let in once it is gone, however it went."""
-    hold = "import sys, time; from pathlib import Path; from connector.keystore import locked\n"
+    hold = "import sys, time; from pathlib import Path; from connector.system.keystore import locked\n"
     hold += "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", hold, tmp_path], stdout=subprocess.PIPE, text=True) as first:
         assert first.stdout is not None
@@ -343,7 +336,7 @@ def test_a_doubtful_passphrase_file_is_refused(tmp_path: Path, content: bytes, m
 def test_no_core_is_dumped() -> None:
     """A process that forbids core dumps leaves none, so that no key is in one."""
     former = resource.getrlimit(resource.RLIMIT_CORE)
-    program = "import os, resource; from connector.keystore import forbid_core_dumps\n"
+    program = "import os, resource; from connector.system.keystore import forbid_core_dumps\n"
     program += "forbid_core_dumps(); print(resource.getrlimit(resource.RLIMIT_CORE))"
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
 

@@ -16,9 +16,9 @@ import pytest
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from connector.errors import JWTRefused
+from connector.domain.principals import Caller
+from connector.domain.refusals.callers import JWTRefused
 from connector.oidc import OIDC, OIDCPolicy
-from connector.principals import Caller
 
 DISCOVERY = "/.well-known/openid-configuration"
 JWKS = "/jwks"

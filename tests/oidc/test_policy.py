@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from connector.domain.principals import Role
 from connector.oidc import OIDCPolicy
-from connector.principals import Role
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 from tests.oidc.issuer import Clock, refused
 
+from connector.domain.principals import Caller, Role
 from connector.oidc import OIDC, OIDCPolicy
-from connector.principals import Caller, Role
 
 HERE = Path(__file__).parent
 ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]

@@ -28,9 +28,9 @@ from tests.oidc.issuer import (
     trusting,
 )
 
-from connector.errors import JWTRefused
+from connector.domain.principals import Caller, Role
+from connector.domain.refusals.callers import JWTRefused
 from connector.oidc import OIDC, OIDCPolicy
-from connector.principals import Caller, Role
 
 SECONDS = int(NOW.timestamp())
 

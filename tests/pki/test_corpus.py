@@ -16,7 +16,7 @@ from tests.support.csr import COMMON_NAME, SUBJECT
 from tests.support.golden import assert_golden, issue, make_issuer, spki_of
 from tests.vectors.drafts import pem, send
 
-from connector.errors import BadCSR
+from connector.domain.refusals.csr import BadCSR
 from connector.pki.csr import CSRPolicy, VerifiedRequest, verify
 from connector.pki.names import SubjectPolicy
 

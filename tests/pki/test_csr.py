@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, make_csr, send
 
-from connector.errors import (
+from connector.domain.refusals.csr import (
     BadCSR,
     CSRExtensionRefused,
     CSRKeyRefused,

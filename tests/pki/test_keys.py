@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.errors import CSRKeyRefused
+from connector.domain.refusals.csr import CSRKeyRefused
 from connector.pki import der, keys
 
 RSA = "1.2.840.113549.1.1.1"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.csr import COMMON_NAME, SUBJECT
 
-from connector.errors import CSRSubjectMismatch
+from connector.domain.refusals.csr import CSRSubjectMismatch
 from connector.pki import der
 from connector.pki.names import SubjectPolicy
 

@@ -14,7 +14,7 @@ from tests.vectors.catalogue import vectors
 from tests.vectors.drafts import MARKER, Applicant, Draft, Vector, pem, send
 from tests.vectors.proofs import sha1_rsa
 
-from connector.errors import BadCSR, CSRSignatureInvalid
+from connector.domain.refusals.csr import BadCSR, CSRSignatureInvalid
 from connector.pki.csr import CSRPolicy, VerifiedRequest, verify
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 654321, tzinfo=UTC)

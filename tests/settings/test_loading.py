@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.domain.tokens import TokenType
 from connector.settings import Address, Settings, SettingsError, load
 from connector.settings.loading import SETTINGS
-from connector.tokens import TokenType
 
 WORDS = "correct horse battery staple"
 

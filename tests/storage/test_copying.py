@@ -11,9 +11,11 @@ import pytest
 from tests.support import records
 from tests.support.postgres import Postgres
 
-from connector.errors import StorageUnavailable
-from connector.inventory import RevocationReason
-from connector.ports import CertificateFilter, TokenFilter, Transaction
+from connector.domain.certificates import RevocationReason
+from connector.domain.refusals.storage import StorageUnavailable
+from connector.ports.certificates import CertificateFilter
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
 from connector.storage import Database, open_sqlite
 
 CERTIFICATES = 1200

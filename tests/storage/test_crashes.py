@@ -8,7 +8,7 @@ import pysqlite3.dbapi2 as driver
 import pytest
 from tests.support.records import identifier, tenant
 
-from connector.ports import CertificateFilter
+from connector.ports.certificates import CertificateFilter
 from connector.storage import SqliteStore, open_sqlite
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ import pysqlite3.dbapi2 as driver
 import pytest
 from tests.support.records import certificate, digest, tenant
 
-from connector.errors import StorageFull, StorageReadOnly
-from connector.ports import CertificateFilter
+from connector.domain.refusals.storage import StorageFull, StorageReadOnly
+from connector.ports.certificates import CertificateFilter
 from connector.storage import SqliteStore, attach_sqlite, open_sqlite
 
 

@@ -18,9 +18,9 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 from tests.support import records
 
-from connector.directory import Entity, Tenant
-from connector.errors import StorageUnavailable
-from connector.principals import ApiKey, Role
+from connector.domain.directory import Entity, Tenant
+from connector.domain.principals import ApiKey, Role
+from connector.domain.refusals.storage import StorageUnavailable
 from connector.storage import attach_sqlite, open_sqlite, schema
 from connector.storage.migrations import newest, steps, upgrade
 from connector.storage.postgresql.engine import make_engine

@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import URL, Connection, NullPool, create_engine
 from tests.support.records import NOW, digest, entity, identifier, tenant, token
 
-from connector.directory import EntityKind
-from connector.inventory import RevocationReason
-from connector.labels import read_filter
-from connector.ports import CertificateFilter, TokenFilter
+from connector.domain.certificates import RevocationReason
+from connector.domain.directory import EntityKind
+from connector.domain.labels import read_filter
+from connector.domain.tokens import TokenState
+from connector.ports.certificates import CertificateFilter
+from connector.ports.tokens import TokenFilter
 from connector.storage import SqliteStore
 from connector.storage.repositories import SqlTransaction
-from connector.tokens import TokenState
 
 TENANT = tenant().id
 APPLICATION = EntityKind.APPLICATION

@@ -16,8 +16,10 @@ import pytest
 from tests.support.postgres import Postgres, postgres
 from tests.support.records import api_key, tenant, token
 
-from connector.errors import InvalidData, StorageReadOnly, StorageUnavailable
-from connector.ports import TokenFilter, Transaction
+from connector.domain.refusals.objects import InvalidData
+from connector.domain.refusals.storage import StorageReadOnly, StorageUnavailable
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
 from connector.storage.clock import ServerClock
 from connector.storage.database import Database
 from connector.storage.postgresql.engine import bring_up_to_date, time_of

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, NullPool, bindparam, create_engine, insert, s
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
+from connector.domain.tokens import OneTimeToken, TokenType
 from connector.storage import schema
 from connector.storage.schema import metadata, tokens
 from connector.storage.statements import Insert, Prepared
-from connector.tokens import OneTimeToken, TokenType
 
 FIND = select(tokens).where(tokens.c.id == bindparam("id"))
 COUNT = update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 2).returning(tokens)

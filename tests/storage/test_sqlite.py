@@ -17,12 +17,15 @@ import pytest
 from sqlalchemy.exc import SQLAlchemyError
 from tests.support.records import NOW, api_key, entity, tenant, token
 
-from connector import tokens
-from connector.errors import NotUniqueName, StorageFull, StorageUnavailable, TokenSpent
-from connector.ports import TokenFilter, Transaction
+from connector.domain import tokens
+from connector.domain.refusals.objects import NotUniqueName
+from connector.domain.refusals.storage import StorageFull, StorageUnavailable
+from connector.domain.refusals.tokens import TokenSpent
+from connector.domain.tokens import TokenType
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
 from connector.storage import SqliteStore, open_sqlite
 from connector.storage.sqlite import OLDEST_VERSION, check_version
-from connector.tokens import TokenType
 
 REPOSITORY = Path(__file__).parents[2]
 

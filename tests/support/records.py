@@ -6,11 +6,11 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from connector.audit import Action, Event
-from connector.directory import Entity, EntityKind, SystemAuth, Tenant
-from connector.inventory import Certificate
-from connector.principals import ApiKey, Role
-from connector.tokens import OneTimeToken, TokenType
+from connector.domain.audit import Action, Event
+from connector.domain.certificates import Certificate
+from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant
+from connector.domain.principals import ApiKey, Role
+from connector.domain.tokens import OneTimeToken, TokenType
 
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.support.records import NOW, certificate, event, token
 
-from connector.errors import Refusal
-from connector.ports import Store, Transaction
+from connector.domain.refusals import Refusal
+from connector.ports.transaction import Store, Transaction
 from connector.storage import open_sqlite
 
 REDEMPTIONS = 50

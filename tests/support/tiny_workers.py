@@ -11,8 +11,8 @@ import time
 import uvloop
 from tests.support.serving import listener
 
-from connector import telemetry
 from connector.serving import Listener, Loads, Worker, WorkersError, serve, work
+from connector.system import telemetry
 
 WORKERS = 2
 

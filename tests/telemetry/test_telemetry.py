@@ -16,7 +16,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.telemetry import WITHHELD, Format, configure, logger, withhold_secrets
+from connector.system.telemetry import WITHHELD, Format, configure, logger, withhold_secrets
 
 TOKEN = urlsafe_b64encode(bytes(range(64))).decode()
 KEY = "connector-key-abcDEF_123-456abcDEF_123-456abcDEF_123-456abc"
@@ -169,7 +169,7 @@ def test_depth_and_length_are_limited() -> None:
 def test_a_lost_log_loses_no_request() -> None:
     """Where standard error cannot be written, logging goes on in silence."""
     program = (
-        "import logging, sys; from connector.telemetry import configure, logger\n"
+        "import logging, sys; from connector.system.telemetry import configure, logger\n"
         "configure('info', 'json'); logger().info('a'); logging.getLogger('b').error('b'); print('alive')"
     )
     with open("/dev/full", "w") as full:  # noqa: PTH123 - a device, not a path of ours

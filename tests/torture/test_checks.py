@@ -12,8 +12,8 @@ from torture.ledger import Ledger
 from torture.report import BEGIN, END, Result, markdown, merged, paste
 from torture.sites import Sqlite
 
-from connector.audit import Action
-from connector.ports import Transaction
+from connector.domain.audit import Action
+from connector.ports.transaction import Transaction
 from connector.storage.sqlite import open_sqlite
 from torture import checks
 

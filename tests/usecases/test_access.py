@@ -9,23 +9,18 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
+from tests.support.memory.store import MemoryStore
 from tests.support.records import certificate
 
-from connector import access, principals
-from connector.access import OPERATOR, Realm, enter, enter_as_holder
-from connector.audit import Action, Event
-from connector.errors import (
-    InvalidData,
-    NotUniqueName,
-    ObjectNotFound,
-    Refusal,
-    TenantForbidden,
-    TenantNotFound,
-    TenantRequired,
-)
-from connector.ports import Transaction
-from connector.principals import SCOPES, ApiKey, Caller, Role, Scope
-from connector.storage.memory import MemoryStore
+from connector.domain import principals
+from connector.domain.audit import Action, Event
+from connector.domain.principals import SCOPES, ApiKey, Caller, Role, Scope
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectNotFound
+from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound, TenantRequired
+from connector.ports.transaction import Transaction
+from connector.usecases import access
+from connector.usecases.access import OPERATOR, Realm, enter, enter_as_holder
 
 T = TypeVar("T")
 

@@ -8,28 +8,21 @@ from typing import Any, TypeVar
 
 import pytest
 from tests.support.authority import World
+from tests.support.memory.store import MemoryStore
 
-from connector import registration
-from connector.audit import Action
 from connector.client import make_csr, make_key
-from connector.directory import EntityKind
-from connector.errors import (
-    CertificateExpired,
-    CertificateRevoked,
-    CertificateUnknown,
-    CSRSubjectMismatch,
-    NotUniqueName,
-    ObjectNotFound,
-    TokenExpired,
-    TokenSpent,
-    TokenUnknown,
-    TokenWithdrawn,
-)
-from connector.inventory import CertificateState, RevocationReason
-from connector.ports import CertificateFilter, TokenFilter
-from connector.revocation import revoke, revoke_presented
-from connector.storage.memory import MemoryStore
-from connector.tokens import TokenState
+from connector.domain.audit import Action
+from connector.domain.certificates import CertificateState, RevocationReason
+from connector.domain.directory import EntityKind
+from connector.domain.refusals.certificates import CertificateExpired, CertificateRevoked, CertificateUnknown
+from connector.domain.refusals.csr import CSRSubjectMismatch
+from connector.domain.refusals.objects import NotUniqueName, ObjectNotFound
+from connector.domain.refusals.tokens import TokenExpired, TokenSpent, TokenUnknown, TokenWithdrawn
+from connector.domain.tokens import TokenState
+from connector.ports.certificates import CertificateFilter
+from connector.ports.tokens import TokenFilter
+from connector.usecases import registration
+from connector.usecases.revocation import revoke, revoke_presented
 
 T = TypeVar("T")
 
@@ -407,7 +400,7 @@ def test_a_token_that_hangs_on_a_certificate_stays_short_lived(world: World) -> 
 
 def test_a_worthless_token_does_not_fill_the_audit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """After many refusals of one token no more are written down."""
-    monkeypatch.setattr("connector.refusals.MOST_RECORDED", 3)
+    monkeypatch.setattr("connector.usecases.refusals.MOST_RECORDED", 3)
 
     async def scenario() -> None:
         tenant = await world.tenant()

@@ -11,28 +11,28 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
 from tests.support.authority import ISSUER, World, make_issuer
+from tests.support.memory.store import MemoryStore
 
-from connector import renewal
-from connector.audit import Action
 from connector.client import make_csr, make_key
-from connector.errors import (
+from connector.domain.audit import Action
+from connector.domain.certificates import Certificate, RevocationReason
+from connector.domain.refusals.certificates import (
     CertificateExpired,
     CertificateRevoked,
     CertificateUnknown,
-    InvalidData,
     ProofRefused,
-    StepTaken,
-    TokenSourceRefused,
-    TokenSpent,
 )
-from connector.inventory import Certificate, RevocationReason
+from connector.domain.refusals.objects import InvalidData
+from connector.domain.refusals.steps import StepTaken
+from connector.domain.refusals.tokens import TokenSourceRefused, TokenSpent
+from connector.domain.tokens import Minted, Terms
 from connector.pki.issuer import Issued
-from connector.ports import CertificateFilter, Store
-from connector.renewal import RenewalPolicy, window
-from connector.revocation import revoke
+from connector.ports.certificates import CertificateFilter
+from connector.ports.transaction import Store
 from connector.storage import open_sqlite
-from connector.storage.memory import MemoryStore
-from connector.tokens import Minted, Terms
+from connector.usecases import renewal
+from connector.usecases.renewal import RenewalPolicy, window
+from connector.usecases.revocation import revoke
 
 T = TypeVar("T")
 NO_TERMS = Terms()

@@ -10,17 +10,19 @@ import pytest
 from tests.support.authority import World
 from tests.support.postgres import Postgres
 
-from connector import registration
-from connector.access import Realm
-from connector.audit import Action
 from connector.client import make_csr, make_key
-from connector.directory import EntityKind
-from connector.errors import Refusal, TokenSpent
-from connector.inventory import CertificateState, RevocationReason
-from connector.ports import CertificateFilter, TokenFilter
-from connector.revocation import revoke
+from connector.domain.audit import Action
+from connector.domain.certificates import CertificateState, RevocationReason
+from connector.domain.directory import EntityKind
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.tokens import TokenSpent
+from connector.domain.tokens import TokenState
+from connector.ports.certificates import CertificateFilter
+from connector.ports.tokens import TokenFilter
 from connector.storage.postgresql.store import PostgresqlStore, open_postgresql
-from connector.tokens import TokenState
+from connector.usecases import registration
+from connector.usecases.access import Realm
+from connector.usecases.revocation import revoke
 
 ROUNDS = 15
 

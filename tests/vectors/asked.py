@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from tests.vectors import der
 from tests.vectors.drafts import ANOTHER_ID, MARKER, NO_ATTRIBUTES, Applicant, Vector, rdn
 
-from connector.errors import CSRExtensionRefused, CSRMalformed
+from connector.domain.refusals.csr import CSRExtensionRefused, CSRMalformed
 
 _EXTENSION_REQUEST = "1.2.840.113549.1.9.14"
 _EXTENSION_REQUEST_OF_MICROSOFT = "1.3.6.1.4.1.311.2.1.14"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tests.vectors import der, keys
 from tests.vectors.keys import Key
 
-from connector.errors import BadCSR
+from connector.domain.refusals.csr import BadCSR
 from connector.pki.names import SubjectPolicy
 
 # Stands in every hostile text, so that a test can look for it in what is said of it.

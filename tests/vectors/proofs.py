@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from tests.vectors import der, keys
 from tests.vectors.drafts import MARKER, Applicant, Draft, Vector, pem, send
 
-from connector.errors import CSRMalformed, CSRSignatureInvalid
+from connector.domain.refusals.csr import CSRMalformed, CSRSignatureInvalid
 
 _ALGORITHM = "its algorithm is not accepted for this key"
 _WRONG = "it does not fit the key"

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import PublicFormat
 from tests.vectors import der, keys
 from tests.vectors.drafts import Applicant, Vector
 
-from connector.errors import CSRKeyRefused, CSRMalformed
+from connector.domain.refusals.csr import CSRKeyRefused, CSRMalformed
 
 _RSA = der.oid(keys.RSA_ENCRYPTION)
 _EC = der.oid(keys.EC_PUBLIC_KEY)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from tests.vectors import der
 from tests.vectors.drafts import MARKER, NO_ATTRIBUTES, Applicant, Draft, Vector, pem, send
 
-from connector.errors import CSRMalformed, CSRTooLarge
+from connector.domain.refusals.csr import CSRMalformed, CSRTooLarge
 
 # So deep is what fits into the largest argument.
 _DEEP = 9_000

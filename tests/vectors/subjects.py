@@ -16,7 +16,7 @@ from tests.vectors.drafts import (
     string,
 )
 
-from connector.errors import BadCSR, CSRMalformed, CSRSubjectMismatch
+from connector.domain.refusals.csr import BadCSR, CSRMalformed, CSRSubjectMismatch
 
 _SERIAL_NUMBER = "2.5.4.5"
 _TITLE = "2.5.4.12"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from tests.vectors import der
 from tests.vectors.drafts import MARKER, Applicant, Vector, pem, send
 
-from connector.errors import CSRMalformed, CSRNotBase64, CSRNotPEM, CSRTooLarge
+from connector.domain.refusals.csr import CSRMalformed, CSRNotBase64, CSRNotPEM, CSRTooLarge
 from connector.pki.csr import MAX_CSR_OCTETS
 
 _MIB = 2**20

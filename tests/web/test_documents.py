@@ -9,7 +9,8 @@ from graphql import GraphQLSchema, build_schema, execute_sync
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.errors import DocumentInvalid, DocumentTooComplex, Refusal
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.requests import DocumentInvalid, DocumentTooComplex
 from connector.web.graphql.documents import DocumentLimits, Documents, Prepared
 from connector.web.graphql.sdl import sdl
 

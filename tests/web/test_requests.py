@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 from tests.support.serving import connect, exchange, listener, read_answer, run
 
-from connector.errors import BadRequest, BodyTooLarge, Overloaded, Refusal, RequestTimeout
-from connector.principals import Anonymous, TokenBearer
+from connector.domain.principals import Anonymous, TokenBearer
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
 from connector.web.graphql.documents import DocumentLimits, Documents
 from connector.web.graphql.endpoint import Call, GraphQLEndpoint
 from connector.web.requests import SMALL, BodyLimits, Budget, header, read_body

@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from connector.errors import TooManyAttempts
+from connector.domain.refusals.callers import TooManyAttempts
 from connector.web.throttle import Throttle
 
 ATTEMPTS = 20

@@ -24,8 +24,8 @@ from connector.agent.directory import (
 )
 from connector.agent.outcomes import BadInput, ServerRefused, explained
 from connector.client import Client, fetch_root, make_csr, make_key
-from connector.errors import InvalidData
-from connector.pairing import Pairing, parse
+from connector.domain.pairing import Pairing, parse
+from connector.domain.refusals.objects import InvalidData
 
 ENROLLMENT = "enrollment"
 

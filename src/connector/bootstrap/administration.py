@@ -10,15 +10,15 @@ from secrets import token_bytes
 from cryptography import x509
 from pydantic import TypeAdapter
 
-from connector import keystore
 from connector.bootstrap import objects, start
 from connector.bootstrap.objects import CONNECTOR_PATH
 from connector.bootstrap.start import ADDRESSES
-from connector.pairing import Links
-from connector.passwords import Argon2Passwords
-from connector.ports import Clock, MakeID, Random, Store
+from connector.domain.pairing import Links
+from connector.ports.transaction import Clock, MakeID, Random, Store
 from connector.settings import Settings, load
 from connector.storage import Database
+from connector.system import keystore
+from connector.system.passwords import Argon2Passwords
 from connector.web.console import WELCOME
 
 _ADDRESSES = TypeAdapter(dict[str, str])

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from connector import telemetry
-from connector.maintenance import BATCH
-from connector.ports import Clock, Store, Transaction
+from connector.ports.transaction import Clock, Store, Transaction
+from connector.system import telemetry
+from connector.usecases.maintenance import BATCH
 
 # Between two batches others come to their turn.
 PAUSE_SECONDS = 0.1

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connector import keystore
 from connector.bootstrap import start
 from connector.bootstrap.administration import require_file
 from connector.settings import load
 from connector.storage import Database
+from connector.system import keystore
 
 
 def database(*, data_dir: Path | None, config: Path | None) -> Database:

@@ -12,20 +12,21 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from connector import keystore, serving, telemetry
-from connector.accounts import remove_ended as remove_ended_sessions
-from connector.administrators import SessionPolicy
+from connector import serving
 from connector.bootstrap.chores import Chore
-from connector.enrollment import Enrollment, EnrollmentPolicy
-from connector.maintenance import BATCH, remove_ended_tokens
+from connector.domain.administrators import SessionPolicy
+from connector.domain.pairing import Links
+from connector.domain.principals import Role
+from connector.domain.uuids import RANDOM_OCTETS, uuid7
 from connector.oidc import OIDC, CodeFlow, OIDCPolicy
-from connector.pairing import Links
-from connector.passwords import Argon2Passwords
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
-from connector.ports import Clock, Store
-from connector.principals import Role
+from connector.ports.transaction import Clock, Store
 from connector.settings import Problem, Settings, SettingsError, in_force
-from connector.uuids import RANDOM_OCTETS, uuid7
+from connector.system import keystore, telemetry
+from connector.system.passwords import Argon2Passwords
+from connector.usecases.accounts import remove_ended as remove_ended_sessions
+from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
+from connector.usecases.maintenance import BATCH, remove_ended_tokens
 from connector.web.application import Web, WebSettings
 from connector.web.console import Desk, SettingLine
 from connector.web.graphql.documents import DocumentLimits

@@ -15,16 +15,17 @@ from typing import Any
 
 import uvloop
 
-from connector import keystore, serving, telemetry
+from connector import serving
 from connector.bootstrap import objects, start
 from connector.bootstrap.chores import compare_clocks, keep_up
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
+from connector.domain.secrets import Secret
 from connector.oidc import OIDC
 from connector.pki.issuer import Issuer
-from connector.ports import Store
+from connector.ports.transaction import Store
 from connector.settings import Settings, load_told
 from connector.storage import Database
-from connector.tokens import Secret
+from connector.system import keystore, telemetry
 from connector.web.console import WELCOME, SettingLine
 
 GARBAGE_THRESHOLD = 50_000

@@ -7,17 +7,19 @@ from secrets import token_bytes
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from connector import access, accounts, keystore, principals
-from connector.audit import Action, Event
 from connector.bootstrap.objects import make_id, now
-from connector.inventory import TrustAnchor
-from connector.keystore import CAPlan, KeystoreError
+from connector.domain import principals
+from connector.domain.audit import Action, Event
+from connector.domain.certificates import TrustAnchor
+from connector.domain.principals import Caller, Role
+from connector.domain.secrets import Secret
 from connector.pki.issuer import Issuer
-from connector.ports import Clock, Store, Transaction
-from connector.principals import Caller, Role
+from connector.ports.transaction import Clock, Store, Transaction
 from connector.settings import Settings
 from connector.storage import Database
-from connector.tokens import Secret
+from connector.system import keystore
+from connector.system.keystore import CAPlan, KeystoreError
+from connector.usecases import access, accounts
 
 DEFAULT_TENANT = "default"
 DATABASE = "connector.db"

@@ -2,8 +2,7 @@
 
 import sys
 
-EXIT_FAILED = 1
-EXIT_SETTINGS = 2
+from connector.cli.exits import EXIT_SETTINGS
 
 
 def main() -> None:

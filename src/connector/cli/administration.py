@@ -6,20 +6,24 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from connector import access, bootstrap, pairing, registration
-from connector.access import OPERATOR, Realm, enter
+from connector import bootstrap
 from connector.bootstrap import Administration
 from connector.cli.command import command
 from connector.cli.output import Row, Verbatim
-from connector.directory import Entity, EntityKind, Tenant
-from connector.errors import InvalidData, ObjectNotFound
-from connector.inventory import Certificate, RevocationReason, normalized_serial
-from connector.pairing import timestamp
+from connector.domain import pairing
+from connector.domain.certificates import Certificate, RevocationReason, normalized_serial
+from connector.domain.directory import Entity, EntityKind, Tenant
+from connector.domain.pairing import timestamp
+from connector.domain.refusals.objects import InvalidData, ObjectNotFound
+from connector.domain.tokens import OneTimeToken, read_terms
 from connector.pki import chain
-from connector.ports import CertificateFilter, TokenFilter, Transaction
-from connector.renewal import ask
-from connector.revocation import revoke
-from connector.tokens import OneTimeToken, read_terms
+from connector.ports.certificates import CertificateFilter
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
+from connector.usecases import access, registration
+from connector.usecases.access import OPERATOR, Realm, enter
+from connector.usecases.renewal import ask
+from connector.usecases.revocation import revoke
 
 NameOrID = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="Its name or its id.")]
 Serial = Annotated[

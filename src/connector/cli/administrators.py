@@ -6,16 +6,16 @@ from typing import Annotated
 
 import typer
 
-from connector import accounts
-from connector.access import OPERATOR
-from connector.administrators import Administrator, check_password
 from connector.bootstrap import Administration, make_password
 from connector.cli.command import command
 from connector.cli.output import Row
-from connector.errors import ObjectNotFound
-from connector.pairing import timestamp
-from connector.ports import Transaction
-from connector.principals import Role
+from connector.domain.administrators import Administrator, check_password
+from connector.domain.pairing import timestamp
+from connector.domain.principals import Role
+from connector.domain.refusals.objects import ObjectNotFound
+from connector.ports.transaction import Transaction
+from connector.usecases import accounts
+from connector.usecases.access import OPERATOR
 
 admin = typer.Typer(
     help="Administrators of the console: create, list, disable, enable, password.", no_args_is_help=True

@@ -10,7 +10,7 @@ import typer
 
 from connector import bootstrap
 from connector.cli.output import Output, Row
-from connector.ports import Transaction
+from connector.ports.transaction import Transaction
 
 Result = Row | Sequence[Row]
 Function = TypeVar("Function", bound=Callable[..., Result])

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from connector.bootstrap import databases
 from connector.cli.command import AsJSON, Config, DataDir
 from connector.cli.output import Output
-from connector.errors import StorageUnavailable
+from connector.domain.refusals.storage import StorageUnavailable
 
 db = typer.Typer(help="The database: upgrade, check, back up, copy to PostgreSQL.", no_args_is_help=True)
 

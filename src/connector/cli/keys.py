@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from connector import access
-from connector.access import OPERATOR
 from connector.bootstrap import Administration
 from connector.cli.command import command
 from connector.cli.output import Row
-from connector.pairing import timestamp
-from connector.ports import Transaction
-from connector.principals import MAX_KEY_LIFETIME, ApiKey, Role
+from connector.domain.pairing import timestamp
+from connector.domain.principals import MAX_KEY_LIFETIME, ApiKey, Role
+from connector.ports.transaction import Transaction
+from connector.usecases import access
+from connector.usecases.access import OPERATOR
 
 LONGEST = int(MAX_KEY_LIFETIME.total_seconds())
 

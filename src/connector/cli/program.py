@@ -6,16 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from connector import __version__, bootstrap, demo
-from connector.cli import EXIT_FAILED, EXIT_SETTINGS, administration, administrators, databases, keys
+from connector import __version__, bootstrap
+from connector.cli import administration, administrators, databases, demo, keys
 from connector.cli.command import Config, DataDir, command
-from connector.directory import EntityKind
-from connector.errors import Refusal
-from connector.keystore import KeystoreError
+from connector.cli.exits import EXIT_FAILED, EXIT_SETTINGS
+from connector.domain.directory import EntityKind
+from connector.domain.refusals import Refusal
 from connector.serving import ListenerError, ServerCertificateError, WorkersError
 from connector.settings import SettingsError
 from connector.settings import document as settings_page
 from connector.settings.sections import Listeners
+from connector.system.keystore import KeystoreError
 from connector.web.problems import document as errors_page
 from connector.web.problems import problem
 

@@ -22,6 +22,7 @@ from connector.client.clients import AsyncClient, Client
 from connector.client.errors import Refused, Untrusted
 from connector.client.keys import KINDS, PrivateKey, make_csr, make_key, prove
 from connector.client.trust import Paired, fetch_root, fetch_root_async, pair, pair_async
+from connector.domain.pairing import Pairing, parse
 
 __all__ = [
     "KINDS",
@@ -30,6 +31,7 @@ __all__ = [
     "Configuration",
     "Enrolled",
     "Paired",
+    "Pairing",
     "PrivateKey",
     "Refused",
     "Renewal",
@@ -40,5 +42,6 @@ __all__ = [
     "make_key",
     "pair",
     "pair_async",
+    "parse",
     "prove",
 ]

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from connector.client.errors import Untrusted
-from connector.pairing import Pairing, parse
+from connector.domain.pairing import Pairing, parse
 
 TIMEOUT_SECONDS = 30.0
 MAX_ROOT_OCTETS = 65536
@@ -60,7 +60,7 @@ def pair(text: str) -> Paired:
     """Read a pairing string, and find out whom to trust. No credential is sent.
 
     Raises:
-        connector.errors.InvalidData: it is no pairing string, or was cut.
+        connector.domain.refusals.objects.InvalidData: it is no pairing string, or was cut.
         Untrusted: the server's root is not the one that the pairing string names.
         httpx2.HTTPError: the server cannot be reached.
     """

@@ -9,14 +9,14 @@ from hmac import compare_digest
 
 from joserfc.util import urlsafe_b64decode
 
-from connector.errors import JWTRefused
+from connector.domain.principals import Caller
+from connector.domain.refusals.callers import JWTRefused
 from connector.oidc.claims import AGAIN, check_claims, read_caller
 from connector.oidc.jwks import MAX_HEADER, VerificationKey, fits, is_signed
 from connector.oidc.policy import OIDCPolicy
 from connector.oidc.source import KeysUnavailable, Source
 from connector.oidc.strict_json import read_object
-from connector.ports import Clock
-from connector.principals import Caller
+from connector.ports.transaction import Clock
 
 MAX_TOKEN = 16 * 1024
 PARTS = 3

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from math import isfinite
 
-from connector.errors import JWTRefused
+from connector.domain.principals import Caller, Role
+from connector.domain.refusals.callers import JWTRefused
 from connector.oidc.policy import OIDCPolicy
-from connector.principals import Caller, Role
 
 Claims = Mapping[str, object]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import quote, urlencode, urlsplit
 
-from connector.errors import JWTRefused
+from connector.domain.principals import Caller
+from connector.domain.refusals.callers import JWTRefused
 from connector.oidc.bearers import OIDC
 from connector.oidc.source import KeysUnavailable
-from connector.principals import Caller
 
 AWAY = "The OpenID Connect issuer cannot be reached. Try again later, or sign in with name and password."
 AGAIN = "The OpenID Connect issuer did not confirm the sign-in. Sign in again."

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from connector.principals import Role
+from connector.domain.principals import Role
 
 # Signatures by a private key, and no others: with an HMAC whoever can verify can also sign, and "none" is no signature.
 SIGNATURES = frozenset(

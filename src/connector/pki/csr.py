@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from connector.errors import CSRMalformed, CSRNotBase64, CSRNotPEM, CSRSignatureInvalid, CSRTooLarge
+from connector.domain.refusals.csr import CSRMalformed, CSRNotBase64, CSRNotPEM, CSRSignatureInvalid, CSRTooLarge
 from connector.pki import der, keys, requested, signatures
 from connector.pki.keys import PublicKey
 from connector.pki.names import SubjectPolicy

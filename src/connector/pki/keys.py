@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from connector.errors import CSRKeyRefused
+from connector.domain.refusals.csr import CSRKeyRefused
 from connector.pki import der, moduli
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey

@@ -7,7 +7,7 @@ from functools import cached_property
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from connector.errors import CSRSubjectMismatch
+from connector.domain.refusals.csr import CSRSubjectMismatch
 from connector.pki import der
 
 # RFC 5280 appendix A.1, upper bounds in characters.

@@ -7,7 +7,7 @@ for what no client certificate of ours may hold.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from connector.errors import CSRExtensionRefused
+from connector.domain.refusals.csr import CSRExtensionRefused
 from connector.pki import der
 
 

@@ -16,7 +16,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from connector.errors import BadRequest, BodyTooLarge, Refusal, RequestTimeout
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.requests import BadRequest, BodyTooLarge, RequestTimeout
 
 MAX_URL = 8 * 1024
 MAX_HEADERS = 100

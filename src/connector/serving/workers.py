@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from connector import telemetry
 from connector.serving.listeners import BoundListener
 from connector.serving.loads import Loads
+from connector.system import telemetry
 
 # A worker that ends sooner than this after its start ended quickly. The first time it is started again at once, then
 # after a pause, then after twice as long. After so many times nobody expects the next to be better.

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, model_validator
 
+from connector.domain.tokens import TokenPolicy, TokenType
 from connector.pki.csr import CSRPolicy
 from connector.pki.profile import ClientProfile
-from connector.renewal import RenewalPolicy
 from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.oidc import OIDC
 from connector.settings.processes import Console, Maintenance, Serving
@@ -24,7 +24,7 @@ from connector.settings.values import (
     check_postgresql,
     read_list,
 )
-from connector.tokens import TokenPolicy, TokenType
+from connector.usecases.renewal import RenewalPolicy
 
 _HttpsURL = Annotated[str, AfterValidator(check_https)]
 _Hosts = Annotated[tuple[Annotated[str, AfterValidator(check_host)], ...], BeforeValidator(read_list)]

@@ -6,8 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from connector.administrators import Administrator, Session, SignInLink
-from connector.errors import LinkRefused, NotUniqueName
+from connector.domain.administrators import Administrator, Session, SignInLink
+from connector.domain.refusals.administrators import LinkRefused
+from connector.domain.refusals.objects import NotUniqueName
 from connector.storage.schema import Moment, administrators, sessions, sign_in_links
 from connector.storage.statements import Insert, Prepared, page
 

@@ -10,12 +10,12 @@ from psycopg import sql
 from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from connector.errors import StorageUnavailable
+from connector.domain.refusals.storage import StorageUnavailable
 from connector.storage import sqlite
 from connector.storage.checking import COUNTED as TABLES
-from connector.storage.database import Progress
 from connector.storage.migrations import check
 from connector.storage.postgresql.engine import WRITING, bring_up_to_date, driver, make_engine
+from connector.storage.progress import Progress
 
 ROWS_BETWEEN_REPORTS = 10_000
 

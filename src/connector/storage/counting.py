@@ -21,11 +21,12 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from connector.audit import Action, Event, Recorded
-from connector.directory import Entity, EntityKind
-from connector.inventory import Condition
-from connector.overview import CertificateTally, Standings
-from connector.ports.console import EntityFilter, EventFilter
+from connector.domain.audit import Action, Event, Recorded
+from connector.domain.certificates import Condition
+from connector.domain.directory import Entity, EntityKind
+from connector.domain.overview import CertificateTally, Standings
+from connector.ports.audit import EventFilter
+from connector.ports.directory import EntityFilter
 from connector.storage.schema import audit_events, certificates, entities
 from connector.storage.statements import page
 

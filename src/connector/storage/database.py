@@ -1,19 +1,16 @@
 """Which database, and the way into it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connector.errors import StorageUnavailable
-from connector.ports import Store
+from connector.domain.refusals.storage import StorageUnavailable
+from connector.ports.transaction import Store
 from connector.storage import sqlite
 from connector.storage.checking import Fact, facts
 from connector.storage.clock import ServerClock
-
-Progress = Callable[[str, int, int], None]
-"""Told of a table, how many of its rows are done, and how many there are."""
-
-CONNECTIONS = 8
+from connector.storage.postgresql import CONNECTIONS
+from connector.storage.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)

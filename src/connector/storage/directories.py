@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from connector import labels
-from connector.directory import Entity, EntityKind, SystemAuth, Tenant
-from connector.errors import NotUniqueName, ObjectInUse, ObjectNotFound
-from connector.labels import LabelFilter
-from connector.overview import Standings
-from connector.ports import EntityFilter
+from connector.domain import labels
+from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant
+from connector.domain.labels import LabelFilter
+from connector.domain.overview import Standings
+from connector.domain.refusals.objects import NotUniqueName, ObjectInUse, ObjectNotFound
+from connector.ports.directory import EntityFilter
 from connector.storage import counting
 from connector.storage.schema import entities, label_terms, system_auths, tenants
 from connector.storage.statements import Insert, Prepared, chunks, page

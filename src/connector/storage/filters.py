@@ -5,11 +5,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Text, and_, false, func, or_, select
 
-from connector.inventory import CertificateState
-from connector.ports import CertificateFilter, TokenFilter
+from connector.domain.certificates import CertificateState
+from connector.domain.tokens import TokenState
+from connector.ports.certificates import CertificateFilter
+from connector.ports.tokens import TokenFilter
 from connector.storage.schema import certificates, entities, tokens
 from connector.storage.statements import beside, chunks
-from connector.tokens import TokenState
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{1,64}")
 _FINGERPRINT_OCTETS = 32

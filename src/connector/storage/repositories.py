@@ -12,20 +12,24 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, func, select, update
 
-from connector import tokens as token_rules
-from connector.audit import Action, Event, Recorded
-from connector.errors import NotUniqueName, StepTaken, TokenSpent, TokenUnknown
-from connector.inventory import Certificate, Condition, RevocationReason, Standing, TrustAnchor
-from connector.overview import CertificateTally
-from connector.ports import CertificateFilter, EventFilter, TokenFilter
-from connector.principals import ApiKey
+from connector.domain import tokens as token_rules
+from connector.domain.audit import Action, Event, Recorded
+from connector.domain.certificates import Certificate, Condition, RevocationReason, Standing, TrustAnchor
+from connector.domain.overview import CertificateTally
+from connector.domain.principals import ApiKey
+from connector.domain.refusals.objects import NotUniqueName
+from connector.domain.refusals.steps import StepTaken
+from connector.domain.refusals.tokens import TokenSpent, TokenUnknown
+from connector.domain.tokens import OneTimeToken
+from connector.ports.audit import EventFilter
+from connector.ports.certificates import CertificateFilter
+from connector.ports.tokens import TokenFilter
 from connector.storage import counting, schema
 from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignInLinks
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
 from connector.storage.statements import Insert, Prepared, beside, chunks, page
-from connector.tokens import OneTimeToken
 
 _OPEN = (tokens.c.spent_at.is_(None), tokens.c.withdrawn_at.is_(None))
 _MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=schema.Moment))

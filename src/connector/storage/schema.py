@@ -26,12 +26,12 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from connector.audit import Action
-from connector.directory import EntityKind
-from connector.inventory import RevocationReason
-from connector.labels import JSON, canonical
-from connector.principals import Role
-from connector.tokens import TokenType
+from connector.domain.audit import Action
+from connector.domain.certificates import RevocationReason
+from connector.domain.directory import EntityKind
+from connector.domain.labels import JSON, canonical
+from connector.domain.principals import Role
+from connector.domain.tokens import TokenType
 
 E = TypeVar("E", bound=StrEnum)
 

@@ -15,8 +15,8 @@ import pysqlite3.dbapi2 as driver  # type: ignore[import-untyped]
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from connector.errors import StorageFull, StorageReadOnly, StorageUnavailable
-from connector.ports import Transaction
+from connector.domain.refusals.storage import StorageFull, StorageReadOnly, StorageUnavailable
+from connector.ports.transaction import Transaction
 from connector.storage.migrations import check, upgrade
 from connector.storage.repositories import SqlTransaction
 from connector.storage.turns import Turn
@@ -66,7 +66,7 @@ _ROOM_OCTETS = 64 * 1024
 
 
 class SqliteStore:
-    """Runs functions in transactions on the SQLite file; see :class:`connector.ports.Store`."""
+    """Runs functions in transactions on the SQLite file; see :class:`connector.ports.transaction.Store`."""
 
     def __init__(self, path: Path, *, readers: int = READERS, most_waiting: int = MOST_WAITING) -> None:
         self._writes = Queue(most_waiting)

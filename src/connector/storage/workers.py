@@ -11,7 +11,7 @@ from contextlib import suppress
 from threading import Condition, Thread
 from typing import Any, Generic, TypeVar, cast
 
-from connector.errors import StorageUnavailable
+from connector.domain.refusals.storage import StorageUnavailable
 from connector.storage.repositories import SqlTransaction
 
 T = TypeVar("T")

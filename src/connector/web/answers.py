@@ -6,7 +6,9 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connector.errors import Overloaded, StorageUnavailable, TooManyAttempts
+from connector.domain.refusals.callers import TooManyAttempts
+from connector.domain.refusals.requests import Overloaded
+from connector.domain.refusals.storage import StorageUnavailable
 from connector.web.problems import body, problem
 
 RETRY_AFTER_SECONDS = "2"

@@ -14,12 +14,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.enrollment import Enrollment
-from connector.errors import BadRequest, MethodNotAllowed, PathNotFound
-from connector.pairing import Links
-from connector.ports import Bearers
-from connector.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
-from connector.steps import MAX_KEY
+from connector.domain.pairing import Links
+from connector.domain.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
+from connector.domain.refusals.requests import BadRequest, MethodNotAllowed, PathNotFound
+from connector.domain.steps import MAX_KEY
+from connector.ports.oidc import Bearers
+from connector.usecases.enrollment import Enrollment
 from connector.web import console
 from connector.web.answers import error_answer
 from connector.web.console import Desk

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from connector.errors import StorageUnavailable
+from connector.domain.refusals.storage import StorageUnavailable
 from connector.pki.issuer import Issuer
-from connector.ports import Bearers, Store
+from connector.ports.oidc import Bearers
+from connector.ports.transaction import Store
 from connector.web.answers import json_answer
 from connector.web.notes import note
 from connector.web.problems import body

@@ -1,7 +1,8 @@
 """What the web writes to the log: one record for each outcome."""
 
-from connector.errors import Refusal, StorageUnavailable
-from connector.telemetry import logger
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.storage import StorageUnavailable
+from connector.system.telemetry import logger
 
 log = logger()
 

@@ -4,8 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector import errors
-from connector.errors import Refusal
+from connector.domain.refusals import (
+    Refusal,
+    administrators,
+    callers,
+    certificates,
+    csr,
+    keys,
+    objects,
+    requests,
+    steps,
+    storage,
+    tenants,
+    tokens,
+)
 
 BAD_USER_INPUT = "BAD_USER_INPUT"
 UNAUTHENTICATED = "UNAUTHENTICATED"
@@ -35,57 +47,57 @@ _UNKNOWN = Problem(401, UNAUTHENTICATED, 26, 4)
 _AWAY = Problem(503, UNAVAILABLE, 10, 6)
 
 PROBLEMS: Mapping[type[Refusal], Problem] = {
-    errors.CredentialMissing: _UNKNOWN,
-    errors.TokenUnknown: _UNKNOWN,
-    errors.TokenExpired: _UNKNOWN,
-    errors.TokenSpent: _UNKNOWN,
-    errors.TokenWithdrawn: _UNKNOWN,
-    errors.TokenSourceRefused: _UNKNOWN,
-    errors.KeyUnknown: _UNKNOWN,
-    errors.KeyExpired: _UNKNOWN,
-    errors.KeyRevoked: _UNKNOWN,
-    errors.JWTRefused: _UNKNOWN,
-    errors.SessionEnded: _UNKNOWN,
-    errors.SignInRefused: _UNKNOWN,
-    errors.LinkRefused: _UNKNOWN,
-    errors.CertificateUnknown: _UNKNOWN,
-    errors.CertificateRevoked: _UNKNOWN,
-    errors.CertificateExpired: _UNKNOWN,
-    errors.ProofRefused: _UNKNOWN,
-    errors.InsufficientScopes: Problem(403, FORBIDDEN, 23, 4),
-    errors.FormRefused: Problem(403, FORBIDDEN, 23, 4),
-    errors.CSRTooLarge: _INVALID,
-    errors.CSRNotBase64: _INVALID,
-    errors.CSRNotPEM: _INVALID,
-    errors.CSRMalformed: _INVALID,
-    errors.CSRSignatureInvalid: _INVALID,
-    errors.CSRSubjectMismatch: _INVALID,
-    errors.CSRKeyRefused: _INVALID,
-    errors.CSRKeyNotBound: _INVALID,
-    errors.CSRExtensionRefused: _INVALID,
-    errors.InvalidData: _INVALID,
-    errors.ObjectNotFound: Problem(404, BAD_USER_INPUT, 20, 5),
-    errors.NotUniqueName: Problem(409, BAD_USER_INPUT, 31, 3),
-    errors.ObjectInUse: Problem(409, BAD_USER_INPUT, 22, 3),
-    errors.TenantRequired: Problem(400, BAD_USER_INPUT, 24, 3),
-    errors.TenantForbidden: Problem(403, FORBIDDEN, 26, 4),
-    errors.TenantNotFound: Problem(400, BAD_USER_INPUT, 25, 5),
-    errors.BadRequest: _INVALID,
-    errors.PathNotFound: Problem(404, BAD_USER_INPUT, 20, 5),
-    errors.BodyTooLarge: Problem(413, BAD_USER_INPUT, 22, 3),
-    errors.UnsupportedMediaType: Problem(415, BAD_USER_INPUT, 22, 3),
-    errors.MethodNotAllowed: Problem(405, BAD_USER_INPUT, 22, 3),
-    errors.RequestTimeout: Problem(408, BAD_USER_INPUT, 22, 3),
-    errors.DocumentInvalid: Problem(422, BAD_USER_INPUT, 22, 3),
-    errors.DocumentTooComplex: Problem(422, BAD_USER_INPUT, 22, 3),
-    errors.StepTaken: Problem(422, BAD_USER_INPUT, 22, 3),
-    errors.Overloaded: _AWAY,
-    errors.TooManyAttempts: Problem(429, "TOO_MANY_REQUESTS", 10, 6),
-    errors.StorageUnavailable: _AWAY,
-    errors.StorageFull: _AWAY,
-    errors.StorageReadOnly: _AWAY,
+    callers.CredentialMissing: _UNKNOWN,
+    tokens.TokenUnknown: _UNKNOWN,
+    tokens.TokenExpired: _UNKNOWN,
+    tokens.TokenSpent: _UNKNOWN,
+    tokens.TokenWithdrawn: _UNKNOWN,
+    tokens.TokenSourceRefused: _UNKNOWN,
+    keys.KeyUnknown: _UNKNOWN,
+    keys.KeyExpired: _UNKNOWN,
+    keys.KeyRevoked: _UNKNOWN,
+    callers.JWTRefused: _UNKNOWN,
+    administrators.SessionEnded: _UNKNOWN,
+    administrators.SignInRefused: _UNKNOWN,
+    administrators.LinkRefused: _UNKNOWN,
+    certificates.CertificateUnknown: _UNKNOWN,
+    certificates.CertificateRevoked: _UNKNOWN,
+    certificates.CertificateExpired: _UNKNOWN,
+    certificates.ProofRefused: _UNKNOWN,
+    callers.InsufficientScopes: Problem(403, FORBIDDEN, 23, 4),
+    administrators.FormRefused: Problem(403, FORBIDDEN, 23, 4),
+    csr.CSRTooLarge: _INVALID,
+    csr.CSRNotBase64: _INVALID,
+    csr.CSRNotPEM: _INVALID,
+    csr.CSRMalformed: _INVALID,
+    csr.CSRSignatureInvalid: _INVALID,
+    csr.CSRSubjectMismatch: _INVALID,
+    csr.CSRKeyRefused: _INVALID,
+    csr.CSRKeyNotBound: _INVALID,
+    csr.CSRExtensionRefused: _INVALID,
+    objects.InvalidData: _INVALID,
+    objects.ObjectNotFound: Problem(404, BAD_USER_INPUT, 20, 5),
+    objects.NotUniqueName: Problem(409, BAD_USER_INPUT, 31, 3),
+    objects.ObjectInUse: Problem(409, BAD_USER_INPUT, 22, 3),
+    tenants.TenantRequired: Problem(400, BAD_USER_INPUT, 24, 3),
+    tenants.TenantForbidden: Problem(403, FORBIDDEN, 26, 4),
+    tenants.TenantNotFound: Problem(400, BAD_USER_INPUT, 25, 5),
+    requests.BadRequest: _INVALID,
+    requests.PathNotFound: Problem(404, BAD_USER_INPUT, 20, 5),
+    requests.BodyTooLarge: Problem(413, BAD_USER_INPUT, 22, 3),
+    requests.UnsupportedMediaType: Problem(415, BAD_USER_INPUT, 22, 3),
+    requests.MethodNotAllowed: Problem(405, BAD_USER_INPUT, 22, 3),
+    requests.RequestTimeout: Problem(408, BAD_USER_INPUT, 22, 3),
+    requests.DocumentInvalid: Problem(422, BAD_USER_INPUT, 22, 3),
+    requests.DocumentTooComplex: Problem(422, BAD_USER_INPUT, 22, 3),
+    steps.StepTaken: Problem(422, BAD_USER_INPUT, 22, 3),
+    requests.Overloaded: _AWAY,
+    callers.TooManyAttempts: Problem(429, "TOO_MANY_REQUESTS", 10, 6),
+    storage.StorageUnavailable: _AWAY,
+    storage.StorageFull: _AWAY,
+    storage.StorageReadOnly: _AWAY,
 }
-"""Every refusal that can be raised; a test holds it to errors.py."""
+"""Every refusal that can be raised; a test holds it to :mod:`connector.domain.refusals`."""
 
 _INTERNAL_PROBLEM = Problem(500, INTERNAL, 10, 1)
 
@@ -132,7 +144,7 @@ def _meaning(kind: type[Refusal]) -> str:
 _HEAD = """\
 # Errors
 
-<!-- Made from src/connector/errors.py by `make docs`; a test holds it to the code. -->
+<!-- Made from src/connector/domain/refusals by `make docs`; a test holds it to the code. -->
 
 Every answer that is an error has one shape, on every path and with every HTTP status:
 

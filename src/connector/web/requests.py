@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.errors import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
+from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
 
 # What a gateway in front of the original passes on as proven (wire contract section 0). Nothing here reads them; they
 # are dropped all the same, so that nothing that is added later can.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from math import ceil
 
-from connector.errors import TooManyAttempts
+from connector.domain.refusals.callers import TooManyAttempts
 
 PERIOD_SECONDS = 60.0
 MOST_SOURCES = 10_000

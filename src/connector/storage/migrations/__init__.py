@@ -11,7 +11,7 @@ from importlib.resources import files
 
 from sqlalchemy import Connection, column, inspect, select, table
 
-from connector.errors import StorageUnavailable
+from connector.domain.refusals.storage import StorageUnavailable
 
 _NEWER = (
     "The database was made by a newer version of Connector. Use that version, or restore the backup that was taken "

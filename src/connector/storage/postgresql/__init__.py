@@ -1,1 +1,4 @@
 """PostgreSQL, 14 or newer."""
+
+CONNECTIONS = 8
+"""The most connections that a process opens, unless the settings say otherwise."""

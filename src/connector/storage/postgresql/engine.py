@@ -13,7 +13,7 @@ from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from connector.errors import StorageUnavailable
+from connector.domain.refusals.storage import StorageUnavailable
 from connector.storage.migrations import upgrade
 from connector.storage.postgresql.faults import unreachable
 

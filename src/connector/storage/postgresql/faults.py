@@ -5,7 +5,8 @@ from typing import cast
 import psycopg
 from sqlalchemy.exc import DBAPIError
 
-from connector.errors import InvalidData, StorageFull, StorageReadOnly, StorageUnavailable
+from connector.domain.refusals.objects import InvalidData
+from connector.domain.refusals.storage import StorageFull, StorageReadOnly, StorageUnavailable
 
 
 def origin(error: BaseException) -> BaseException:

@@ -18,12 +18,11 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from connector.errors import StorageUnavailable
-from connector.ports import Transaction
+from connector.domain.refusals.storage import StorageUnavailable
+from connector.ports.transaction import Transaction
 from connector.storage.clock import ServerClock
-from connector.storage.database import CONNECTIONS
 from connector.storage.migrations import check
-from connector.storage.postgresql import faults
+from connector.storage.postgresql import CONNECTIONS, faults
 from connector.storage.postgresql.engine import (
     WRITING,
     Driver,
@@ -69,7 +68,7 @@ _MARKS = range(2, 1 << 31)
 
 
 class PostgresqlStore:
-    """Runs functions in transactions on a PostgreSQL database; see :class:`connector.ports.Store`."""
+    """Runs functions in transactions on a PostgreSQL database; see :class:`connector.ports.transaction.Store`."""
 
     def __init__(
         self,

@@ -9,13 +9,18 @@ from functools import partial
 
 from starlette.responses import Response, StreamingResponse
 
-from connector import pairing, registration, revocation
-from connector.access import Realm
-from connector.audit import Action, Recorded
-from connector.directory import Entity
-from connector.errors import InvalidData, ObjectNotFound, Overloaded, Refusal
-from connector.ports import EventFilter, TokenFilter, Transaction
-from connector.tokens import Minted, OneTimeToken, TokenState
+from connector.domain import pairing
+from connector.domain.audit import Action, Recorded
+from connector.domain.directory import Entity
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.objects import InvalidData, ObjectNotFound
+from connector.domain.refusals.requests import Overloaded
+from connector.domain.tokens import Minted, OneTimeToken, TokenState
+from connector.ports.audit import EventFilter
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
+from connector.usecases import registration, revocation
+from connector.usecases.access import Realm
 from connector.web.console import stories
 from connector.web.console.entities import Kind, kind_of
 from connector.web.console.forms import given

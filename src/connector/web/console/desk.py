@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from connector.administrators import SessionPolicy
-from connector.enrollment import Enrollment
-from connector.overview import Overview
-from connector.pairing import Links
-from connector.ports import Passwords, SignsIn
+from connector.domain.administrators import SessionPolicy
+from connector.domain.overview import Overview
+from connector.domain.pairing import Links
+from connector.ports.oidc import SignsIn
+from connector.ports.passwords import Passwords
+from connector.usecases.enrollment import Enrollment
 from connector.web.requests import BodyLimits
 from connector.web.throttle import Throttle
 

@@ -8,16 +8,22 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connector import labels, registration
-from connector.access import Realm
-from connector.audit import Recorded
-from connector.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, EntityKind
-from connector.errors import InvalidData, NotUniqueName, Refusal
-from connector.inventory import Certificate, Condition, RevocationReason, Standing
-from connector.labels import JSON, LabelFilter
-from connector.ports import CertificateFilter, EntityFilter, EventFilter, TokenFilter, Transaction
-from connector.revocation import revoke
-from connector.tokens import OneTimeToken
+from connector.domain import labels
+from connector.domain.audit import Recorded
+from connector.domain.certificates import Certificate, Condition, RevocationReason, Standing
+from connector.domain.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, EntityKind
+from connector.domain.labels import JSON, LabelFilter
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.objects import InvalidData, NotUniqueName
+from connector.domain.tokens import OneTimeToken
+from connector.ports.audit import EventFilter
+from connector.ports.certificates import CertificateFilter
+from connector.ports.directory import EntityFilter
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
+from connector.usecases import registration
+from connector.usecases.access import Realm
+from connector.usecases.revocation import revoke
 from connector.web.console import stories
 from connector.web.console.forms import Form, given
 from connector.web.console.lists import Rows, rows, text_of

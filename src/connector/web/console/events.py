@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from starlette.responses import Response, StreamingResponse
 
-from connector import pairing
-from connector.access import Realm
-from connector.audit import Action, Recorded
-from connector.ports import EventFilter, Transaction
+from connector.domain import pairing
+from connector.domain.audit import Action, Recorded
+from connector.ports.audit import EventFilter
+from connector.ports.transaction import Transaction
+from connector.usecases.access import Realm
 from connector.web.console import stories
 from connector.web.console.layout import HEADERS
 from connector.web.console.lists import day_of, rows, text_of

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connector.errors import BadRequest, FormRefused
+from connector.domain.refusals.administrators import FormRefused
+from connector.domain.refusals.requests import BadRequest
 from connector.web.requests import BodyLimits, header, read_body
 
 # RFC 6265bis 4.1.3.2: with this prefix a cookie is of this host alone, and came over TLS.

@@ -6,10 +6,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from connector import access
-from connector.errors import InvalidData, NotUniqueName, Refusal
-from connector.ports import Transaction
-from connector.principals import Caller
+from connector.domain.principals import Caller
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.objects import InvalidData, NotUniqueName
+from connector.ports.transaction import Transaction
+from connector.usecases import access
 from connector.web.console.describe import described, key_text
 from connector.web.console.desk import Desk
 from connector.web.console.forms import given

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
-from connector.errors import InvalidData
+from connector.domain.refusals.objects import InvalidData
 from connector.web.graphql.director.paging import Cursors, Place
 
 T = TypeVar("T")

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
-from connector.access import Realm
-from connector.audit import Action
-from connector.directory import EntityKind
-from connector.overview import AHEAD_DAYS, BACK_DAYS, DAY, SOON, Overview, Standings, midnight
-from connector.ports import EventFilter, Transaction
+from connector.domain.audit import Action
+from connector.domain.directory import EntityKind
+from connector.domain.overview import AHEAD_DAYS, BACK_DAYS, DAY, SOON, Overview, Standings, midnight
+from connector.ports.audit import EventFilter
+from connector.ports.transaction import Transaction
+from connector.usecases.access import Realm
 from connector.web.console import stories
 from connector.web.console.charts import Series
 from connector.web.console.visits import Visit

@@ -6,10 +6,12 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connector import access, accounts
-from connector.errors import InvalidData, NotUniqueName, Refusal, TenantNotFound
-from connector.ports import Transaction
-from connector.principals import Caller, Role, Scope
+from connector.domain.principals import Caller, Role, Scope
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.objects import InvalidData, NotUniqueName
+from connector.domain.refusals.tenants import TenantNotFound
+from connector.ports.transaction import Transaction
+from connector.usecases import access, accounts
 from connector.web.console.forms import given
 from connector.web.console.lists import rows
 from connector.web.console.visits import Visit, chosen

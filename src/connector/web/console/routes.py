@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from connector.principals import Scope
+from connector.domain.principals import Scope
 from connector.web.console import certificates, connect, events, installation, overview, people, signing
 from connector.web.console.desk import Desk
 from connector.web.console.entities import Kind, kind_of

@@ -7,11 +7,21 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connector import accounts
-from connector.administrators import MOST_PASSWORD, SECRET_OCTETS, check_link, check_password, digest, make_secret
-from connector.errors import FormRefused, InvalidData, JWTRefused, LinkRefused, Refusal, SignInRefused
-from connector.ports import Transaction
-from connector.principals import Caller
+from connector.domain.administrators import (
+    MOST_PASSWORD,
+    SECRET_OCTETS,
+    check_link,
+    check_password,
+    digest,
+    make_secret,
+)
+from connector.domain.principals import Caller
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.administrators import FormRefused, LinkRefused, SignInRefused
+from connector.domain.refusals.callers import JWTRefused
+from connector.domain.refusals.objects import InvalidData
+from connector.ports.transaction import Transaction
+from connector.usecases import accounts
 from connector.web.console.desk import Desk
 from connector.web.console.forms import (
     SESSION,

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from inspect import cleandoc
 
-from connector import errors
-from connector.audit import Action, Event, Recorded
-from connector.errors import Refusal
+from connector.domain.audit import Action, Event, Recorded
+from connector.domain.refusals import Refusal
+from connector.web.problems import PROBLEMS
 
 WORDS = {
     Action.TENANT_CREATED: "Tenant created",
@@ -104,12 +104,4 @@ def _is_the_systems(event: Event) -> bool:
     return event.action is Action.TOKEN_MINTED and event.actor.startswith("token:")
 
 
-def _all(kind: type[Refusal]) -> dict[str, type[Refusal]]:
-    found = {}
-    for each in kind.__subclasses__():
-        found[each.code] = each
-        found.update(_all(each))
-    return found
-
-
-_REFUSALS = _all(errors.Refusal)
+_REFUSALS = {kind.code: kind for kind in PROBLEMS}

@@ -13,12 +13,16 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from connector import accounts
-from connector.access import Realm, enter
-from connector.accounts import Presence
-from connector.errors import BadRequest, InvalidData, Refusal, SessionEnded, TenantForbidden
-from connector.ports import Transaction
-from connector.principals import Caller, Scope
+from connector.domain.principals import Caller, Scope
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.administrators import SessionEnded
+from connector.domain.refusals.objects import InvalidData
+from connector.domain.refusals.requests import BadRequest
+from connector.domain.refusals.tenants import TenantForbidden
+from connector.ports.transaction import Transaction
+from connector.usecases import accounts
+from connector.usecases.access import Realm, enter
+from connector.usecases.accounts import Presence
 from connector.web.console.desk import Desk
 from connector.web.console.forms import (
     SESSION,

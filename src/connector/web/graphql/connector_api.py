@@ -7,14 +7,15 @@ from typing import Any
 from ariadne import MutationType, QueryType, make_executable_schema
 from graphql import GraphQLSchema
 
-from connector.enrollment import Enrollment
-from connector.errors import CredentialMissing, InvalidData
-from connector.pairing import Links, timestamp
+from connector.domain.pairing import Links, timestamp
+from connector.domain.principals import Holder, TokenBearer
+from connector.domain.refusals.callers import CredentialMissing
+from connector.domain.refusals.objects import InvalidData
 from connector.pki import chain
 from connector.pki.issuer import Issued
-from connector.principals import Holder, TokenBearer
-from connector.renewal import Window
-from connector.revocation import revoke_presented
+from connector.usecases.enrollment import Enrollment
+from connector.usecases.renewal import Window
+from connector.usecases.revocation import revoke_presented
 from connector.web.graphql.endpoint import Info
 from connector.web.graphql.sdl import sdl
 from connector.web.graphql.wanted import wanted

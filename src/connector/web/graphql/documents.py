@@ -44,7 +44,7 @@ from graphql import (
     visit,
 )
 
-from connector.errors import DocumentInvalid, DocumentTooComplex
+from connector.domain.refusals.requests import DocumentInvalid, DocumentTooComplex
 
 KEPT_DOCUMENTS = 256
 KEPT_CHARACTERS = 8192

@@ -19,17 +19,12 @@ from graphql import (
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from connector.errors import (
-    BadRequest,
-    DocumentInvalid,
-    JWTRefused,
-    KeyUnknown,
-    MethodNotAllowed,
-    StorageUnavailable,
-    TokenUnknown,
-    UnsupportedMediaType,
-)
-from connector.principals import Anonymous, Bearer, Principal, TokenBearer
+from connector.domain.principals import Anonymous, Bearer, Principal, TokenBearer
+from connector.domain.refusals.callers import JWTRefused
+from connector.domain.refusals.keys import KeyUnknown
+from connector.domain.refusals.requests import BadRequest, DocumentInvalid, MethodNotAllowed, UnsupportedMediaType
+from connector.domain.refusals.storage import StorageUnavailable
+from connector.domain.refusals.tokens import TokenUnknown
 from connector.web.answers import error_answer, json_answer
 from connector.web.graphql.documents import Documents, Prepared, told
 from connector.web.graphql.execution import Execution

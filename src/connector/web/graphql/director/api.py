@@ -4,15 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from connector import principals
-from connector.access import Realm, enter, enter_as_holder
-from connector.directory import EntityKind
-from connector.enrollment import Enrollment
-from connector.errors import CredentialMissing, InsufficientScopes, JWTRefused, KeyUnknown
-from connector.inventory import Certificate
-from connector.pairing import Links
-from connector.ports import Bearers, Transaction
-from connector.principals import KEY_PREFIX, Bearer, Caller, Holder, Scope
+from connector.domain import principals
+from connector.domain.certificates import Certificate
+from connector.domain.directory import EntityKind
+from connector.domain.pairing import Links
+from connector.domain.principals import KEY_PREFIX, Bearer, Caller, Holder, Scope
+from connector.domain.refusals.callers import CredentialMissing, InsufficientScopes, JWTRefused
+from connector.domain.refusals.keys import KeyUnknown
+from connector.ports.oidc import Bearers
+from connector.ports.transaction import Transaction
+from connector.usecases.access import Realm, enter, enter_as_holder
+from connector.usecases.enrollment import Enrollment
 from connector.web.graphql.director.scopes import required
 from connector.web.graphql.endpoint import Info
 
@@ -32,7 +34,7 @@ class Director:
 
         Raises:
             Unauthenticated, InsufficientScopes: the caller is not known, or may not ask for this field.
-            TenantRequired, TenantNotFound, TenantForbidden: see :func:`connector.access.enter`.
+            TenantRequired, TenantNotFound, TenantForbidden: see :func:`connector.usecases.access.enter`.
         """
         external_id = tenant or info.context.tenant
         return await self.ask(info, lambda tx, caller: function(tx, enter(tx, caller, external_id)))
@@ -40,7 +42,7 @@ class Director:
     async def write(self, info: Info, function: Callable[[Transaction, Realm], T], *, alone: bool = True) -> T:
         """Run the function in one transaction in the tenant that the caller named; it raises as :meth:`read` does.
 
-        ``alone`` is that of :meth:`connector.ports.Store.transaction`.
+        ``alone`` is that of :meth:`connector.ports.transaction.Store.transaction`.
         """
         external_id = info.context.tenant
         return await self.change(info, lambda tx, caller: function(tx, enter(tx, caller, external_id)), alone=alone)

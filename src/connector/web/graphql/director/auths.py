@@ -7,13 +7,15 @@ from typing import Any
 
 from ariadne import MutationType, QueryType
 
-from connector import pairing, registration
-from connector.access import Realm
-from connector.directory import Entity, EntityKind, SystemAuth
-from connector.pairing import Links
-from connector.ports import TokenFilter, Transaction
-from connector.principals import Scope
-from connector.tokens import Minted, OneTimeToken, TokenState, read_terms
+from connector.domain import pairing
+from connector.domain.directory import Entity, EntityKind, SystemAuth
+from connector.domain.pairing import Links
+from connector.domain.principals import Scope
+from connector.domain.tokens import Minted, OneTimeToken, TokenState, read_terms
+from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Transaction
+from connector.usecases import registration
+from connector.usecases.access import Realm
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
 from connector.web.graphql.endpoint import Info

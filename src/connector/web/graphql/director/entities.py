@@ -6,14 +6,14 @@ from typing import Any
 
 from ariadne import MutationType, QueryType
 
-from connector import registration
-from connector.access import Realm
-from connector.directory import Entity, EntityKind, events_base, events_url
-from connector.errors import ObjectNotFound
-from connector.inventory import Condition, Standing
-from connector.labels import JSON, read_filters
-from connector.ports import Transaction
-from connector.principals import Holder
+from connector.domain.certificates import Condition, Standing
+from connector.domain.directory import Entity, EntityKind, events_base, events_url
+from connector.domain.labels import JSON, read_filters
+from connector.domain.principals import Holder
+from connector.domain.refusals.objects import ObjectNotFound
+from connector.ports.transaction import Transaction
+from connector.usecases import registration
+from connector.usecases.access import Realm
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import AuthFields
 from connector.web.graphql.director.paging import Cursors, Fields, page

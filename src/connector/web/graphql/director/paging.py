@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from connector.errors import InvalidData
+from connector.domain.refusals.objects import InvalidData
 
 T = TypeVar("T")
 Fields = dict[str, Any]

@@ -6,8 +6,8 @@ from typing import Any
 from ariadne import InterfaceType, MutationType, QueryType, ScalarType, make_executable_schema
 from graphql import GraphQLSchema
 
-from connector.directory import EntityKind
-from connector.pairing import timestamp
+from connector.domain.directory import EntityKind
+from connector.domain.pairing import timestamp
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import TokenFields
 from connector.web.graphql.director.certificates import CertificateFields

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from graphql import GraphQLObjectType
 
-from connector.principals import Scope
+from connector.domain.principals import Scope
 
 SCOPE = "scope"
 KNOWN = "known"

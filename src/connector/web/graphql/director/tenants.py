@@ -6,10 +6,10 @@ from typing import Any
 
 from ariadne import MutationType, QueryType
 
-from connector import access
-from connector.directory import Tenant
-from connector.ports import Transaction
-from connector.principals import ApiKey, Caller, Holder, Role
+from connector.domain.directory import Tenant
+from connector.domain.principals import ApiKey, Caller, Holder, Role
+from connector.ports.transaction import Transaction
+from connector.usecases import access
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
 from connector.web.graphql.endpoint import Info

@@ -1,0 +1,159 @@
+"""Labels: names with JSON values that administrators hang on applications, runtimes and integration systems."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from connector.domain.refusals.objects import InvalidData
+
+JSON = Any
+"""None, a bool, an int, a float, a str, or a list or a dict (by str) of these."""
+
+Labels = Mapping[str, JSON]
+
+MOST_LABELS = 100
+MAX_KEY = 256
+MAX_VALUE = 16 * 1024
+MAX_TOGETHER = 128 * 1024
+MOST_ELEMENTS = 250
+MAX_DEPTH = 16
+MOST_FILTERS = 10
+
+_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._\-/]*[A-Za-z0-9])?")
+# The two forms of SQL/JSON path by which clients of the original look for a value, alone or in a list.
+# The JSON reader takes the white space around the value: two patterns for it side by side would take cubic time.
+_PATH = re.compile(r"\$\[\*\]\s*\?\s*\(\s*@\s*==(?P<value>.+)\)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFilter:
+    """Those that have a label ``key``; with ``term``, the digest of a value, those whose label holds that value."""
+
+    key: str
+    term: bytes | None = None
+
+
+def check(labels: Labels) -> Labels:
+    """The labels, if each may be kept, and all of them together.
+
+    Raises:
+        InvalidData: a key or a value breaks a rule, or there are too many.
+    """
+    if len(labels) > MOST_LABELS:
+        raise InvalidData(f"Invalid data labels: use at most {MOST_LABELS} of them.")
+    if sum(_check_one(key, value) for key, value in labels.items()) > MAX_TOGETHER:
+        raise InvalidData(f"Invalid data labels: use at most {MAX_TOGETHER} characters of JSON for all of them.")
+    return labels
+
+
+def canonical(value: JSON) -> str:
+    """The one text of a JSON value, in ASCII: keys sorted, no white space, whole numbers without a fraction."""
+    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def terms(value: JSON) -> frozenset[bytes]:
+    """The digests by which a label is found: of its value, and where that is a list, of its elements."""
+    values = [value, *value] if isinstance(value, list) else [value]
+    return frozenset(_digest(each) for each in values)
+
+
+def read_filters(given: Sequence[tuple[str, str | None]]) -> Sequence[LabelFilter]:
+    """The filters of a list, each a key and a query or None.
+
+    Raises:
+        InvalidData: there are too many, or one cannot be read.
+    """
+    if len(given) > MOST_FILTERS:
+        raise InvalidData(f"Invalid data filter: use at most {MOST_FILTERS} labels.")
+    return [read_filter(key, query) for key, query in given]
+
+
+def read_filter(key: str, query: str | None) -> LabelFilter:
+    """The filter of the Director API: a key alone, or with a JSON value or ``$[*] ? (@ == <JSON value>)``.
+
+    Raises:
+        InvalidData: the key or the query cannot be read.
+    """
+    _check_key(key)
+    if query is None:
+        return LabelFilter(key)
+    if len(query) > MAX_VALUE:
+        raise InvalidData(f"Invalid data filter.query: use at most {MAX_VALUE} characters.")
+    path = _PATH.fullmatch(query.strip())
+    try:
+        value = json.loads(path["value"] if path else query)
+        _check_depth(value)
+        return LabelFilter(key, _digest(value))
+    except (ValueError, RecursionError) as error:
+        raise InvalidData(
+            'Invalid data filter.query: use a JSON value such as "blue" in its quotes, or $[*] ? (@ == "blue").'
+        ) from error
+
+
+def normalized(name: str) -> str:
+    """The name by which an application is known in URLs: ``mp-`` and lower-case letters, digits and single dashes."""
+    plain = _dashed(name)
+    return name if name == plain and name.startswith("mp-") else f"mp-{plain}"
+
+
+def _dashed(name: str) -> str:
+    return re.sub(r"-+", "-", re.sub(r"[^a-z0-9-]", "-", name.lower())).rstrip("-")
+
+
+def _check_one(key: str, value: JSON) -> int:
+    _check_key(key)
+    try:
+        _check_depth(value)
+        size = len(canonical(value))
+    except ValueError as error:
+        raise InvalidData(
+            f"Invalid data labels.{key}: use a JSON value that is nested at most {MAX_DEPTH} deep, of finite numbers."
+        ) from error
+    if size > MAX_VALUE:
+        raise InvalidData(f"Invalid data labels.{key}: use at most {MAX_VALUE} characters of JSON.")
+    if isinstance(value, list) and len(value) > MOST_ELEMENTS:
+        raise InvalidData(f"Invalid data labels.{key}: use at most {MOST_ELEMENTS} elements.")
+    return size
+
+
+def _check_key(key: str) -> None:
+    if len(key) > MAX_KEY or not _KEY.fullmatch(key):
+        raise InvalidData(
+            "Invalid data label key: use 1 to 256 ASCII letters, digits, dots, dashes, underscores and slashes, with "
+            "a letter or digit at each end."
+        )
+
+
+def _check_depth(value: JSON) -> None:
+    """Raises ValueError where the value is nested too deeply. Level by level, so that no depth is too much for it."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for each in level for inner in _inner(each)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
+def _inner(value: JSON) -> Iterator[JSON]:
+    if isinstance(value, list):
+        yield from value
+    elif isinstance(value, dict):
+        yield from value.values()
+
+
+def _plain(value: JSON) -> JSON:
+    """The value with whole floats as integers: JSON knows one kind of number (RFC 8259 section 6)."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value
+
+
+def _digest(value: JSON) -> bytes:
+    return sha256(canonical(value).encode()).digest()

@@ -1,0 +1,60 @@
+"""What the overview of a tenant tells: numbers, and how they came about over time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.domain.audit import Action
+
+DAY = timedelta(days=1)
+AHEAD_DAYS = 90
+BACK_DAYS = 30
+SOON = timedelta(days=14)
+"""A certificate that ends within this time should have been renewed: its holder may have gone silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """Of one kind of owner: how many there are, how many have a good certificate, and how many had one once."""
+
+    total: int
+    connected: int
+    failed: int
+
+    @property
+    def waiting(self) -> int:
+        """How many never had a certificate."""
+        return self.total - self.connected - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateTally:
+    """Certificates by their state; ``expiring`` are those of ``issued`` that end soon."""
+
+    issued: int
+    expiring: int
+    superseded: int
+    expired: int
+    revoked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything, as it was at one moment. Days are counted from ``day``, the midnight (UTC) before it."""
+
+    at: datetime
+    applications: Standings
+    runtimes: Standings
+    certificates: CertificateTally
+    expiring_by_day: Mapping[int, int]
+    happened_by_day: Mapping[tuple[int, Action], int]
+
+    @property
+    def day(self) -> datetime:
+        """The midnight before."""
+        return midnight(self.at)
+
+
+def midnight(at: datetime) -> datetime:
+    """The midnight (UTC) before that time."""
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -1,0 +1,216 @@
+"""Who calls, and what they may do: bearers of tokens and keys, holders of certificates, and nobody."""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from hmac import compare_digest
+from uuid import UUID
+
+from connector.domain.directory import check_name
+from connector.domain.refusals.callers import InsufficientScopes
+from connector.domain.refusals.keys import KeyExpired, KeyRevoked, KeyUnknown
+from connector.domain.refusals.objects import InvalidData
+
+KEY_OCTETS = 32
+KEY_PREFIX = "connector-key-"
+MAX_KEY_LIFETIME = timedelta(days=3660)
+
+
+class Scope(StrEnum):
+    """What can be allowed, one by one; the names are the Director API's (wire contract b.1), and further ones like it.
+
+    To write an application or a runtime covers handing over its tokens and deleting its system auths.
+    """
+
+    APPLICATION_READ = "application:read"
+    APPLICATION_WRITE = "application:write"
+    APPLICATION_AUTHS_READ = "application.auths:read"
+    RUNTIME_READ = "runtime:read"
+    RUNTIME_WRITE = "runtime:write"
+    RUNTIME_AUTHS_READ = "runtime.auths:read"
+    INTEGRATION_SYSTEM_READ = "integration_system:read"
+    INTEGRATION_SYSTEM_WRITE = "integration_system:write"
+    INTEGRATION_SYSTEM_AUTHS_READ = "integration_system.auths:read"
+    TOKEN_READ = "one_time_token:read"
+    TOKEN_WRITE = "one_time_token:write"
+    CERTIFICATE_READ = "certificate:read"
+    CERTIFICATE_WRITE = "certificate:write"
+    TENANT_READ = "tenant:read"
+    TENANT_WRITE = "tenant:write"
+    API_KEY_READ = "api_key:read"
+    API_KEY_WRITE = "api_key:write"
+    AUDIT_READ = "audit:read"
+    SETTINGS_READ = "settings:read"
+    ADMINISTRATOR_READ = "administrator:read"
+    ADMINISTRATOR_WRITE = "administrator:write"
+
+
+class Role(StrEnum):
+    """Three sets of scopes, each within the next."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMINISTRATOR = "administrator"
+
+
+_ADMINISTRATORS_ALONE = {
+    Scope.TENANT_WRITE,
+    Scope.API_KEY_READ,
+    Scope.API_KEY_WRITE,
+    Scope.SETTINGS_READ,
+    Scope.ADMINISTRATOR_READ,
+    Scope.ADMINISTRATOR_WRITE,
+}
+
+SCOPES: Mapping[Role, frozenset[Scope]] = {
+    Role.VIEWER: frozenset(scope for scope in Scope if scope.endswith(":read")) - _ADMINISTRATORS_ALONE,
+    Role.OPERATOR: frozenset(Scope) - _ADMINISTRATORS_ALONE,
+    Role.ADMINISTRATOR: frozenset(Scope),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymous:
+    """Nobody: no credential was presented."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBearer:
+    """Somebody who presented a text as a one-time token. Whether it is one is decided by the operation."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Somebody who proved in the TLS handshake to hold the key of a certificate, known by its fingerprint.
+
+    Whether that certificate is ours, and still good, is decided by the operation in the inventory.
+    """
+
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Somebody who presented a text as an API key or as a JWT. Whether it is one is decided by the operation."""
+
+    text: str = field(repr=False)
+
+
+Principal = Anonymous | TokenBearer | Bearer | Holder
+"""Who calls, as far as the connection and the headers tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody known who administers.
+
+    ``name`` is theirs, ``actor`` how the audit names them; ``tenants`` holds the external ids of the tenants that they
+    may enter, None for every tenant.
+    """
+
+    name: str
+    actor: str
+    role: Role
+    tenants: frozenset[str] | None
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the role holds the scope."""
+        return scope in SCOPES[self.role]
+
+    def require(self, scope: Scope) -> None:
+        """Return if the role holds the scope.
+
+        Raises:
+            InsufficientScopes: it does not; the message names the scope and the least role that does.
+        """
+        if not self.may(scope):
+            raise InsufficientScopes(
+                f"Insufficient scopes provided: {scope.value} is required, and the role {self.role.value} does not "
+                f"hold it. Call with the credential of an {_least_role(scope).value}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is kept of an API key.
+
+    ``tenant`` is the external id of the one tenant that it may enter, None for every tenant; without ``expires_at`` it
+    is good until it is revoked.
+    """
+
+    id: str
+    name: str
+    digest: bytes = field(repr=False)
+    created_at: datetime
+    role: Role
+    tenant: str | None = None
+    created_by: str = "system"
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+def make_key(
+    random: bytes,
+    *,
+    id: UUID,
+    name: str,
+    role: Role,
+    tenant: str | None,
+    created_by: str,
+    lifetime: timedelta | None,
+    now: datetime,
+) -> tuple[str, ApiKey]:
+    """A new key from 32 random octets: the text to hand over, and what is kept of it.
+
+    Raises:
+        ValueError: ``random`` is not 32 octets.
+        InvalidData: the name or the lifetime breaks a rule.
+    """
+    if len(random) != KEY_OCTETS:
+        raise ValueError(f"a key takes {KEY_OCTETS} random octets")
+    check_name(name)
+    if lifetime is not None and not timedelta(0) < lifetime <= MAX_KEY_LIFETIME:
+        raise InvalidData(f"Invalid data lifetimeSeconds: use 1 to {int(MAX_KEY_LIFETIME.total_seconds())}.")
+    text = KEY_PREFIX + urlsafe_b64encode(random).decode("ascii").rstrip("=")
+    return text, ApiKey(
+        id=str(id),
+        name=name,
+        digest=digest(text),
+        created_at=now,
+        role=role,
+        tenant=tenant,
+        created_by=created_by,
+        expires_at=None if lifetime is None else now + lifetime,
+    )
+
+
+def digest(text: str) -> bytes:
+    """The SHA-256 by which a presented key is looked up."""
+    return sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def check(key: ApiKey | None, presented: bytes, *, now: datetime) -> Caller:
+    """Who calls with the key of the presented digest.
+
+    Raises:
+        KeyUnknown, KeyRevoked, KeyExpired: nobody does.
+    """
+    if key is None or not compare_digest(key.digest, presented):
+        raise KeyUnknown
+    if key.revoked_at is not None:
+        raise KeyRevoked
+    if key.expires_at is not None and now >= key.expires_at:
+        raise KeyExpired
+    if key.tenant is None:
+        return Caller(key.name, f"admin:{key.name}", key.role, None)
+    # No name holds a slash, so that no key of a tenant goes by the name of another's.
+    return Caller(key.name, f"admin:{key.tenant}/{key.name}", key.role, frozenset({key.tenant}))
+
+
+def _least_role(scope: Scope) -> Role:
+    return next(role for role in Role if scope in SCOPES[role])

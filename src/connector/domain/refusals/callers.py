@@ -1,0 +1,42 @@
+"""Who calls is not known, may not do this, or tried too often."""
+
+from connector.domain.refusals import Refusal
+
+
+class Unauthenticated(Refusal):
+    """Failed to authenticate the request. Present a credential."""
+
+    code = "unauthenticated"
+
+
+class CredentialMissing(Unauthenticated):
+    """No credential was presented. Send the one-time token in the Connector-Token header, or an API key as
+    Authorization: Bearer.
+    """
+
+    code = "credential_missing"
+
+
+class JWTRefused(Unauthenticated):
+    """The bearer token was refused. Sign in anew at the OpenID Connect issuer that the settings name."""
+
+    code = "jwt_refused"
+
+
+class InsufficientScopes(Refusal):
+    """Insufficient scopes provided. Call with the credential of somebody who may do this."""
+
+    code = "insufficient_scopes"
+
+
+class TooManyAttempts(Refusal):
+    """Too many wrong credentials came from this address. Wait a minute, and check the credential before the next try.
+
+    ``retry_after`` is in seconds.
+    """
+
+    code = "too_many_attempts"
+
+    def __init__(self, retry_after: int = 60) -> None:
+        super().__init__()
+        self.retry_after = retry_after

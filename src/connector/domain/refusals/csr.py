@@ -1,0 +1,99 @@
+"""A certificate signing request cannot be granted."""
+
+from connector.domain.refusals import Refusal
+
+
+class BadCSR(Refusal):
+    """The certificate signing request cannot be granted.
+
+    Its message is the advice, then the original Connector's text word for word: clients look for that text.
+    """
+
+    code = "csr_refused"
+
+    def __init__(self, advice: str, text: str) -> None:
+        super().__init__(f"{advice} Error while signing Certificate Signing Request: {text}")
+
+
+class CSRTooLarge(BadCSR):
+    """The CSR is larger than any honest one."""
+
+    code = "csr_too_large"
+
+
+class CSRNotBase64(BadCSR):
+    """The CSR argument is not standard base64."""
+
+    code = "csr_not_base64"
+
+    def __init__(self) -> None:
+        Refusal.__init__(
+            self,
+            "Send the CSR's PEM as one standard base64 string (openssl base64 -A). Error while decoding Certificate "
+            "Signing Request: Error while parsing base64 content. Incorrect value provided.",
+        )
+
+
+class CSRNotPEM(BadCSR):
+    """The decoded argument does not hold exactly one PEM block, of a CSR (RFC 7468 sections 2 and 7)."""
+
+    code = "csr_not_pem"
+
+    def __init__(self, advice: str) -> None:
+        super().__init__(advice, "Error while decoding pem block.")
+
+
+class CSRMalformed(BadCSR):
+    """The PEM block does not hold a well-formed PKCS #10 request (RFC 2986)."""
+
+    code = "csr_malformed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Make the CSR anew (openssl req -new).", f"Error while parsing CSR: {reason}")
+
+
+class CSRSignatureInvalid(BadCSR):
+    """The CSR gives no proof of possession: it is not signed by its own key with an accepted algorithm."""
+
+    code = "csr_signature_invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Sign the CSR with the key that is in it.", f"CSR signature invalid: {reason}")
+
+
+class CSRSubjectMismatch(BadCSR):
+    """The CSR's subject is not the expected one."""
+
+    code = "csr_subject_mismatch"
+
+
+class CSRKeyRefused(BadCSR):
+    """The CSR's key is not one that we certify."""
+
+    code = "csr_key_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "Make a new key: RSA of 2048 to 8192 bits with exponent 65537, P-256, P-384, P-521 or Ed25519.",
+            f"CSR: key refused: {reason}",
+        )
+
+
+class CSRKeyNotBound(BadCSR):
+    """The one-time token is bound to another key than the CSR's."""
+
+    code = "csr_key_not_bound"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Make the CSR with the key to which the token is bound.", "CSR: key refused: the token is bound to another."
+        )
+
+
+class CSRExtensionRefused(BadCSR):
+    """The CSR asks for something that no client certificate may hold, and the settings say to refuse that."""
+
+    code = "csr_extension_refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Make the CSR without requested extensions.", f"CSR: extension refused: {reason}")

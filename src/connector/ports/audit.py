@@ -1,0 +1,45 @@
+"""The events."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from connector.domain.audit import Action, Event, Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events: one tenant's, or with None those of no tenant; those that fit every other field that is given.
+
+    ``since`` is inclusive, ``until`` is not; ``about`` is the id of an owner.
+    """
+
+    tenant_id: str | None
+    actions: Collection[Action] = ()
+    about: str | None = None
+    actor: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+Daily = Mapping[tuple[int, Action], int]
+
+
+class Audit(Protocol):
+    """The events, append-only: there is nothing here that changes or removes one."""
+
+    def append(self, *events: Event) -> None:
+        """Record the events, in their order."""
+
+    def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
+        """The newest events of that action, or of all, newest first."""
+
+    def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
+        """The events that fit, newest first: those after that time and number, so many at most."""
+
+    def later(self, tenant_id: str, owner_id: str, *, number: int, most: int) -> Sequence[Recorded]:
+        """The events about that owner with a greater number, oldest first, so many at most."""
+
+    def daily(self, tenant_id: str, *, since: datetime) -> Daily:
+        """How often what happened to the tenant on each day, by days since then, and by action."""

@@ -1,0 +1,115 @@
+"""Tenants, and what each has registered."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from connector.domain.certificates import Condition
+from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant
+from connector.domain.labels import LabelFilter
+from connector.domain.overview import Standings
+
+
+@dataclass(frozen=True, slots=True)
+class EntityFilter:
+    """Which entities of a tenant: of that kind, and those that fit every other field that is given.
+
+    ``begins`` is the beginning of the name, in one of its :attr:`spellings`, or a whole id: found in an index. ``text``
+    is any part of the name, in any case, or a whole id: every name is looked at. ``condition`` is that at ``now``,
+    which is given with it.
+    """
+
+    kind: EntityKind
+    labels: Sequence[LabelFilter] = ()
+    begins: str | None = None
+    text: str | None = None
+    condition: Condition | None = None
+    now: datetime | None = None
+
+    @property
+    def spellings(self) -> Sequence[str]:
+        """How the beginning may be spelled, in order: as it is given, all small or large, or with large initials."""
+        text = self.begins or ""
+        return sorted({text, text.lower(), text.upper(), text.capitalize(), text.title()})
+
+
+class Tenants(Protocol):
+    """The tenants."""
+
+    def add(self, tenant: Tenant) -> None:
+        """Record a tenant. Raises NotUniqueName when the external id is taken; of two at once, one wins."""
+
+    def find(self, external_id: str) -> Tenant | None:
+        """The tenant that a Tenant header names."""
+
+    def of_id(self, id: str) -> Tenant | None:
+        """The tenant of that internal id."""
+
+    def list(
+        self, *, within: frozenset[str] | None = None, after: str | None = None, most: int | None = None
+    ) -> Sequence[Tenant]:
+        """The tenants by external id: those of ``within`` if it is given, those after ``after``, so many at most."""
+
+    def count(self, *, within: frozenset[str] | None = None) -> int:
+        """How many there are."""
+
+
+class Directory(Protocol):
+    """One tenant's entities and system auths. Another tenant's are as unknown as those that never were."""
+
+    def add_entity(self, entity: Entity) -> None:
+        """Record an entity. Raises NotUniqueName when the tenant has one of that kind and name; one of two wins."""
+
+    def update_entity(self, entity: Entity) -> None:
+        """Record what has changed of it. Raises NotUniqueName as add_entity does, ObjectNotFound when it is gone."""
+
+    def entity(self, kind: EntityKind, id: str) -> Entity | None:
+        """The entity of that kind and id."""
+
+    def entity_named(self, kind: EntityKind, name: str) -> Entity | None:
+        """The entity of that kind and name."""
+
+    def entities(
+        self,
+        kind: EntityKind,
+        filters: Sequence[LabelFilter] = (),
+        *,
+        after: str | None = None,
+        most: int | None = None,
+    ) -> Sequence[Entity]:
+        """The entities of that kind that fit every filter, by name: those after that name, so many at most."""
+
+    def count_entities(self, kind: EntityKind, filters: Sequence[LabelFilter] = ()) -> int:
+        """How many fit."""
+
+    def search(
+        self, which: EntityFilter, *, newest_first: bool, after: tuple[datetime, str] | str | None = None, most: int
+    ) -> Sequence[Entity]:
+        """The entities that fit, so many at most: by name, those after that name; or newest first, those after that
+        time of registration and id.
+        """
+
+    def standings(self, kind: EntityKind, *, now: datetime) -> Standings:
+        """How many of that kind there are, and how they stand. It looks at each."""
+
+    def names(self, ids: Collection[str]) -> Mapping[str, str]:
+        """The names of the entities of these ids, where there are such."""
+
+    def remove_entity(self, entity: Entity) -> bool:
+        """Remove the entity and its system auths. False when it was gone already.
+
+        Raises ObjectInUse when applications name it as their integration system.
+        """
+
+    def add_system_auth(self, auth: SystemAuth) -> None:
+        """Record a system auth. Raises ObjectNotFound when its owner is gone."""
+
+    def system_auth(self, id: str) -> SystemAuth | None:
+        """The system auth of that id."""
+
+    def system_auths(self, owner_ids: Collection[str]) -> Sequence[SystemAuth]:
+        """The system auths of these entities, oldest first."""
+
+    def remove_system_auth(self, auth: SystemAuth) -> bool:
+        """Remove the system auth. False when it was gone already."""

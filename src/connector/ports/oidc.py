@@ -1,0 +1,25 @@
+"""What an OpenID Connect issuer says of people and programs."""
+
+from typing import Protocol
+
+from connector.domain.principals import Caller
+
+
+class Bearers(Protocol):
+    """Knows the bearers of tokens that somebody else issued: an OpenID Connect issuer."""
+
+    async def caller(self, text: str) -> Caller:
+        """Who calls with this token. Raises JWTRefused: nobody does; the message says why, without the token."""
+
+    def ailing(self) -> str | None:
+        """What is wrong with the source of trust, in a sentence for people; None when nothing is."""
+
+
+class SignsIn(Protocol):
+    """Lets people sign in at an OpenID Connect issuer: the authorization code flow with PKCE (RFC 7636)."""
+
+    async def begin(self, *, redirect_uri: str, state: str, nonce: str, verifier: str) -> str:
+        """The URL to send the browser to. Raises JWTRefused where the issuer cannot be reached."""
+
+    async def finish(self, *, code: str, redirect_uri: str, nonce: str, verifier: str) -> Caller:
+        """Who signed in. Raises JWTRefused: nobody did."""

@@ -1,0 +1,267 @@
+"""The CA's keys and certificates as files, and what else in the data directory is secret.
+
+    DIR/ca/root.key      may be taken offline once the issuing CA is made: it is not read again
+    DIR/ca/root.pem      the trust anchor
+    DIR/ca/issuing.key   signs
+    DIR/ca/issuing.pem
+
+Whatever is missing, readable by others or does not fit together stops the start: a CA is never repaired, and never
+made anew in the place of one that was there.
+"""
+
+import fcntl
+import os
+import resource
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from connector.pki.issuer import SERIAL_OCTETS, Issuer, generate_key, make_issuing, make_root, serial_number
+from connector.pki.signatures import IssuerPrivateKey
+from connector.ports.transaction import Random
+
+ROOT_KEY = "root.key"
+ROOT = "root.pem"
+ISSUING_KEY = "issuing.key"
+ISSUING = "issuing.pem"
+NEEDED = (ROOT, ISSUING_KEY, ISSUING)
+
+MAX_FILE_OCTETS = 1 << 16
+# The most that OpenSSL takes.
+MAX_SECRET_OCTETS = 1023
+# No clock that runs is before this year; a machine without a battery starts in 1970.
+FIRST_YEAR = 2020
+SUFFIX_OCTETS = 4
+
+
+class KeystoreError(Exception):
+    """The data directory or the CA in it cannot be used. The text says what to do, and holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class CAPlan:
+    """The CA to make at the first start. ``key`` is a kind that :func:`connector.pki.issuer.generate_key` knows."""
+
+    key: str
+    root_validity: timedelta
+    issuing_validity: timedelta
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Make the data directory if need be, and hold it: one server, and one first start, at a time.
+
+    Raises:
+        KeystoreError: another process holds it, or it cannot be made or written.
+    """
+    with _explained(directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise KeystoreError(f"{directory} is in use by another connector. Stop that one first.") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def open_or_create(directory: Path, *, plan: CAPlan, passphrase: bytes | None, now: datetime, random: Random) -> Issuer:
+    """The issuer whose files are in ``directory``; at the first start, when there is no such directory, a new one.
+
+    To be called while :func:`locked` holds the data directory. A kill at any moment leaves all files or no directory.
+
+    Raises:
+        KeystoreError: the CA cannot be made, or what is there cannot be used.
+    """
+    if now.year < FIRST_YEAR:
+        raise KeystoreError(f"The clock says {now:%Y-%m-%d}. Set it right first: certificates depend on it.")
+    with _explained(directory):
+        if not os.path.lexists(directory):
+            _create(directory, plan=plan, passphrase=passphrase, now=now, random=random)
+        return _open(directory, passphrase=passphrase, now=now)
+
+
+def read_secret(path: Path, what: str) -> bytes:
+    """The one line of a file that only its owner can read; ``what`` it is, for the refusal.
+
+    Raises:
+        KeystoreError: others can read it, or it does not hold one line.
+    """
+    with _explained(path):
+        lines = _read_private(path).splitlines()
+    if len(lines) != 1 or not 0 < len(lines[0]) <= MAX_SECRET_OCTETS:
+        raise KeystoreError(f"{path} should hold one line, the {what}, of at most {MAX_SECRET_OCTETS} octets.")
+    return lines[0]
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write ``text`` and a newline for the owner alone. A kill at any moment leaves the former file or the new one.
+
+    Raises:
+        KeystoreError: it cannot be written.
+    """
+    new = path.with_name(f".{path.name}.new")
+    with _explained(path):
+        new.unlink(missing_ok=True)
+        _write(new, f"{text}\n".encode())
+        new.replace(path)
+        _sync(path.parent)
+
+
+def forbid_core_dumps() -> None:
+    """A core dump would hold the keys."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _create(directory: Path, *, plan: CAPlan, passphrase: bytes | None, now: datetime, random: Random) -> None:
+    new = directory.with_name(f".{directory.name}.new")
+    # Left by a start that was killed: those keys never signed anything for anybody.
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
+    for name, octets in _files(plan, passphrase=passphrase, now=now, random=random).items():
+        _write(new / name, octets)
+    _sync(new)
+    new.rename(directory)
+    _sync(directory.parent)
+
+
+def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Random) -> dict[str, bytes]:
+    # Two installations are two CAs: their names differ, so that nobody takes one for the other (RFC 5280 4.1.2.6).
+    suffix = random(SUFFIX_OCTETS).hex()
+    root_key, issuing_key = generate_key(plan.key), generate_key(plan.key)
+    root = make_root(
+        root_key,
+        common_name=f"Connector Root CA {suffix}",
+        validity=plan.root_validity,
+        serial=serial_number(random(SERIAL_OCTETS), now=now),
+        now=now,
+    )
+    issuing = make_issuing(
+        root,
+        root_key,
+        issuing_key.public_key(),
+        common_name=f"Connector Issuing CA {suffix}",
+        validity=plan.issuing_validity,
+        serial=serial_number(random(SERIAL_OCTETS), now=now),
+        now=now,
+    )
+    return {
+        ROOT_KEY: _encoded(root_key, passphrase),
+        ROOT: root.public_bytes(Encoding.PEM),
+        ISSUING_KEY: _encoded(issuing_key, passphrase),
+        ISSUING: issuing.public_bytes(Encoding.PEM),
+    }
+
+
+def _encoded(key: IssuerPrivateKey, passphrase: bytes | None) -> bytes:
+    encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+
+
+def _open(directory: Path, *, passphrase: bytes | None, now: datetime) -> Issuer:
+    missing = [name for name in NEEDED if not (directory / name).exists()]
+    if missing:
+        raise KeystoreError(
+            f"{directory} lacks {', '.join(missing)}. Put the files back from the backup. Removing the directory makes "
+            "a new CA, whose clients must all enroll again."
+        )
+    if stat.S_IMODE(directory.stat().st_mode) & 0o022:
+        raise KeystoreError(f"{directory} can be written by others. Run: chmod 700 {directory}")
+    if (directory / ROOT_KEY).exists():
+        _read_private(directory / ROOT_KEY)
+    key = _load_key(directory / ISSUING_KEY, passphrase)
+    certificate, root = _load_certificate(directory / ISSUING, now), _load_certificate(directory / ROOT, now)
+    try:
+        return Issuer(certificate=certificate, key=key, root=root)
+    except ValueError as error:
+        raise KeystoreError(f"The files in {directory} do not belong together: {error}.") from error
+
+
+def _load_key(path: Path, passphrase: bytes | None) -> IssuerPrivateKey:
+    try:
+        key = load_pem_private_key(_read_private(path), passphrase)
+    except TypeError as error:
+        raise KeystoreError(
+            f"{path} is encrypted, and there is no passphrase. Set CONNECTOR_CA__PASSPHRASE or ca.passphrase_file."
+            if passphrase is None
+            else f"{path} is not encrypted, though a passphrase is set. Encrypt it, or take the passphrase away."
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise KeystoreError(f"{path} cannot be read: the passphrase is wrong, or the file is damaged.") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise KeystoreError(f"{path} should be an EC or RSA key.")
+    return key
+
+
+def _load_certificate(path: Path, now: datetime) -> x509.Certificate:
+    try:
+        certificate = x509.load_pem_x509_certificate(_read(path)[0])
+    except ValueError as error:
+        raise KeystoreError(f"{path} is not a certificate in PEM.") from error
+    if now > certificate.not_valid_after_utc:
+        raise KeystoreError(f"The certificate {path} expired at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC.")
+    if now < certificate.not_valid_before_utc:
+        raise KeystoreError(f"The certificate {path} is not valid yet at {now:%Y-%m-%d %H:%M} UTC. Is the clock right?")
+    return certificate
+
+
+def _read_private(path: Path) -> bytes:
+    octets, mode = _read(path)
+    if mode & 0o077:
+        raise KeystoreError(f"{path} can be read by others than its owner. Run: chmod 600 {path}")
+    return octets
+
+
+def _read(path: Path) -> tuple[bytes, int]:
+    """The octets and the permission bits of one and the same open file."""
+    # Without O_NONBLOCK, opening a FIFO would wait for ever.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise KeystoreError(f"{path} should be a regular file.")
+        octets = file.read(MAX_FILE_OCTETS + 1)
+    if len(octets) > MAX_FILE_OCTETS:
+        raise KeystoreError(f"{path} is larger than {MAX_FILE_OCTETS} octets.")
+    return octets, stat.S_IMODE(mode)
+
+
+def _write(path: Path, octets: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(octets)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _sync(directory: Path) -> None:
+    """Make the names in the directory durable."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise KeystoreError(f"{error.filename or path} cannot be used: {error.strerror}.") from error
