@@ -172,7 +172,7 @@ def test_small_labels_are_kept_as_they_are(given_labels: dict[str, Any]) -> None
     [
         "x" * (labels.MAX_VALUE - 2),
         [0] * labels.MOST_ELEMENTS,
-        nested(labels.MAX_DEPTH - 1),
+        nested(labels.MAX_DEPTH),
         nested(labels.MAX_DEPTH - 1, []),
         {str(number): number for number in range(1000)},
     ],
@@ -188,7 +188,7 @@ def test_values_up_to_the_limits(value: Any) -> None:
         "x" * (labels.MAX_VALUE - 1),
         "ä" * (labels.MAX_VALUE // 6 + 1),
         [0] * (labels.MOST_ELEMENTS + 1),
-        nested(labels.MAX_DEPTH),
+        nested(labels.MAX_DEPTH + 1),
         nested(100_000),
         float("nan"),
         [float("inf")],
@@ -201,6 +201,15 @@ def test_values_beyond_the_limits(value: Any) -> None:
     """A value beyond a limit, or of no JSON, is refused, and the message names the label."""
     with pytest.raises(InvalidData, match=r"labels\.key"):
         labels.check({"key": value})
+
+
+@pytest.mark.parametrize("value", ["\udfff", ["\ud83d"], {"a": {"\ude00\ud83d": 1}}])
+def test_halves_of_surrogate_pairs_are_refused(value: Any) -> None:
+    """No label holds half of a surrogate pair, which no answer could carry; the message repeats none."""
+    with pytest.raises(InvalidData, match=r"labels\.key: use whole characters") as caught:
+        labels.check({"key": value})
+
+    assert str(caught.value).isascii()
 
 
 def test_so_many_labels() -> None:

@@ -21,6 +21,7 @@ from connector.agent.running import Agent
 from connector.agent.schedule import Plan
 from connector.agent.terminal import Output
 from connector.client.trust import TIMEOUT_SECONDS, context
+from connector.domain.strict_json import JSONError, read_object, read_text
 
 MAX_PAIRING = 65536
 
@@ -89,8 +90,8 @@ def call(given: argparse.Namespace, _: Output) -> int:
     pair, connection = Directory(given.directory.absolute()).identity()
     query = sys.stdin.read() if given.query == "-" else given.query
     try:
-        variables = None if given.variables is None else json.loads(given.variables)
-    except ValueError as error:
+        variables = None if given.variables is None else read_text(given.variables)
+    except JSONError as error:
         raise BadInput("variables_unreadable", f"--variables is not JSON: {error}.") from error
     url = connection.secured_connector if given.connector else connection.director
     with explained():
@@ -98,12 +99,12 @@ def call(given: argparse.Namespace, _: Output) -> int:
 
     def post() -> Any:
         with httpx2.Client(verify=verify, timeout=TIMEOUT_SECONDS) as client:
-            return client.post(url, json={"query": query, "variables": variables}).json()
+            return read_object(client.post(url, json={"query": query, "variables": variables}).content)
 
     try:
         answer = once(post)
-    except ValueError as error:
-        raise Unreachable("no_answer", "The server did not answer in JSON.") from error
+    except JSONError as error:
+        raise Unreachable("no_answer", f"The server did not answer with a JSON object: {error}.") from error
     print(json.dumps(answer, indent=None if given.json else 2))  # noqa: T201 - that is what it is for
     return Exit.REFUSED if answer.get("errors") else Exit.FINE
 

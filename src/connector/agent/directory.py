@@ -37,6 +37,7 @@ from cryptography.hazmat.primitives.serialization import (
 from connector.agent import files
 from connector.agent.outcomes import BadInput, FilesUnusable, Locked, explained
 from connector.client.keys import PrivateKey
+from connector.domain.strict_json import JSONError, read_object
 
 KEY, CHAIN, ANCHORS = "tls.key", "tls.crt", "ca.crt"
 CURRENT, FORMER, VERSIONS, PENDING = "current", "former", "versions", "pending"
@@ -211,12 +212,11 @@ class Directory:
     def _json(self, name: str) -> dict[str, Any] | None:
         octets = files.read(self.path / name)
         try:
-            found = None if octets is None else json.loads(octets)
-        except ValueError:
-            found = ()
-        if found is not None and not isinstance(found, dict):
-            raise FilesUnusable("files_damaged", f"{self.path / name} is damaged. Remove it, or enroll again.")
-        return found
+            return None if octets is None else read_object(octets)
+        except JSONError as error:
+            raise FilesUnusable(
+                "files_damaged", f"{self.path / name} is damaged: {error}. Remove it, or enroll again."
+            ) from error
 
     # A step under way
 

@@ -3,7 +3,6 @@
 Each step is a line: who did what, what was sent, what came back, how long it took. The refusals are steps as well.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -27,6 +26,7 @@ from connector.client import Client, Configuration, Refused, Untrusted, fetch_ro
 from connector.domain import pairing
 from connector.domain.pairing import Pairing
 from connector.domain.refusals.objects import InvalidData
+from connector.domain.strict_json import read_object
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class Demo:
             if self.server.poll() is not None or time.monotonic() > deadline:
                 raise DemoFailed(f"the server did not start: {log.read_text()[-2000:]}")
             time.sleep(0.02)
-        self.urls = json.loads(addresses.read_text())
+        self.urls = read_object(addresses.read_bytes())
         return self.urls["public"]
 
     def stop(self) -> None:

@@ -12,6 +12,7 @@ from connector.client.calls import Answer, Configuration, Enrolled, Flow, Reques
 from connector.client.errors import Refused, distrust
 from connector.client.keys import PrivateKey
 from connector.client.trust import TIMEOUT_SECONDS, context
+from connector.domain.strict_json import read as read_json
 
 T = TypeVar("T")
 
@@ -217,7 +218,7 @@ def _body(request: Request) -> Mapping[str, Any]:
 
 def _read(answer: httpx2.Response) -> Answer:
     try:
-        content = answer.json()
+        content = read_json(answer.content)
     except ValueError:
         content = None
     return calls.read(answer.status_code, answer.headers, content)

@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from connector.domain import labels
-from connector.domain.labels import JSON, Labels
+from connector.domain.labels import Labels
 from connector.domain.refusals.objects import InvalidData
+from connector.domain.strict_json import JSON
 
 MAX_NAME = 100
 MAX_RUNTIME_NAME = 36

@@ -2,15 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from connector.domain.refusals.objects import InvalidData
-
-JSON = Any
-"""None, a bool, an int, a float, a str, or a list or a dict (by str) of these."""
+from connector.domain.strict_json import JSON, JSONError, is_deeper, is_whole, read_text
 
 Labels = Mapping[str, JSON]
 
@@ -84,13 +81,14 @@ def read_filter(key: str, query: str | None) -> LabelFilter:
         raise InvalidData(f"Invalid data filter.query: use at most {MAX_VALUE} characters.")
     path = _PATH.fullmatch(query.strip())
     try:
-        value = json.loads(path["value"] if path else query)
-        _check_depth(value)
-        return LabelFilter(key, _digest(value))
-    except (ValueError, RecursionError) as error:
+        value = read_text(path["value"] if path else query)
+    except JSONError as error:
         raise InvalidData(
             'Invalid data filter.query: use a JSON value such as "blue" in its quotes, or $[*] ? (@ == "blue").'
         ) from error
+    if is_deeper(value, MAX_DEPTH):
+        raise InvalidData(f"Invalid data filter.query: use a JSON value that is nested at most {MAX_DEPTH} deep.")
+    return LabelFilter(key, _digest(value))
 
 
 def normalized(name: str) -> str:
@@ -105,13 +103,14 @@ def _dashed(name: str) -> str:
 
 def _check_one(key: str, value: JSON) -> int:
     _check_key(key)
+    if is_deeper(value, MAX_DEPTH):
+        raise InvalidData(f"Invalid data labels.{key}: use a JSON value that is nested at most {MAX_DEPTH} deep.")
     try:
-        _check_depth(value)
         size = len(canonical(value))
     except ValueError as error:
-        raise InvalidData(
-            f"Invalid data labels.{key}: use a JSON value that is nested at most {MAX_DEPTH} deep, of finite numbers."
-        ) from error
+        raise InvalidData(f"Invalid data labels.{key}: use a JSON value of finite numbers.") from error
+    if not is_whole(json.dumps(value, ensure_ascii=False)):
+        raise InvalidData(f"Invalid data labels.{key}: use whole characters, no half of a surrogate pair.")
     if size > MAX_VALUE:
         raise InvalidData(f"Invalid data labels.{key}: use at most {MAX_VALUE} characters of JSON.")
     if isinstance(value, list) and len(value) > MOST_ELEMENTS:
@@ -125,23 +124,6 @@ def _check_key(key: str) -> None:
             "Invalid data label key: use 1 to 256 ASCII letters, digits, dots, dashes, underscores and slashes, with "
             "a letter or digit at each end."
         )
-
-
-def _check_depth(value: JSON) -> None:
-    """Raises ValueError where the value is nested too deeply. Level by level, so that no depth is too much for it."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for each in level for inner in _inner(each)]
-        if not level:
-            return
-    raise ValueError("nested too deeply")
-
-
-def _inner(value: JSON) -> Iterator[JSON]:
-    if isinstance(value, list):
-        yield from value
-    elif isinstance(value, dict):
-        yield from value.values()
 
 
 def _plain(value: JSON) -> JSON:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.secrets import Secret
+from connector.domain.strict_json import read_object
 from connector.domain.tokens import OneTimeToken
 
 ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
@@ -82,14 +83,14 @@ def parse(text: str) -> Pairing:
     try:
         if len(compact) > MAX_CHARACTERS:
             raise InvalidData("The pairing string is too long. Copy it again, whole and alone.")
-        fields = json.loads(b64decode(compact, validate=True))
+        fields = read_object(b64decode(compact, validate=True))
         fingerprint = fields.get("rootFingerprint")
         pairing = Pairing(
             token=fields["token"],
             connector_url=fields["connectorURL"],
             root_fingerprint=bytes.fromhex(fingerprint) if fingerprint is not None else None,
         )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise InvalidData("The pairing string cannot be read. Copy it again, whole and alone.") from error
     if not isinstance(pairing.token, str) or not isinstance(pairing.connector_url, str):
         raise InvalidData("The pairing string cannot be read. Copy it again, whole and alone.")

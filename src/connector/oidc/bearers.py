@@ -11,11 +11,11 @@ from joserfc.util import urlsafe_b64decode
 
 from connector.domain.principals import Caller
 from connector.domain.refusals.callers import JWTRefused
+from connector.domain.strict_json import read_object
 from connector.oidc.claims import AGAIN, check_claims, read_caller
 from connector.oidc.jwks import MAX_HEADER, VerificationKey, fits, is_signed
 from connector.oidc.policy import OIDCPolicy
 from connector.oidc.source import KeysUnavailable, Source
-from connector.oidc.strict_json import read_object
 from connector.ports.transaction import Clock
 
 MAX_TOKEN = 16 * 1024
@@ -210,7 +210,6 @@ def _read(text: str) -> tuple[dict[str, object], dict[str, object]]:
 
 def _object(part: str) -> dict[str, object] | None:
     try:
-        octets = urlsafe_b64decode(part.encode("ascii"))
+        return read_object(urlsafe_b64decode(part.encode("ascii")))
     except ValueError:
         return None
-    return read_object(octets)

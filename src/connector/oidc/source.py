@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx2
 
+from connector.domain.strict_json import JSONError, read_object
 from connector.oidc.jwks import MAX_KEYS, VerificationKey, read_keys
 from connector.oidc.policy import OIDCPolicy, is_allowed
-from connector.oidc.strict_json import read_object
 
 MAX_BODY = 512 * 1024
 # A compressed body has no bound until it is unpacked, so that none is asked for and none is taken.
@@ -90,10 +90,10 @@ class Source:
             raise KeysUnavailable(f"cannot be reached: its {what} took more than {self._seconds:g} s") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
             raise KeysUnavailable(f"cannot be reached: fetching its {what} failed ({type(error).__name__})") from error
-        document = read_object(body)
-        if document is None:
-            raise KeysUnavailable(f"gives no keys: its {what} is not a JSON object")
-        return document
+        try:
+            return read_object(body)
+        except JSONError as error:
+            raise KeysUnavailable(f"gives no keys: its {what} is not a JSON object: {error}") from error
 
 
 async def _body(answer: httpx2.Response, what: str) -> bytes:

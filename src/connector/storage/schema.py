@@ -29,8 +29,9 @@ from sqlalchemy.types import TypeDecorator
 from connector.domain.audit import Action
 from connector.domain.certificates import RevocationReason
 from connector.domain.directory import EntityKind
-from connector.domain.labels import JSON, canonical
+from connector.domain.labels import canonical
 from connector.domain.principals import Role
+from connector.domain.strict_json import JSON, mended
 from connector.domain.tokens import TokenType
 
 E = TypeVar("E", bound=StrEnum)
@@ -82,7 +83,11 @@ class TextWord(Word[E]):
 
 
 class Json(TypeDecorator[Mapping[str, JSON]]):
-    """An object of JSON values, as their one ASCII text."""
+    r"""An object of JSON values, as their one ASCII text.
+
+    Rows written by earlier versions may hold halves of surrogate pairs, which no answer can carry. They are read as the
+    text ``\udfff``, so that their owner sees them and can set the label again.
+    """
 
     impl = Text
     cache_ok = True
@@ -91,7 +96,10 @@ class Json(TypeDecorator[Mapping[str, JSON]]):
         return None if value is None else canonical(dict(value))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Mapping[str, JSON] | None:
-        return None if value is None else json.loads(value)
+        if value is None:
+            return None
+        kept: Mapping[str, JSON] = json.loads(value)
+        return mended(kept) if "\\ud" in value else kept
 
 
 class Names(TypeDecorator[frozenset[str]]):

@@ -8,8 +8,8 @@ from connector.domain import directory, tokens
 from connector.domain.audit import Action, Event
 from connector.domain.certificates import RevocationReason
 from connector.domain.directory import MOST_SYSTEM_AUTHS, Entity, EntityKind, SystemAuth
-from connector.domain.labels import JSON
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
+from connector.domain.strict_json import JSON
 from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 from connector.ports.certificates import CertificateFilter
 from connector.ports.directory import Directory

@@ -12,9 +12,10 @@ from connector.domain import labels
 from connector.domain.audit import Recorded
 from connector.domain.certificates import Certificate, Condition, RevocationReason, Standing
 from connector.domain.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, EntityKind
-from connector.domain.labels import JSON, LabelFilter
+from connector.domain.labels import LabelFilter
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName
+from connector.domain.strict_json import JSON, GrammarError, JSONError, read_text
 from connector.domain.tokens import OneTimeToken
 from connector.ports.audit import EventFilter
 from connector.ports.certificates import CertificateFilter
@@ -91,7 +92,11 @@ class Kind:
 
     async def set_label(self, visit: Visit) -> Response:
         """Set a label."""
-        key, value = given(visit.form, "key"), _value(given(visit.form, "value"))
+        key = given(visit.form, "key")
+        try:
+            value = _value(given(visit.form, "value"))
+        except InvalidData as error:
+            return await self.shown(visit, error=error)
         return await self._changed(
             visit,
             "labeled",
@@ -276,11 +281,17 @@ def _label_filters(text: str | None) -> Sequence[LabelFilter]:
 
 
 def _value(text: str) -> JSON:
-    """A label's value as people type it: JSON where it is that, else the text itself."""
+    """A label's value as typed: JSON if it follows the grammar of JSON, else the text itself.
+
+    Raises:
+        InvalidData: it follows the grammar, but may not be kept.
+    """
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return read_text(text)
+    except GrammarError:
         return text
+    except JSONError as error:
+        raise InvalidData(f"Invalid data value: {error}. Correct it, or put a text in double quotes.") from error
 
 
 def _text(value: JSON) -> str:

@@ -1,6 +1,5 @@
 """GraphQL over HTTP: GET and POST, one operation a request."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -25,6 +24,7 @@ from connector.domain.refusals.keys import KeyUnknown
 from connector.domain.refusals.requests import BadRequest, DocumentInvalid, MethodNotAllowed, UnsupportedMediaType
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.domain.refusals.tokens import TokenUnknown
+from connector.domain.strict_json import JSONError, read, read_text
 from connector.web.answers import error_answer, json_answer
 from connector.web.graphql.documents import Documents, Prepared, told
 from connector.web.graphql.execution import Execution
@@ -142,11 +142,11 @@ def _entry(error: GraphQLError) -> dict[str, Any]:
 
 def _from_json(body: bytes) -> Request:
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("The request body is not JSON. Send an object with query and variables.") from error
-    if b"\\u" in body:
-        _refuse_half_characters(content)
+        content = read(body)
+    except JSONError as error:
+        raise BadRequest(
+            f"The request body is refused: {error}. Send a JSON object with query and variables."
+        ) from error
     if not isinstance(content, dict):
         raise BadRequest("The request body must be one JSON object. Batches are not served; send one request each.")
     return _request(content.get("query"), content.get("variables"), content.get("operationName"))
@@ -154,11 +154,15 @@ def _from_json(body: bytes) -> Request:
 
 def _from_parameters(query_string: bytes) -> Request:
     try:
-        found = parse_qs(query_string.decode("ascii"), max_num_fields=MAX_QUERY_PARAMETERS, keep_blank_values=True)
+        found = parse_qs(
+            query_string.decode("ascii"),
+            max_num_fields=MAX_QUERY_PARAMETERS,
+            keep_blank_values=True,
+            errors="strict",
+        )
         parameters = {name: values[0] for name, values in found.items()}
-        variables = json.loads(parameters.get("variables") or "null")
-        _refuse_half_characters(variables)
-    except (ValueError, RecursionError) as error:
+        variables = read_text(parameters.get("variables") or "null")
+    except ValueError as error:
         raise BadRequest("The query parameters cannot be read. Send query, and variables as JSON.") from error
     return _request(parameters.get("query"), variables, parameters.get("operationName") or None)
 
@@ -171,14 +175,6 @@ def _request(query: object, variables: object, operation_name: object) -> Reques
     if operation_name is not None and not isinstance(operation_name, str):
         raise BadRequest("The operationName must be a string, or null.")
     return Request(query, variables or {}, operation_name or None)
-
-
-def _refuse_half_characters(content: object) -> None:
-    r"""JSON can spell half of a character ("\ud800"), which no database and no answer can hold (RFC 8259 8.2)."""
-    try:
-        json.dumps(content, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise BadRequest("The request holds half of a surrogate pair. Send whole characters.") from error
 
 
 def _refuse_mutation(prepared: Prepared, operation_name: str | None) -> None:

@@ -8,9 +8,10 @@ from ariadne import MutationType, QueryType
 
 from connector.domain.certificates import Condition, Standing
 from connector.domain.directory import Entity, EntityKind, events_base, events_url
-from connector.domain.labels import JSON, read_filters
+from connector.domain.labels import read_filters
 from connector.domain.principals import Holder
 from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.strict_json import JSON
 from connector.ports.transaction import Transaction
 from connector.usecases import registration
 from connector.usecases.access import Realm

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from connector.domain.refusals.objects import InvalidData
+from connector.domain.strict_json import read as read_json
 
 T = TypeVar("T")
 Fields = dict[str, Any]
@@ -49,9 +50,9 @@ class Cursors:
             octets = urlsafe_b64decode(cursor.encode("ascii")) if len(cursor) <= MAX_CURSOR else b""
             body = octets[_CHECK_OCTETS:]
             is_ours = octets == self._check(body) + body and urlsafe_b64encode(octets).decode("ascii") == cursor
-            values = json.loads(body) if is_ours else []
+            values = read_json(body) if is_ours else []
             return tuple(_unpack(value, kind) for value, kind in zip(values, self.types, strict=True))
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidData(
                 "Invalid data after: it is no cursor of this list. Use the endCursor of the page before, with the "
                 "same filter."
@@ -101,10 +102,11 @@ def _pack(value: object) -> object:
 
 
 def _unpack(value: Any, type: type) -> object:
-    if type is datetime:
-        return _EPOCH + timedelta(microseconds=int(value))
+    if type is datetime and isinstance(value, int) and not isinstance(value, bool):
+        return _EPOCH + timedelta(microseconds=value)
     if type is bytes:
         return bytes.fromhex(value)
-    if not isinstance(value, type):
+    # No name and no id holds a NUL, and PostgreSQL takes none.
+    if not isinstance(value, type) or "\0" in str(value):
         raise TypeError
     return value
