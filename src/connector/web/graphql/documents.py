@@ -18,7 +18,6 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLError,
     GraphQLID,
     GraphQLNonNull,
     GraphQLSchema,
@@ -45,6 +44,7 @@ from graphql import (
 )
 
 from connector.domain.refusals.requests import DocumentInvalid, DocumentTooComplex
+from connector.web.graphql.faults import explain
 
 KEPT_DOCUMENTS = 256
 KEPT_CHARACTERS = 8192
@@ -130,7 +130,7 @@ class Documents:
         measure(document, self._limits)
         errors = validate(self._schema, document, self._rules, max_errors=MAX_ERRORS)
         if errors:
-            raise DocumentInvalid(told(errors[0]))
+            raise DocumentInvalid(explain(errors[0]))
         return key, Prepared(document, lifted)
 
     def _parsed(self, text: str) -> DocumentNode:
@@ -141,7 +141,7 @@ class Documents:
         except GraphQLSyntaxError as error:
             if error.message.endswith("Parsing aborted."):  # too many tokens, or nested too deeply
                 raise DocumentTooComplex from error
-            raise DocumentInvalid(told(error)) from error
+            raise DocumentInvalid(explain(error)) from error
 
     def _declared(self, key: str, lifted: Mapping[str, str]) -> DocumentNode | None:
         """The document with its lifted variables declared; None where that is not possible."""
@@ -288,10 +288,3 @@ def _lift(text: str) -> tuple[str, Mapping[str, str]]:
 
 def _without_empty_arguments(match: re.Match[str]) -> str:
     return "" if match.lastgroup == "empty" else match.group()
-
-
-def told(error: GraphQLError) -> str:
-    """What is wrong, and where; suggestions of names that exist are left out."""
-    message = error.message.split(" Did you mean", 1)[0]
-    place = f" (line {error.locations[0].line}, column {error.locations[0].column})" if error.locations else ""
-    return f"{message[:500]}{place}"

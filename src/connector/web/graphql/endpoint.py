@@ -26,8 +26,9 @@ from connector.domain.refusals.storage import StorageUnavailable
 from connector.domain.refusals.tokens import TokenUnknown
 from connector.domain.strict_json import JSONError, read, read_text
 from connector.web.answers import error_answer, json_answer
-from connector.web.graphql.documents import Documents, Prepared, told
+from connector.web.graphql.documents import Documents, Prepared
 from connector.web.graphql.execution import Execution
+from connector.web.graphql.faults import explain
 from connector.web.notes import note
 from connector.web.problems import graphql_error
 from connector.web.requests import BodyLimits, header, read_body
@@ -105,7 +106,7 @@ class GraphQLEndpoint:
             if isinstance(error.original_error, GUESSES):
                 self.throttle.failed(call.source)
             if error.path is None:  # graphql-core's own: a variable that does not fit, an operation that is not there
-                raise DocumentInvalid(told(error))
+                raise DocumentInvalid(explain(error))
             if isinstance(error.original_error, StorageUnavailable) and not any((result.data or {}).values()):
                 raise error.original_error  # nothing was done: the request as a whole may be sent again
         return json_answer({"errors": [_entry(error) for error in result.errors], "data": result.data})
