@@ -18,8 +18,10 @@ from bench.clients import SUBJECT, new_csr
 from bench.processes import pinned
 from bench.rounds import Half, Plan, Round
 from connector.pki.csr import CSRPolicy, verify
-from connector.pki.issuer import SERIAL_OCTETS, Issuer, generate_key, make_issuing, make_root, serial_number
-from connector.pki.profile import ClientProfile
+from connector.pki.holders import Holder
+from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
+from connector.pki.profile import CLIENT, Profile
+from connector.pki.signer import KeySigner
 
 COMMON_NAME = "00000000-0000-4000-8000-000000000000"
 REQUESTS = 200
@@ -29,26 +31,25 @@ ROUND_SECONDS = 1.0
 
 def issuer(now: datetime) -> Issuer:
     """A throw-away CA."""
-    root_key, key = generate_key("p256"), generate_key("p256")
+    root_signer, signer = KeySigner.generate("p256"), KeySigner.generate("p256")
     year = timedelta(days=365)
-    root = make_root(root_key, common_name="Bench Root", validity=year, serial=1, now=now)
-    certificate = make_issuing(
-        root, root_key, key.public_key(), common_name="Bench Issuing", validity=year, serial=2, now=now
-    )
-    return Issuer(certificate=certificate, key=key, root=root)
+    root = make_root(root_signer, common_name="Bench Root", validity=year, serial=1, now=now)
+    certificate = make_issuing(root, root_signer, signer, common_name="Bench Issuing", validity=year, serial=2, now=now)
+    return Issuer(certificate, signer, root)
 
 
 def answer() -> None:
     """Sign for as long as each line says."""
     now = datetime.now(UTC)
-    signer, profile, policy = issuer(now), ClientProfile(), CSRPolicy(SUBJECT)
+    signer, profile = issuer(now), Profile(CLIENT, CSRPolicy(SUBJECT))
+    holder = Holder(COMMON_NAME, COMMON_NAME, "application", COMMON_NAME)
     texts = [b64encode(new_csr(SUBJECT.text(COMMON_NAME))).decode() for _ in range(REQUESTS)]
     for line in sys.stdin:
         done, started, cpu = 0, time.perf_counter(), time.process_time()
         while (elapsed := time.perf_counter() - started) < float(line):
-            request = verify(texts[done % REQUESTS], policy=policy, common_name=COMMON_NAME)
+            request = verify(texts[done % REQUESTS], policy=profile.csr, common_name=COMMON_NAME)
             serial = serial_number(token_bytes(SERIAL_OCTETS), now=now)
-            signer.issue(request, profile=profile, serial=serial, now=now)
+            signer.sign(profile.plan(request, holder, authority=signer.authority, serial=serial, now=now))
             done += 1
         cpu = time.process_time() - cpu
         print(json.dumps({"per_second": done / elapsed, "cpu_ms": cpu / done * 1000}), flush=True)

@@ -29,6 +29,12 @@ from connector.agent.outcomes import ServerUntrusted
 from connector.client.keys import make_key, name
 from connector.pki.issuer import generate_key, make_issuing
 from connector.system.keystore import ISSUING, ISSUING_KEY, CAPlan, open_or_create
+from connector.keystore import ISSUING, ISSUING_KEY, CAPlan, open_or_create
+from connector.pki.issuer import make_issuing
+from connector.pki.profile import plan_server
+from connector.pki.signatures import encoded_key
+from connector.pki.signer import KeySigner
+from connector.web.chains import pem
 
 BAD_INPUT, REFUSED, UNTRUSTED, UNREACHABLE, LOCKED, FILES, HOOK, UNWELL = 3, 4, 5, 6, 7, 8, 9, 10
 NOW = partial(datetime.now, UTC)
@@ -240,20 +246,20 @@ def test_a_new_issuing_ca(fresh_server: Server, tmp_path: Path) -> None:
 
 def replace_issuing(ca: Path) -> None:
     """Make another issuing CA with the root's key."""
-    root_key = load_pem_private_key((ca / "root.key").read_bytes(), None)
+    root_signer = KeySigner.load((ca / "root.key").read_bytes(), None)
     root = x509.load_pem_x509_certificate((ca / "root.pem").read_bytes())
-    key = generate_key("p256")
+    signer = KeySigner.generate("p256")
     issuing = make_issuing(
         root,
-        root_key,  # type: ignore[arg-type]
-        key.public_key(),
+        root_signer,
+        signer,
         common_name="Another Issuing CA",
         validity=timedelta(days=100),
         serial=77,
         now=datetime.now(UTC),
     )
     (ca / ISSUING).write_bytes(issuing.public_bytes(Encoding.PEM))
-    (ca / ISSUING_KEY).write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (ca / ISSUING_KEY).write_bytes(signer.encoded(None))
 
 
 def test_what_is_not_ours_is_not_put_in_use() -> None:
@@ -312,10 +318,9 @@ def old_certificate(data: Path, directory: Path, minutes: int = 90) -> dict[str,
     days = timedelta(days=100)
     issuer = open_or_create(data / "ca", plan=CAPlan("p256", days, days), passphrase=None, now=NOW(), random=os.urandom)
     key = ec.generate_private_key(ec.SECP256R1())
-    certificate = issuer.issue_server(
-        key.public_key(), ["localhost"], validity=300 * DAY, serial=9, now=NOW() - timedelta(minutes=minutes)
-    )
-    (directory / "old.pem").write_bytes(certificate.public_bytes(Encoding.PEM) + issuer.pem.encode())
+    spki, then = encoded_key(key.public_key()), NOW() - timedelta(minutes=minutes)
+    plan = plan_server(spki, ["localhost"], authority=issuer.authority, validity=300 * DAY, serial=9, now=then)
+    (directory / "old.pem").write_text(pem(issuer.sign(plan)) + pem(issuer.der))
     (directory / "old.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return {
         "CONNECTOR_TLS__CERTIFICATE_FILE": str(directory / "old.pem"),

@@ -11,10 +11,13 @@ from secrets import token_bytes
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from connector.pki.issuer import Issuer
 from connector.system.keystore import CAPlan, KeystoreError, locked, open_or_create, read_secret, write_secret
+from connector.pki.profile import plan_server
+from connector.pki.signatures import encoded_key
+from connector.web.chains import pem
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PLAN = CAPlan(key="p256", root_validity=timedelta(days=3650), issuing_validity=timedelta(days=1825))
@@ -69,8 +72,8 @@ def test_the_kind_of_key_is_a_choice(tmp_path: Path, kind: str) -> None:
     """Both keys are of the kind that the plan names."""
     ca = opened(tmp_path, plan=CAPlan(kind, PLAN.root_validity, PLAN.issuing_validity))
 
-    assert isinstance(ca.key, ec.EllipticCurvePrivateKey) == (kind == "p384")
-    assert ca.key.key_size == {"p384": 384, "rsa3072": 3072}[kind]
+    assert isinstance(ca.signer.public_key, ec.EllipticCurvePublicKey) == (kind == "p384")
+    assert ca.signer.public_key.key_size == {"p384": 384, "rsa3072": 3072}[kind]
 
 
 def test_modes_are_the_owner_s_under_any_umask(tmp_path: Path) -> None:
@@ -176,9 +179,9 @@ def test_another_ca_s_file_is_refused(tmp_path: Path, name: str) -> None:
 def test_an_end_entity_certificate_is_no_ca_s(tmp_path: Path) -> None:
     """What is to issue must be a CA certificate (RFC 5280 4.2.1.9)."""
     ca = opened(tmp_path)
-    public_key = ca.key.public_key()
-    leaf = ca.issue_server(public_key, ["localhost"], validity=timedelta(days=1), serial=1, now=NOW)
-    (tmp_path / "ca" / "issuing.pem").write_bytes(leaf.public_bytes(Encoding.PEM))
+    day, spki = timedelta(days=1), encoded_key(ca.signer.public_key)
+    leaf = ca.sign(plan_server(spki, ["localhost"], authority=ca.authority, validity=day, serial=1, now=NOW))
+    (tmp_path / "ca" / "issuing.pem").write_text(pem(leaf))
 
     with pytest.raises(KeystoreError, match="do not belong together"):
         opened(tmp_path)

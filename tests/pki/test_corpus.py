@@ -13,12 +13,14 @@ from time import process_time
 import pytest
 from cryptography import x509
 from tests.support.csr import COMMON_NAME, SUBJECT
-from tests.support.golden import assert_golden, issue, make_issuer, spki_of
+from tests.support.golden import assert_golden, spki_of
+from tests.support.issuing import issue, make_issuer
 from tests.vectors.drafts import pem, send
 
 from connector.domain.refusals.csr import BadCSR
 from connector.pki.csr import CSRPolicy, VerifiedRequest, verify
 from connector.pki.names import SubjectPolicy
+from connector.pki.requested import UNGRANTED
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "csr-corpus"
 INDEX = CORPUS / "index.tsv"
@@ -120,7 +122,7 @@ if ROWS:
 
         The others are left to policy; their answer is the same each time.
         """
-        answered = answer(row, CSRPolicy(SUBJECT, refuse_extensions=True))
+        answered = answer(row, CSRPolicy(SUBJECT, refuses=UNGRANTED))
         if row.must == "reject":
             assert not isinstance(answered, VerifiedRequest)
         elif row.must == "accept" and row.is_for_us:
@@ -129,7 +131,7 @@ if ROWS:
     @each_file
     def test_whatever_the_subject(row: Row) -> None:
         """A CSR for another organization is refused for its own fault too, or has none but its subject."""
-        answered = answer(row, CSRPolicy(ANY_SUBJECT, refuse_extensions=True))
+        answered = answer(row, CSRPolicy(ANY_SUBJECT, refuses=UNGRANTED))
         if row.must == "reject" and row.stage != "subject":
             assert isinstance(answered, VerifiedRequest) == (row.file in ACCEPTED_ALL_THE_SAME)
         elif row.must == "accept":
@@ -138,7 +140,7 @@ if ROWS:
     @each_file
     def test_without_sha1(row: Row) -> None:
         """Where SHA-1 is switched off, what the index refuses for SHA-1 alone is refused as well."""
-        answered = answer(row, CSRPolicy(ANY_SUBJECT, sha1_proof=False, refuse_extensions=True))
+        answered = answer(row, CSRPolicy(ANY_SUBJECT, sha1_proof=False, refuses=UNGRANTED))
         if row.file in SHA1:
             assert not isinstance(answered, VerifiedRequest)
         elif row.must == "accept":
@@ -156,7 +158,7 @@ if ROWS:
     def test_ignored_extensions(row: Row) -> None:
         """Where extensions are ignored, only what is refused for them alone is accepted instead."""
         ignored = answer(row, CSRPolicy(SUBJECT))
-        refused = answer(row, CSRPolicy(SUBJECT, refuse_extensions=True))
+        refused = answer(row, CSRPolicy(SUBJECT, refuses=UNGRANTED))
         if row.must == "reject" and isinstance(ignored, VerifiedRequest):
             assert row.stage == "extension"
             assert not isinstance(refused, VerifiedRequest)

@@ -29,11 +29,12 @@ from connector.domain.refusals.csr import (
 )
 from connector.pki import der
 from connector.pki.csr import MAX_CSR_OCTETS, CSRPolicy, VerifiedRequest, verify
+from connector.pki.requested import UNGRANTED
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 PEM = make_csr(KEY)
 DER = x509.load_pem_x509_csr(PEM).public_bytes(Encoding.DER)
-STRICT = replace(POLICY, refuse_extensions=True)
+STRICT = replace(POLICY, refuses=UNGRANTED)
 
 
 def accept(text: str, policy: CSRPolicy = POLICY) -> VerifiedRequest:

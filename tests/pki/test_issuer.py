@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from hashlib import sha1, sha256
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
@@ -18,25 +18,21 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, PrivateKey, make_csr, send
+from tests.support.issuing import DAY, HOLDER, PROFILE, issue, issuer_pem, make_issuer, root_pem
 
-from connector.pki import chain
+from connector.pki.authority import Authority, Content, ProfileViolation
 from connector.pki.csr import VerifiedRequest, verify
-from connector.pki.issuer import Issuer, generate_key, make_issuing, make_root, serial_number
-from connector.pki.profile import CACertificate, ClientPlan, ClientProfile, ProfileViolation, check_client
+from connector.pki.exact import WrongSignature, check
+from connector.pki.extensions import KeyUsage, Pointers, Purpose
+from connector.pki.general_names import GeneralName, NameKind
+from connector.pki.issuer import Issuer, serial_number
+from connector.pki.plan import Plan, Subject
+from connector.pki.profile import plan_server
+from connector.pki.signatures import encoded_key
+from connector.pki.signer import KeySigner
+from connector.web import chains
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-PROFILE = ClientProfile()
-DAY = timedelta(days=1)
-
-
-def make_issuer(kind: str = "p256", *, validity: timedelta = 1825 * DAY, now: datetime = NOW) -> Issuer:
-    """An issuer under a root of its own."""
-    root_key, key = generate_key("p256"), generate_key(kind)
-    root = make_root(root_key, common_name="Root", validity=3650 * DAY, serial=1, now=now)
-    certificate = make_issuing(
-        root, root_key, key.public_key(), common_name="Issuing", validity=validity, serial=2, now=now
-    )
-    return Issuer(certificate, key, root)
 
 
 def request_for(key: PrivateKey) -> VerifiedRequest:
@@ -44,14 +40,15 @@ def request_for(key: PrivateKey) -> VerifiedRequest:
     return verify(send(make_csr(key)), policy=POLICY, common_name=COMMON_NAME)
 
 
-ISSUER = make_issuer()
+ISSUER_KEY = ec.generate_private_key(ec.SECP256R1())
+ISSUER = make_issuer(now=NOW, key=ISSUER_KEY)
 KEY = ec.generate_private_key(ec.SECP256R1())
 REQUEST = request_for(KEY)
 
 
 def openssl_verify(leaf: str, issuer: Issuer, directory: Path, purpose: str) -> subprocess.CompletedProcess[str]:
     """What openssl says of the leaf, at the time of the test's clock."""
-    for name, text in (("leaf", leaf), ("issuing", issuer.pem), ("root", issuer.root_pem)):
+    for name, text in (("leaf", leaf), ("issuing", issuer_pem(issuer)), ("root", root_pem(issuer))):
         (directory / name).write_text(text)
     command = ["openssl", "verify", "-x509_strict", "-attime", str(int(NOW.timestamp())), "-purpose", purpose]
     return subprocess.run(
@@ -65,7 +62,7 @@ def openssl_verify(leaf: str, issuer: Issuer, directory: Path, purpose: str) -> 
 
 def test_client_certificate_is_the_profile() -> None:
     """Subject, key, validity and exactly five extensions, with their criticality."""
-    issued = ISSUER.issue(REQUEST, profile=PROFILE, serial=0xABC, now=NOW)
+    issued = issue(ISSUER, REQUEST, profile=PROFILE, serial=0xABC, now=NOW)
     certificate = x509.load_der_x509_certificate(issued.der)
     public_key = KEY.public_key()
     point = public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -73,11 +70,11 @@ def test_client_certificate_is_the_profile() -> None:
 
     certificate.verify_directly_issued_by(ISSUER.certificate)
     assert certificate.version is x509.Version.v3
-    assert certificate.serial_number == issued.serial == 0xABC
+    assert certificate.serial_number == issued.plan.serial == 0xABC
     assert certificate.subject == SUBJECT.name(COMMON_NAME)
     assert certificate.public_key() == public_key
-    assert certificate.not_valid_before_utc == issued.not_before == datetime(2026, 3, 1, 11, 59, tzinfo=UTC)
-    assert certificate.not_valid_after_utc == issued.not_after == datetime(2026, 5, 30, 12, tzinfo=UTC)
+    assert certificate.not_valid_before_utc == issued.plan.not_before == datetime(2026, 3, 1, 11, 59, tzinfo=UTC)
+    assert certificate.not_valid_after_utc == issued.plan.not_after == datetime(2026, 5, 30, 12, tzinfo=UTC)
     assert {(extension.critical, extension.value) for extension in certificate.extensions} == {
         (True, x509.BasicConstraints(ca=False, path_length=None)),
         (True, x509.KeyUsage(True, *[False] * 8)),  # noqa: FBT003 - digitalSignature and none of the others
@@ -87,14 +84,10 @@ def test_client_certificate_is_the_profile() -> None:
     }
 
 
-def test_issued_names_the_certificate_and_the_key() -> None:
-    """The fingerprint is the SHA-256 of the DER, the key's that of the SPKI; the PEM is the DER's."""
-    issued = ISSUER.issue(REQUEST, profile=PROFILE, serial=1, now=NOW)
-
-    assert issued.fingerprint == sha256(issued.der).digest()
-    assert issued.key == sha256(REQUEST.spki).digest()
-    assert issued.pem.encode() == x509.load_der_x509_certificate(issued.der).public_bytes(Encoding.PEM)
+def test_issuer_is_named_by_its_certificate() -> None:
+    """Its fingerprint is the SHA-256 of its certificate's DER."""
     assert ISSUER.fingerprint == ISSUER.certificate.fingerprint(hashes.SHA256())
+    assert ISSUER.root_fingerprint == ISSUER.root.fingerprint(hashes.SHA256())
 
 
 @pytest.mark.parametrize("kind", ["p256", "p384", "rsa3072"])
@@ -110,8 +103,8 @@ def test_issued_names_the_certificate_and_the_key() -> None:
 )
 def test_openssl_takes_it_for_a_client_and_nothing_else(kind: str, key: PrivateKey, tmp_path: Path) -> None:
     """Under every kind of issuer, and for every kind of key, openssl verifies a client, and refuses a server."""
-    issuer = make_issuer(kind)
-    leaf = issuer.issue(request_for(key), profile=PROFILE, serial=serial_number(b"\xff" * 16, now=NOW), now=NOW).pem
+    issuer = make_issuer(kind, now=NOW)
+    leaf = issue(issuer, request_for(key), profile=PROFILE, serial=serial_number(b"\xff" * 16, now=NOW), now=NOW).pem
 
     good = openssl_verify(leaf, issuer, tmp_path, "sslclient")
     assert good.returncode == 0, good.stderr
@@ -120,37 +113,37 @@ def test_openssl_takes_it_for_a_client_and_nothing_else(kind: str, key: PrivateK
 
 def test_validity_stays_within_the_issuers() -> None:
     """A certificate neither begins before its issuer nor outlives it."""
-    issuer = make_issuer(validity=10 * DAY)
-    wide = ClientProfile(validity=90 * DAY, backdate=DAY)
+    issuer = make_issuer(now=NOW, validity=10 * DAY)
+    wide = replace(PROFILE, validity=90 * DAY, backdate=DAY)
 
-    issued = issuer.issue(REQUEST, profile=wide, serial=1, now=NOW)
+    issued = issue(issuer, REQUEST, profile=wide, serial=1, now=NOW)
 
-    assert issued.not_before == issuer.certificate.not_valid_before_utc
-    assert issued.not_after == issuer.certificate.not_valid_after_utc
+    assert issued.plan.not_before == issuer.certificate.not_valid_before_utc
+    assert issued.plan.not_after == issuer.certificate.not_valid_after_utc
 
 
 @pytest.mark.parametrize("now", [NOW - 2 * DAY, NOW + 1826 * DAY])
 def test_issuer_outside_its_validity_issues_nothing(now: datetime) -> None:
     """Before and after its own validity an issuer refuses."""
     with pytest.raises(ProfileViolation, match="not valid now"):
-        ISSUER.issue(REQUEST, profile=PROFILE, serial=1, now=now)
+        issue(ISSUER, REQUEST, profile=PROFILE, serial=1, now=now)
 
 
 def test_any_time_zone_is_the_same_moment() -> None:
     """The time may come in any zone; certificates are in UTC."""
     there = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
-    here = ISSUER.issue(REQUEST, profile=PROFILE, serial=1, now=NOW)
+    here = issue(ISSUER, REQUEST, profile=PROFILE, serial=1, now=NOW)
 
-    assert ISSUER.issue(REQUEST, profile=PROFILE, serial=1, now=there).not_after == here.not_after
+    assert issue(ISSUER, REQUEST, profile=PROFILE, serial=1, now=there).plan.not_after == here.plan.not_after
 
 
 def test_validity_beyond_2049(tmp_path: Path) -> None:
     """From 2050 on the times are GeneralizedTime (RFC 5280 4.1.2.5), in the certificate as in the check."""
     issuer = make_issuer(validity=3650 * DAY, now=datetime(2049, 12, 1, tzinfo=UTC))
 
-    issued = issuer.issue(REQUEST, profile=PROFILE, serial=1, now=datetime(2049, 12, 1, tzinfo=UTC))
+    issued = issue(issuer, REQUEST, profile=PROFILE, serial=1, now=datetime(2049, 12, 1, tzinfo=UTC))
 
-    assert issued.not_after == datetime(2050, 3, 1, tzinfo=UTC)
+    assert issued.plan.not_after == datetime(2050, 3, 1, tzinfo=UTC)
     (tmp_path / "leaf").write_text(issued.pem)
     shown = subprocess.run(
         ["openssl", "asn1parse", "-in", tmp_path / "leaf"], capture_output=True, text=True, check=True, timeout=30
@@ -184,113 +177,119 @@ def test_serial_number_takes_16_random_octets(octets: bytes) -> None:
         serial_number(octets, now=NOW)
 
 
-def plan() -> tuple[CACertificate, ClientPlan]:
-    """A plan under the issuer."""
-    ca = CACertificate(ISSUER.certificate)
-    return ca, PROFILE.plan(REQUEST, ca=ca, serial=77, now=NOW)
+AUTHORITY = ISSUER.authority
+PLAN = PROFILE.plan(REQUEST, HOLDER, authority=AUTHORITY, serial=77, now=NOW)
+
+
+def seal(plan: Plan, key: ec.EllipticCurvePrivateKey = ISSUER_KEY) -> bytes:
+    """The planned certificate, signed outside the issuer."""
+    octets = plan.to_be_signed()
+    return plan.signed(octets, key.sign(octets, ec.ECDSA(hashes.SHA256())))
 
 
 def test_check_passes_what_was_planned() -> None:
     """The planned certificate, signed by the issuer, passes."""
-    ca, planned = plan()
-
-    check_client(planned.builder().sign(ISSUER.key, ca.algorithm.digest), planned)
+    check(seal(PLAN), PLAN)
 
 
-Change = Callable[[ClientPlan], ClientPlan]
+Change = Callable[[Plan], Plan]
 OTHER = request_for(ec.generate_private_key(ec.SECP256R1()))
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (lambda planned: replace(planned, serial=78), "serial number"),
-        (lambda planned: replace(planned, not_before=planned.not_before - timedelta(seconds=1)), "validity"),
-        (lambda planned: replace(planned, not_after=planned.not_after + timedelta(seconds=1)), "validity"),
-        (lambda planned: replace(planned, request=replace(REQUEST, subject=SUBJECT.name("victim"))), "subject"),
-        (lambda planned: replace(planned, request=replace(OTHER, spki=REQUEST.spki)), "SPKI"),
-        (lambda planned: replace(planned, request=OTHER), "SPKI"),
-        (lambda planned: replace(planned, ca=CACertificate(ISSUER.root)), "issuer"),
+        (lambda plan: replace(plan, serial=78), "serial number"),
+        (lambda plan: replace(plan, not_before=plan.not_before - timedelta(seconds=1)), "validity"),
+        (lambda plan: replace(plan, not_after=plan.not_after + timedelta(seconds=1)), "validity"),
+        (lambda plan: replace(plan, subject=replace(plan.subject, encoded=SUBJECT.encoded("victim"))), "subject"),
+        (lambda plan: replace(plan, spki=OTHER.spki), "SPKI"),
+        (lambda plan: replace(plan, authority=Authority.of(ISSUER.root)), "issuer"),
+        (lambda plan: replace(plan, names=(GeneralName(NameKind.DNS, "a.example"),)), "extensions"),
+        (lambda plan: replace(plan, content=replace(plan.content, purposes=(Purpose.SERVER_AUTH,))), "extensions"),
+        (lambda plan: replace(plan, content=replace(plan.content, purposes=())), "extensions"),
+        (lambda plan: replace(plan, content=replace(plan.content, ca=True)), "extensions"),
+        (
+            lambda plan: replace(plan, content=replace(plan.content, pointers=Pointers(crl=("http://a.example/c",)))),
+            "extensions",
+        ),
     ],
 )
 def test_check_refuses_another_field(change: Change, fault: str) -> None:
     """A certificate that differs from its plan in any field is refused by that field's name."""
-    ca, planned = plan()
-
     with pytest.raises(ProfileViolation, match=f"^{fault} is not as planned"):
-        check_client(change(planned).builder().sign(ISSUER.key, ca.algorithm.digest), planned)
+        check(seal(change(PLAN)), PLAN)
 
 
 @pytest.mark.parametrize(
-    "extension",
+    "wanted",
     [
-        x509.SubjectAlternativeName([x509.DNSName("a.example")]),
-        x509.OCSPNoCheck(),
-        x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b""),
+        Content(frozenset((KeyUsage.DIGITAL_SIGNATURE,)), (Purpose.CLIENT_AUTH, Purpose.SERVER_AUTH)),
+        Content(frozenset((KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN)), ca=True, path_length=0),
+        Content(frozenset((KeyUsage.CRL_SIGN,)), ca=True, path_length=300),
+        Content(
+            frozenset((KeyUsage.DIGITAL_SIGNATURE,)),
+            (Purpose.CLIENT_AUTH,),
+            Pointers(
+                ("http://a.example/1.crl", "http://b.example/1.crl"),
+                ("http://a.example/ocsp", "http://[2001:db8::1]:8080/"),
+                ("http://a.example/ca.crt",),
+            ),
+        ),
     ],
 )
-def test_check_refuses_one_more_extension(extension: x509.ExtensionType) -> None:
-    """Nothing is added to the profile."""
-    ca, planned = plan()
-    certificate = planned.builder().add_extension(extension, critical=False).sign(ISSUER.key, ca.algorithm.digest)
-
-    with pytest.raises(ProfileViolation, match="extensions"):
-        check_client(certificate, planned)
-
-
-@pytest.mark.parametrize(
-    ("usages", "critical"),
-    [((ExtendedKeyUsageOID.SERVER_AUTH,), False), ((ExtendedKeyUsageOID.CLIENT_AUTH,), True), ((), False)],
-)
-def test_check_refuses_other_purposes(usages: tuple[x509.ObjectIdentifier, ...], *, critical: bool) -> None:
-    """Another purpose, the purpose as critical, or none: nobody else's tool would notice the last."""
-    ca, planned = plan()
-    builder = (
-        ca.builder()
-        .subject_name(REQUEST.subject)
-        .public_key(REQUEST.public_key)
-        .serial_number(planned.serial)
-        .not_valid_before(planned.not_before)
-        .not_valid_after(planned.not_after)
+@pytest.mark.parametrize("has_subject", [True, False])
+def test_every_part_of_a_profile_is_written_as_the_library_writes_it(wanted: Content, *, has_subject: bool) -> None:
+    """What we write by hand and what the library makes of the same values are the same octets, for every part."""
+    empty = Subject(b"\x30\x00", x509.Name([]))
+    names = (
+        GeneralName(NameKind.DNS, "a.example"),
+        GeneralName(NameKind.IP, "192.0.2.1"),
+        GeneralName(NameKind.IP, "2001:db8::1"),
+        GeneralName(NameKind.URI, "spiffe://a.example/b"),
+        GeneralName(NameKind.EMAIL, "a.b+c@a.example"),
     )
-    good = planned.builder().sign(ISSUER.key, ca.algorithm.digest)
-    for extension in good.extensions:
-        if not isinstance(extension.value, x509.ExtendedKeyUsage):
-            builder = builder.add_extension(extension.value, critical=extension.critical)
-        elif usages:
-            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=critical)
+    plan = replace(PLAN, content=wanted, names=names, subject=PLAN.subject if has_subject else empty)
 
-    with pytest.raises(ProfileViolation, match="extensions"):
-        check_client(builder.sign(ISSUER.key, ca.algorithm.digest), planned)
+    check(seal(plan), plan)
+    names_read = x509.load_der_x509_certificate(seal(plan)).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert names_read.critical is not has_subject
+    assert len(names_read.value) == len(names)
 
 
 def test_check_refuses_another_signer_or_digest() -> None:
     """The signature is the issuer's own, by the issuer's algorithm."""
-    ca, planned = plan()
-    stranger = ec.generate_private_key(ec.SECP256R1())
-
-    with pytest.raises(ProfileViolation, match="signature is not the issuer's"):
-        check_client(planned.builder().sign(stranger, ca.algorithm.digest), planned)
+    with pytest.raises(WrongSignature):
+        check(seal(PLAN, ec.generate_private_key(ec.SECP256R1())), PLAN)
+    octets = PLAN.to_be_signed()
+    with pytest.raises(WrongSignature):
+        check(PLAN.signed(octets, ISSUER_KEY.sign(octets, ec.ECDSA(hashes.SHA384()))), PLAN)
     with pytest.raises(ProfileViolation, match="signature algorithm"):
-        check_client(planned.builder().sign(ISSUER.key, hashes.SHA384()), planned)
+        check(seal(replace(PLAN, authority=make_issuer("p384", now=NOW).authority)), PLAN)
 
 
 def test_check_refuses_a_plan_outside_the_issuers_validity() -> None:
     """What was planned wrongly is refused too, though it was signed as planned."""
-    ca, planned = plan()
-    last = ca.certificate.not_valid_after_utc
     for wrong in (
-        replace(planned, not_after=last + timedelta(seconds=1)),
-        replace(planned, not_before=ca.certificate.not_valid_before_utc - timedelta(seconds=1)),
+        replace(PLAN, not_after=AUTHORITY.last + timedelta(seconds=1)),
+        replace(PLAN, not_before=AUTHORITY.first - timedelta(seconds=1)),
     ):
         with pytest.raises(ProfileViolation, match=r"^validity "):
-            check_client(wrong.builder().sign(ISSUER.key, ca.algorithm.digest), wrong)
+            check(seal(wrong), wrong)
+
+
+def server_plan(names: list[str], validity: timedelta = 30 * DAY) -> Plan:
+    """A plan for our own server's certificate."""
+    spki = encoded_key(KEY.public_key())
+    return plan_server(spki, names, authority=AUTHORITY, validity=validity, serial=9, now=NOW)
 
 
 def test_server_certificate(tmp_path: Path) -> None:
     """Our server's certificate holds DNS names and addresses, and openssl takes it for a server's only."""
     names = ["connector.example", "localhost", "127.0.0.1", "::1"]
-    certificate = ISSUER.issue_server(KEY.public_key(), names, validity=30 * DAY, serial=9, now=NOW)
+    certificate = x509.load_der_x509_certificate(ISSUER.sign(server_plan(names)))
     leaf = certificate.public_bytes(Encoding.PEM).decode()
     alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
 
@@ -304,7 +303,7 @@ def test_server_certificate(tmp_path: Path) -> None:
 def test_server_name_too_long_for_a_common_name() -> None:
     """Then the subject is empty and the alternative names are critical (RFC 5280 4.1.2.6)."""
     name = "a" * 60 + ".example.org"
-    certificate = ISSUER.issue_server(KEY.public_key(), [name], validity=30 * DAY, serial=9, now=NOW)
+    certificate = x509.load_der_x509_certificate(ISSUER.sign(server_plan([name])))
 
     assert certificate.subject == x509.Name([])
     assert certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).critical
@@ -314,7 +313,7 @@ def test_server_name_too_long_for_a_common_name() -> None:
 def test_server_names_are_dns_names_or_addresses(names: list[str]) -> None:
     """Anything else is refused at start."""
     with pytest.raises(ValueError, match="name"):
-        ISSUER.issue_server(KEY.public_key(), names, validity=DAY, serial=9, now=NOW)
+        server_plan(names, DAY)
 
 
 def test_ca_certificates() -> None:
@@ -331,39 +330,39 @@ def test_ca_certificates() -> None:
 
 def test_issuer_checks_its_parts() -> None:
     """A key, a certificate or a root that does not belong to the others is refused."""
-    other = make_issuer()
-    leaf = x509.load_der_x509_certificate(ISSUER.issue(REQUEST, profile=PROFILE, serial=1, now=NOW).der)
+    other = make_issuer(now=NOW)
+    leaf = x509.load_der_x509_certificate(issue(ISSUER, REQUEST, profile=PROFILE, serial=1, now=NOW).der)
 
     with pytest.raises(ValueError, match="the key is not that of"):
-        Issuer(ISSUER.certificate, other.key, ISSUER.root)
+        Issuer(ISSUER.certificate, other.signer, ISSUER.root)
     with pytest.raises(ValueError, match="not signed by the root"):
-        Issuer(ISSUER.certificate, ISSUER.key, other.root)
+        Issuer(ISSUER.certificate, ISSUER.signer, other.root)
     with pytest.raises(ValueError, match="not signed by the root"):
-        Issuer(ISSUER.certificate, ISSUER.key, ISSUER.certificate)
+        Issuer(ISSUER.certificate, ISSUER.signer, ISSUER.certificate)
     with pytest.raises(ValueError, match="not one of a CA"):
-        Issuer(leaf, KEY, ISSUER.root)
+        Issuer(leaf, KeySigner(KEY), ISSUER.root)
     with pytest.raises(ValueError, match="not one of a CA"):
-        Issuer(ISSUER.certificate, ISSUER.key, leaf)
+        Issuer(ISSUER.certificate, ISSUER.signer, leaf)
 
 
 def test_issuers_key_is_not_shown() -> None:
     """An issuer's representation holds nothing of its key."""
-    assert "key" not in repr(ISSUER)
+    assert "igner" not in repr(ISSUER)
 
 
 def test_unknown_kind_of_key() -> None:
     """Only the named kinds are made."""
     with pytest.raises(ValueError, match="p256, p384, rsa3072, rsa4096"):
-        generate_key("rsa1024")
+        KeySigner.generate("rsa1024")
 
 
 def test_chain_of_the_contract() -> None:
     """Three texts of base64 on one line: the leaf, the issuing CA, and both, leaf first."""
-    issued = ISSUER.issue(REQUEST, profile=PROFILE, serial=1, now=NOW)
-    leaf, issuing, both = (b64decode(text, validate=True) for text in chain.encode(issued.der, ISSUER.pem))
+    issued = issue(ISSUER, REQUEST, profile=PROFILE, serial=1, now=NOW)
+    leaf, issuing, both = (b64decode(text, validate=True) for text in chains.encode(issued.der, ISSUER.der))
 
     assert leaf.decode() == issued.pem
-    assert issuing.decode() == ISSUER.pem
+    assert issuing.decode() == issuer_pem(ISSUER)
     assert x509.load_pem_x509_certificates(both) == [x509.load_der_x509_certificate(issued.der), ISSUER.certificate]
 
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.csr import COMMON_NAME, POLICY, SUBJECT
-from tests.support.golden import assert_golden, issue, make_issuer, spki_of
+from tests.support.golden import assert_golden, spki_of
+from tests.support.issuing import issue, make_issuer
 from tests.vectors import asked, der, keys
 from tests.vectors.catalogue import vectors
 from tests.vectors.drafts import MARKER, Applicant, Draft, Vector, pem, send
@@ -16,11 +17,12 @@ from tests.vectors.proofs import sha1_rsa
 
 from connector.domain.refusals.csr import BadCSR, CSRSignatureInvalid
 from connector.pki.csr import CSRPolicy, VerifiedRequest, verify
+from connector.pki.requested import UNGRANTED
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 654321, tzinfo=UTC)
 ISSUER = make_issuer("p256", now=NOW)
 VECTORS = vectors(SUBJECT, COMMON_NAME)
-STRICT = CSRPolicy(SUBJECT, refuse_extensions=True)
+STRICT = CSRPolicy(SUBJECT, refuses=UNGRANTED)
 # Longer than any advice; a refusal that echoes a CSR is far longer.
 _LONGEST_MESSAGE = 500
 _SECONDS = 1.0

@@ -10,23 +10,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from pkilint import loader, validation
 from pkilint.bin import lint_pkix_signer_signee_cert_chain as chain_linter
 from pkilint.pkix import certificate as certificate_linter
 from pkilint.pkix import extension as extension_linter
 from pkilint.pkix import name as name_linter
 from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, make_csr, send
-from tests.support.golden import PROFILE, assert_golden, fresh_serial, issue, make_issuer
+from tests.support.golden import assert_golden
+from tests.support.issuing import HOLDER, PROFILE, Leaf, fresh_serial, issue, issuer_pem, make_issuer, root_pem
 from tests.vectors import certificates, keys
 from tests.vectors.catalogue import vectors
 from tests.vectors.drafts import Applicant
 
+from connector.pki.authority import ProfileViolation
 from connector.pki.csr import verify
-from connector.pki.issuer import Issued, Issuer
-from connector.pki.profile import CACertificate, ProfileViolation, check_client
+from connector.pki.exact import check
+from connector.pki.issuer import Issuer
 
 CLIENT, SERVER = "1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1"
 _SECONDS = 60
@@ -39,7 +39,7 @@ class Authority:
     kind: str
     issuer: Issuer
     now: datetime
-    issued: list[tuple[Issued, bytes]]
+    issued: list[tuple[Leaf, bytes]]
     directory: Path
 
     @property
@@ -80,8 +80,8 @@ def authority(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     requests = [verify(text, policy=POLICY, common_name=COMMON_NAME) for text in texts(kind)]
     issued = [(issue(issuer, verified, now=now), verified.spki) for verified in requests]
     directory = tmp_path_factory.mktemp(kind)
-    (directory / "root.pem").write_text(issuer.root_pem)
-    (directory / "issuing.pem").write_text(issuer.pem)
+    (directory / "root.pem").write_text(root_pem(issuer))
+    (directory / "issuing.pem").write_text(issuer_pem(issuer))
     for number, (leaf, _spki) in enumerate(issued):
         (directory / f"leaf-{number:03}.pem").write_text(leaf.pem)
     return Authority(kind, issuer, now, issued, directory)
@@ -91,7 +91,7 @@ def authority(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def another_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The root of another CA, which has the same name."""
     path = tmp_path_factory.mktemp("another") / "root.pem"
-    path.write_text(make_issuer("p256", now=datetime.now(UTC)).root_pem)
+    path.write_text(root_pem(make_issuer("p256", now=datetime.now(UTC))))
     return path
 
 
@@ -100,8 +100,8 @@ def test_golden_profile(authority: Authority) -> None:
     for issued, spki in authority.issued:
         assert_golden(issued, spki=spki, issuer=authority.issuer, kind=authority.kind, now=authority.now)
     leaves = [issued for issued, _spki in authority.issued]
-    assert len({leaf.serial for leaf in leaves}) == len({leaf.fingerprint for leaf in leaves}) == len(leaves)
-    assert all(leaf.serial.bit_length() > 64 for leaf in leaves)
+    assert len({leaf.plan.serial for leaf in leaves}) == len({leaf.fingerprint for leaf in leaves}) == len(leaves)
+    assert all(leaf.plan.serial.bit_length() > 64 for leaf in leaves)
 
 
 # openssl
@@ -161,7 +161,7 @@ def certtool_accepts(chain: str, root: Path, purpose: str) -> bool:
 def test_gnutls(authority: Authority, another_root: Path) -> None:
     """GnuTLS accepts each certificate as a TLS client's, none as a server's, none under another CA."""
     for issued, _spki in authority.issued:
-        chain = issued.pem + authority.issuer.pem
+        chain = issued.pem + issuer_pem(authority.issuer)
         assert certtool_accepts(chain, authority.root, CLIENT)
         assert not certtool_accepts(chain, authority.root, SERVER)
         assert not certtool_accepts(chain, another_root, CLIENT)
@@ -204,7 +204,7 @@ def test_pkilint_is_awake() -> None:
     """Pkilint does find what is missing: its silence above means something."""
     for name, draft in certificates.defects(planned(), APPLICANT):
         if name in {"no-aki", "no-ski", "no-purposes", "usage-twice"}:
-            document = loader.load_certificate(draft.certificate().public_bytes(Encoding.DER), "leaf")
+            document = loader.load_certificate(draft.encoded(), "leaf")
             assert findings(_CERTIFICATE_LINTER.validate(document.root)), name
 
 
@@ -227,23 +227,19 @@ def test_pkilint_chain(authority: Authority) -> None:
 # Our own check
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
-ISSUER = make_issuer("p256", now=NOW)
+ISSUER_KEY = ec.generate_private_key(ec.SECP256R1())
+ISSUER = make_issuer(now=NOW, key=ISSUER_KEY)
 APPLICANT = Applicant(SUBJECT, COMMON_NAME)
-PLAN = PROFILE.plan(
-    verify(APPLICANT.draft().text(), policy=POLICY, common_name=COMMON_NAME),
-    ca=CACertificate(ISSUER.certificate),
-    serial=fresh_serial(NOW),
-    now=NOW,
-)
+REQUEST = verify(APPLICANT.draft().text(), policy=POLICY, common_name=COMMON_NAME)
+PLAN = PROFILE.plan(REQUEST, HOLDER, authority=ISSUER.authority, serial=fresh_serial(NOW), now=NOW)
 
 
 def planned() -> certificates.CertificateDraft:
     """The planned certificate, written without the code that issues it."""
-    assert isinstance(ISSUER.key, ec.EllipticCurvePrivateKey)
-    assert isinstance(PLAN.request.public_key, ec.EllipticCurvePublicKey)
-    issuer_key, subject_key = keys.public_bytes(ISSUER.key.public_key()), keys.public_bytes(PLAN.request.public_key)
+    assert isinstance(REQUEST.public_key, ec.EllipticCurvePublicKey)
+    issuer_key, subject_key = keys.public_bytes(ISSUER_KEY.public_key()), keys.public_bytes(REQUEST.public_key)
     return certificates.CertificateDraft(
-        signer=certificates.signer_of(ISSUER.key),
+        signer=certificates.signer_of(ISSUER_KEY),
         serial=PLAN.serial,
         issuer=ISSUER.certificate.subject.public_bytes(),
         not_before=PLAN.not_before,
@@ -256,9 +252,8 @@ def planned() -> certificates.CertificateDraft:
 
 def test_the_plan_itself_passes() -> None:
     """What is issued is the planned certificate octet for octet, and it passes the check."""
-    issued = ISSUER.issue(PLAN.request, profile=PROFILE, serial=PLAN.serial, now=NOW)
-    assert planned().info() == x509.load_der_x509_certificate(issued.der).tbs_certificate_bytes
-    assert check_client(planned().certificate(), PLAN)
+    assert planned().info() == PLAN.to_be_signed()
+    check(planned().encoded(), PLAN)
 
 
 @pytest.mark.parametrize(
@@ -268,4 +263,4 @@ def test_the_plan_itself_passes() -> None:
 def test_defective_certificates_are_caught(defective: certificates.CertificateDraft) -> None:
     """A certificate with any one defect does not leave, though the issuer signed it."""
     with pytest.raises(ProfileViolation):
-        check_client(defective.certificate(), PLAN)
+        check(defective.encoded(), PLAN)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.tokens import TokenType
+from connector.pki.requested import UNGRANTED
 from connector.settings import Address, Settings, SettingsError, load
 from connector.settings.loading import SETTINGS
 
@@ -228,7 +229,7 @@ def test_settings_become_the_domain_s_values(tmp_path: Path) -> None:
     settings = loaded(tmp_path, toml)
 
     assert settings.client_profile.validity == timedelta(days=30)
-    assert (settings.csr_policy.sha1_proof, settings.csr_policy.refuse_extensions) == (False, True)
+    assert (settings.csr_policy.sha1_proof, settings.csr_policy.refuses) == (False, UNGRANTED)
     assert settings.csr_policy.subject.text("x") == "O=Org,OU=OrgUnit,L=locality,ST=province,C=PL,CN=x"
     assert settings.token_policy.lifetimes[TokenType.APPLICATION] == timedelta(minutes=10)
     assert (settings.token_policy.renewal_lifetime, settings.token_policy.refusals) == (timedelta(minutes=1), 3)

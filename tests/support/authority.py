@@ -17,25 +17,22 @@ from connector.ports.transaction import Store, Transaction
 from connector.usecases import registration
 from connector.usecases.access import Realm, create_tenant, enter
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
+from tests.support.issuing import DAY, PROFILE, make_issuer
+
+from connector import registration
+from connector.access import Realm, create_tenant, enter
+from connector.directory import Entity, EntityKind
+from connector.enrollment import Enrollment, EnrollmentPolicy
+from connector.ports import Store, Transaction
+from connector.principals import Caller, Role
+from connector.tokens import Minted, Terms, TokenPolicy, TokenType
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-YEARS = timedelta(days=3650)
 
 
-def make_issuer(now: datetime = START) -> Issuer:
-    """A root and an issuing CA of its own."""
-    root_key, key = generate_key("p256"), generate_key("p256")
-    root = make_root(root_key, common_name="Test Root", validity=YEARS, serial=1, now=now)
-    certificate = make_issuing(
-        root, root_key, key.public_key(), common_name="Test Issuing", validity=YEARS, serial=2, now=now
-    )
-    return Issuer(certificate=certificate, key=key, root=root)
-
-
-ISSUER = make_issuer()
+ISSUER = make_issuer(now=START, validity=3600 * DAY)
 POLICY = EnrollmentPolicy(
-    CSRPolicy(SubjectPolicy("Org", "OrgUnit", "locality", "province", "DE")),
-    ClientProfile(),
+    PROFILE,
     TokenPolicy(
         {TokenType.APPLICATION: timedelta(minutes=5), TokenType.RUNTIME: timedelta(minutes=60)},
         longest={TokenType.APPLICATION: timedelta(days=1), TokenType.RUNTIME: timedelta(days=1)},

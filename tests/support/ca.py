@@ -59,9 +59,9 @@ class CA:
         return cls(root, _sign(f"{name} issuing", issuer=root, ca=True))
 
     @property
-    def trusted(self) -> list[str]:
+    def trusted(self) -> list[bytes]:
         """Both certificates, as a server loads them."""
-        return [self.root.pem.decode(), self.issuing.pem.decode()]
+        return [self.root.der, self.issuing.der]
 
     def server(self, name: str = "localhost", **validity: datetime) -> Credential:
         """A certificate for servers on loopback."""

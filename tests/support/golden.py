@@ -1,10 +1,9 @@
-"""An issuer, and what each client certificate of ours must be: asserted without the code that issues them."""
+"""What each client certificate of ours must be, asserted without the code that issues them."""
 
 import re
 import subprocess
 from base64 import b64decode
 from datetime import datetime, timedelta
-from secrets import token_bytes
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
@@ -15,40 +14,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from tests.support.csr import COMMON_NAME, SUBJECT
+from tests.support.issuing import Leaf
 from tests.vectors.drafts import Applicant
 
-from connector.pki.csr import VerifiedRequest
-from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, generate_key, make_issuing, make_root, serial_number
-from connector.pki.profile import ClientProfile
+from connector.pki.issuer import Issuer
 
-PROFILE = ClientProfile()
 _DIGESTS = {"p256": "sha256", "p384": "sha384", "rsa3072": "sha256"}
-
-
-def make_issuer(kind: str, *, now: datetime) -> Issuer:
-    """An issuer with a key of the kind, under a root with another of it."""
-    root_key, key = generate_key(kind), generate_key(kind)
-    root = make_root(root_key, common_name="Root", validity=timedelta(days=3650), serial=fresh_serial(now), now=now)
-    certificate = make_issuing(
-        root,
-        root_key,
-        key.public_key(),
-        common_name="Issuing",
-        validity=timedelta(days=1825),
-        serial=fresh_serial(now),
-        now=now,
-    )
-    return Issuer(certificate, key, root)
-
-
-def fresh_serial(now: datetime) -> int:
-    """A serial number as the server draws it."""
-    return serial_number(token_bytes(SERIAL_OCTETS), now=now)
-
-
-def issue(issuer: Issuer, request: VerifiedRequest, *, now: datetime) -> Issued:
-    """A certificate of the default profile."""
-    return issuer.issue(request, profile=PROFILE, serial=fresh_serial(now), now=now)
 
 
 def spki_of(text: str) -> bytes:
@@ -59,14 +30,14 @@ def spki_of(text: str) -> bytes:
     return load_pem_public_key(answered.stdout).public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def assert_golden(issued: Issued, *, spki: bytes, issuer: Issuer, kind: str = "p256", now: datetime) -> None:
+def assert_golden(issued: Leaf, *, spki: bytes, issuer: Issuer, kind: str = "p256", now: datetime) -> None:
     """The certificate holds the CSR's key (its SPKI), and everything else is ours; nothing is missing or added."""
     certificate = x509.load_der_x509_certificate(issued.der)
     issuer_key_identifier = issuer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
 
     assert certificate.version is x509.Version.v3
-    assert certificate.serial_number == issued.serial
-    assert 0 < issued.serial < 1 << 159
+    assert certificate.serial_number == issued.plan.serial
+    assert 0 < issued.plan.serial < 1 << 159
     assert certificate.signature_hash_algorithm is not None
     assert certificate.signature_hash_algorithm.name == _DIGESTS[kind]
     certificate.verify_directly_issued_by(issuer.certificate)

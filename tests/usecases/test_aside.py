@@ -16,6 +16,13 @@ from tests.vectors.keys import rsa_private
 from connector.domain.refusals.csr import CSRKeyRefused
 from connector.pki.issuer import Issuer, generate_key, make_issuing, make_root
 from connector.usecases.enrollment import LONG_CSR, Enrollment
+from tests.support.issuing import make_issuer
+from tests.vectors.keys import rsa_private
+
+from connector.enrollment import LONG_CSR, Enrollment
+from connector.errors import CSRKeyRefused
+from connector.pki.issuer import Issuer
+from connector.storage.memory import MemoryStore
 
 RSA_2048 = rsa_private(2048)
 QUICK = {
@@ -27,13 +34,7 @@ QUICK = {
 
 
 def rsa_issuer() -> Issuer:
-    root_key, key = generate_key("p256"), rsa_private(3072)
-    validity = ISSUER.certificate.not_valid_after_utc - START
-    root = make_root(root_key, common_name="Root", validity=validity, serial=1, now=START)
-    certificate = make_issuing(
-        root, root_key, key.public_key(), common_name="Issuing", validity=validity, serial=2, now=START
-    )
-    return Issuer(certificate=certificate, key=key, root=root)
+    return make_issuer("rsa3072", now=START, validity=ISSUER.certificate.not_valid_after_utc - START)
 
 
 def signs_in(key: PrivateKey, issuer: Issuer = ISSUER, times: int = 1) -> bool:
@@ -49,7 +50,7 @@ def signs_in(key: PrivateKey, issuer: Issuer = ISSUER, times: int = 1) -> bool:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
         enrollment: Enrollment = replace(world.enrollment, random=random, issuer=issuer)
-        name = world.enrollment.policy.csr.subject.name(minted.token.system_auth_id)
+        name = world.enrollment.policy.profile.csr.subject.name(minted.token.system_auth_id)
         issued = await enrollment.enroll(minted.secret.text, None, b64encode(make_csr(key, name=name)).decode())
         for _ in range(times - 1):
             issued = await enrollment.renew(issued.fingerprint, b64encode(make_csr(key, name=name)).decode())
@@ -78,7 +79,7 @@ def test_an_rsa_issuer_signs_aside() -> None:
 
 def test_no_csr_for_rsa_is_short() -> None:
     """The length tells: the shortest subject and the smallest RSA key that is accepted make a long CSR."""
-    smallest = make_csr(RSA_2048, name=World(MemoryStore()).enrollment.policy.csr.subject.name("x"))
+    smallest = make_csr(RSA_2048, name=World(MemoryStore()).enrollment.policy.profile.csr.subject.name("x"))
 
     assert len(b64encode(smallest)) >= LONG_CSR
 
@@ -90,7 +91,7 @@ def test_a_refusal_comes_out_of_the_thread() -> None:
     async def scenario() -> None:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
-        name = world.enrollment.policy.csr.subject.name(minted.token.system_auth_id)
+        name = world.enrollment.policy.profile.csr.subject.name(minted.token.system_auth_id)
         csr = b64encode(make_csr(rsa_private(3072, 3), name=name)).decode()
         with pytest.raises(CSRKeyRefused, match="exponent"):
             await world.enrollment.enroll(minted.secret.text, None, csr)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha1
 
-from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.vectors import der, keys
@@ -48,11 +47,10 @@ class CertificateDraft:
             self.tail + (extensions if self.extensions else b""),
         )
 
-    def certificate(self) -> x509.Certificate:
-        """The certificate, signed."""
+    def encoded(self) -> bytes:
+        """The certificate's DER, signed."""
         info = self.info()
-        encoded = der.sequence(info, self.signer.algorithm, der.bits(self.signer.sign(info)))
-        return x509.load_der_x509_certificate(encoded)
+        return der.sequence(info, self.signer.algorithm, der.bits(self.signer.sign(info)))
 
 
 def _utc_time(moment: datetime) -> bytes:

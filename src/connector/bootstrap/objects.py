@@ -10,7 +10,7 @@ from uuid import UUID
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from connector import serving
 from connector.bootstrap.chores import Chore
@@ -21,6 +21,9 @@ from connector.domain.uuids import RANDOM_OCTETS, uuid7
 from connector.oidc import OIDC, CodeFlow, OIDCPolicy
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
 from connector.ports.transaction import Clock, Store
+from connector.pki.profile import plan_server
+from connector.ports import Clock, Store
+from connector.principals import Role
 from connector.settings import Problem, Settings, SettingsError, in_force
 from connector.system import keystore, telemetry
 from connector.system.passwords import Argon2Passwords
@@ -130,9 +133,7 @@ def web(
     lines: Sequence[SettingLine] = (),
 ) -> Web:
     """What makes the applications."""
-    policy = EnrollmentPolicy(
-        settings.csr_policy, settings.client_profile, settings.token_policy, settings.renewal_policy
-    )
+    policy = EnrollmentPolicy(settings.client_profile, settings.token_policy, settings.renewal_policy)
     limits = settings.limits
     made = Web(
         enrollment=Enrollment(store, issuer, policy, clock, token_bytes, make_id),
@@ -179,10 +180,17 @@ def server_certificate(
         key = ec.generate_private_key(ec.SECP256R1())
         at = clock()
         serial = serial_number(token_bytes(SERIAL_OCTETS), now=at)
-        certificate = issuer.issue_server(
-            key.public_key(), settings.server_names, validity=settings.tls.validity, serial=serial, now=at
+        spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        plan = plan_server(
+            spki,
+            settings.server_names,
+            authority=issuer.authority,
+            validity=settings.tls.validity,
+            serial=serial,
+            now=at,
         )
-        chain = certificate.public_bytes(Encoding.PEM) + issuer.pem.encode()
+        certificate = x509.load_der_x509_certificate(issuer.sign(plan))
+        chain = certificate.public_bytes(Encoding.PEM) + issuer.certificate.public_bytes(Encoding.PEM)
         return serving.KeyPair(chain, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
     source: serving.OwnCA | serving.Files = serving.OwnCA(issue)

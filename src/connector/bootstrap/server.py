@@ -78,7 +78,7 @@ def _server(
     }
     contexts = {
         "public": serving.ServerContext(),
-        "mtls": serving.ServerContext(client_ca=[issuer.root_pem, issuer.pem]),
+        "mtls": serving.ServerContext(client_ca=[issuer.root_der, issuer.der]),
     }
     certificate = objects.server_certificate(settings, issuer, list(contexts.values()), database.clock)
     certificate.load()

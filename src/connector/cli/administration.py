@@ -24,6 +24,15 @@ from connector.usecases import access, registration
 from connector.usecases.access import OPERATOR, Realm, enter
 from connector.usecases.renewal import ask
 from connector.usecases.revocation import revoke
+from connector.directory import Entity, EntityKind, Tenant
+from connector.errors import InvalidData, ObjectNotFound
+from connector.inventory import Certificate, RevocationReason, normalized_serial
+from connector.pairing import timestamp
+from connector.ports import CertificateFilter, TokenFilter, Transaction
+from connector.renewal import ask
+from connector.revocation import revoke
+from connector.tokens import OneTimeToken, read_terms
+from connector.web import chains
 
 NameOrID = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="Its name or its id.")]
 Serial = Annotated[
@@ -193,7 +202,7 @@ def show_certificate(admin: Administration, tx: Transaction, serial: Serial) -> 
     return {
         **_certificate(found[0], admin),
         "fingerprint": found[0].fingerprint.hex(),
-        "pem": Verbatim(chain.pem(found[0].der)),
+        "pem": Verbatim(chains.pem(found[0].der)),
     }
 
 

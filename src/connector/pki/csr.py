@@ -14,8 +14,9 @@ from cryptography.exceptions import InvalidSignature
 
 from connector.domain.refusals.csr import CSRMalformed, CSRNotBase64, CSRNotPEM, CSRSignatureInvalid, CSRTooLarge
 from connector.pki import der, keys, requested, signatures
-from connector.pki.keys import PublicKey
+from connector.pki.keys import ALL_KINDS, KeyKind, PublicKey
 from connector.pki.names import SubjectPolicy
+from connector.pki.requested import Requested
 
 MAX_CSR_OCTETS = 32 * 1024
 
@@ -24,14 +25,16 @@ MAX_CSR_OCTETS = 32 * 1024
 class CSRPolicy:
     """What a CSR must be.
 
+    ``keys``: the kinds of keys that are certified.
     ``sha1_proof``: a SHA-1 signature is taken as proof of possession of an RSA key. Some clients make no other, and
     the certificate is signed by the issuer's algorithm all the same.
-    ``refuse_extensions``: a request for what no client certificate holds is refused; else it is ignored.
+    ``refuses``: a request for any of these is refused. Whatever else a CSR asks for is ignored.
     """
 
     subject: SubjectPolicy
+    keys: frozenset[KeyKind] = ALL_KINDS
     sha1_proof: bool = True
-    refuse_extensions: bool = False
+    refuses: frozenset[Requested] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,11 @@ def verify(text: str, *, policy: CSRPolicy, common_name: str) -> VerifiedRequest
     try:
         request = _read(encoded)
         extensions = requested.extensions(request.attributes)
-        public_key = keys.accept(request.spki)
+        public_key = keys.accept(request.spki, policy.keys)
         _verify_signature(request, public_key, sha1_proof=policy.sha1_proof)
         subject = policy.subject.check(request.subject, common_name)
-        if policy.refuse_extensions:
-            requested.refuse(extensions)
+        if policy.refuses:
+            requested.refuse(extensions, policy.refuses)
     except der.DERError as error:
         raise CSRMalformed(f"{error}.") from error
     return VerifiedRequest(subject, public_key, request.spki)

@@ -1,6 +1,7 @@
 """Which public keys are certified. The library's own rules are few, so these are ours, each with its reason."""
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -12,6 +13,19 @@ from connector.domain.refusals.csr import CSRKeyRefused
 from connector.pki import der, moduli
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
+
+
+class KeyKind(Enum):
+    """The kinds of keys that can be certified."""
+
+    RSA = "RSA"
+    P256 = "P-256"
+    P384 = "P-384"
+    P521 = "P-521"
+    ED25519 = "Ed25519"
+
+
+ALL_KINDS = frozenset(KeyKind)
 
 MIN_RSA_BITS = 2048
 # OpenSSL's arithmetic takes seconds above (CVE-2023-6237).
@@ -37,11 +51,11 @@ _REFUSED_ALGORITHMS: Mapping[bytes, str] = {
         ("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
     )
 }
-# The length of one coordinate in octets, by the curve's object identifier.
-_CURVES: Mapping[bytes, int] = {
-    der.object_identifier("1.2.840.10045.3.1.7"): 32,
-    der.object_identifier("1.3.132.0.34"): 48,
-    der.object_identifier("1.3.132.0.35"): 66,
+# The kind, and the length of one coordinate in octets, by the curve's object identifier.
+_CURVES: Mapping[bytes, tuple[KeyKind, int]] = {
+    der.object_identifier("1.2.840.10045.3.1.7"): (KeyKind.P256, 32),
+    der.object_identifier("1.3.132.0.34"): (KeyKind.P384, 48),
+    der.object_identifier("1.3.132.0.35"): (KeyKind.P521, 66),
 }
 _REFUSED_CURVES: Mapping[bytes, str] = {
     der.object_identifier(dotted): f"curve {name}"
@@ -57,8 +71,8 @@ _REFUSED_CURVES: Mapping[bytes, str] = {
 }
 
 
-def accept(spki: bytes) -> PublicKey:
-    """The key in a SubjectPublicKeyInfo (its DER), if it is one that we certify.
+def accept(spki: bytes, kinds: frozenset[KeyKind] = ALL_KINDS) -> PublicKey:
+    """The key in a SubjectPublicKeyInfo (its DER), if it is one that we certify, and of one of those kinds.
 
     All that is cheap is looked at before OpenSSL sees the key: it must not compute with explicit curve parameters
     (CVE-2022-0778) or huge moduli.
@@ -74,7 +88,9 @@ def accept(spki: bytes) -> PublicKey:
         check = _CHECKS.get(oid)
         if check is None:
             raise CSRKeyRefused(_REFUSED_ALGORITHMS.get(oid, "an unknown algorithm"))
-        check(parameters, key)
+        kind = check(parameters, key)
+        if kind not in kinds:
+            raise CSRKeyRefused(f"{kind.value} is not certified here")
     except ValueError as error:
         raise CSRKeyRefused("not a well-formed SubjectPublicKeyInfo") from error
     return _load(spki)
@@ -93,7 +109,7 @@ def _load(spki: bytes) -> PublicKey:
     return key
 
 
-def _check_ec(parameters: list[der.Element], point: bytes) -> None:
+def _check_ec(parameters: list[der.Element], point: bytes) -> KeyKind:
     # RFC 5480 2.1.1: namedCurve, neither implicitCurve nor specifiedCurve.
     if len(parameters) != 1 or parameters[0].tag != der.OBJECT_IDENTIFIER:
         explicit = [parameter.tag for parameter in parameters] == [der.SEQUENCE]
@@ -104,11 +120,13 @@ def _check_ec(parameters: list[der.Element], point: bytes) -> None:
     # SEC 1 2.3.3: 4, then both coordinates. 2 and 3 are compressed points, 6 and 7 hybrid ones.
     if point[:1] != b"\4":
         raise CSRKeyRefused("a curve point that is not in uncompressed form")
-    if len(point) != 1 + 2 * _CURVES[curve]:
+    kind, octets = _CURVES[curve]
+    if len(point) != 1 + 2 * octets:
         raise CSRKeyRefused("a curve point of the wrong length")
+    return kind
 
 
-def _check_ed25519(parameters: list[der.Element], key: bytes) -> None:
+def _check_ed25519(parameters: list[der.Element], key: bytes) -> KeyKind:
     # RFC 8410 3: the parameters are absent.
     if parameters or len(key) != _ED25519_OCTETS:
         raise CSRKeyRefused("an unusual encoding")
@@ -116,6 +134,7 @@ def _check_ed25519(parameters: list[der.Element], key: bytes) -> None:
     # Anybody can sign for a point of small order, so such a signature proves nothing. RFC 8032 5.1.3: y below p.
     if y in _ED25519_SMALL_ORDER or y >= _ED25519_P:
         raise CSRKeyRefused("an Ed25519 point of small order")
+    return KeyKind.ED25519
 
 
 _ED25519_OCTETS = 32
@@ -126,7 +145,7 @@ _ED25519_ORDER_8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F9
 _ED25519_SMALL_ORDER = frozenset((1, _ED25519_P - 1, 0, _ED25519_ORDER_8, _ED25519_P - _ED25519_ORDER_8))
 
 
-def _check_rsa(parameters: list[der.Element], key: bytes) -> None:
+def _check_rsa(parameters: list[der.Element], key: bytes) -> KeyKind:
     # RFC 3279 2.3.1: the parameters are NULL.
     if [parameter.encoded for parameter in parameters] != [_NULL]:
         raise CSRKeyRefused("an unusual encoding")
@@ -140,9 +159,10 @@ def _check_rsa(parameters: list[der.Element], key: bytes) -> None:
     fault = moduli.fault(n)
     if fault:
         raise CSRKeyRefused(fault)
+    return KeyKind.RSA
 
 
-_CHECKS: Mapping[bytes, Callable[[list[der.Element], bytes], None]] = {
+_CHECKS: Mapping[bytes, Callable[[list[der.Element], bytes], KeyKind]] = {
     _RSA: _check_rsa,
     _EC: _check_ec,
     _ED25519: _check_ed25519,

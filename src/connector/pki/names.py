@@ -59,6 +59,15 @@ class SubjectPolicy:
         own = x509.RelativeDistinguishedName([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
         return x509.Name([*self._shared, own])
 
+    def encoded(self, common_name: str) -> bytes:
+        """The DER of the same subject, written without the library that makes :meth:`name`.
+
+        Raises:
+            ValueError: ``common_name`` breaks the rules of a value.
+        """
+        _check_value("common_name", common_name, _COMMON_NAME_BOUND)
+        return der.encode(der.SEQUENCE, self._shared_der, common_name_rdn(common_name))
+
     def text(self, common_name: str) -> str:
         """The subject as clients are told it, in the form that they split at "," and "="."""
         return f"{self._shared_text},CN={common_name}"
@@ -104,6 +113,20 @@ class SubjectPolicy:
         ]
 
     @cached_property
+    def _shared_der(self) -> bytes:
+        # RFC 5280 appendix A.1: a country is a PrintableString; the others should be UTF8Strings (4.1.2.4).
+        return b"".join(
+            _rdn(oid, tag, value)
+            for oid, tag, value in (
+                (_ORGANIZATION, der.UTF8_STRING, self.organization),
+                (_ORGANIZATIONAL_UNIT, der.UTF8_STRING, self.organizational_unit),
+                (_LOCALITY, der.UTF8_STRING, self.locality),
+                (_PROVINCE, der.UTF8_STRING, self.province),
+                (_COUNTRY_NAME, der.PRINTABLE_STRING, self.country),
+            )
+        )
+
+    @cached_property
     def _shared_text(self) -> str:
         return (
             f"O={self.organization},OU={self.organizational_unit},L={self.locality},ST={self.province},C={self.country}"
@@ -119,6 +142,16 @@ class SubjectPolicy:
             (_LOCALITY, "locality", _encodings(self.locality)),
             (_PROVINCE, "province", _encodings(self.province)),
         )
+
+
+def common_name_rdn(value: str) -> bytes:
+    """The DER of a relative distinguished name that is a common name."""
+    return _rdn(_COMMON_NAME, der.UTF8_STRING, value)
+
+
+def _rdn(oid: bytes, tag: int, value: str) -> bytes:
+    attribute = der.encode(der.SEQUENCE, der.encode(der.OBJECT_IDENTIFIER, oid), der.encode(tag, value.encode()))
+    return der.encode(der.SET, attribute)
 
 
 def _check_value(field: str, value: str, bound: int) -> None:

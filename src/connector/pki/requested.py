@@ -1,10 +1,11 @@
-"""What a CSR asks for beside its key: attributes and the extensions in them. Nothing of it reaches a certificate.
+"""What a CSR asks for besides its key: attributes and the extensions in them. Nothing of it reaches a certificate.
 
 It is read all the same: one that two readers could read in two ways is malformed, and a policy may refuse a request
 for what no client certificate of ours may hold.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from typing import NamedTuple
 
 from connector.domain.refusals.csr import CSRExtensionRefused
@@ -39,6 +40,7 @@ _CA_USAGES = 0b0000_0110
 _NAMES: Mapping[bytes, str] = {
     der.object_identifier(dotted): name
     for dotted, name in (
+        ("2.5.29.17", "subjectAltName"),
         ("2.5.29.30", "nameConstraints"),
         ("2.5.29.33", "policyMappings"),
         ("2.5.29.36", "policyConstraints"),
@@ -114,40 +116,65 @@ def _extension(member: der.Element) -> RequestedExtension:
     return extension
 
 
-def refuse(requested: Sequence[RequestedExtension]) -> None:
-    """Refuse a request for anything but what a client certificate may hold.
+class Requested(Enum):
+    """What a CSR may ask for in its extensions, as far as a policy can refuse it."""
 
-    A subject key identifier and alternative names are let pass, since common tools always add them; they are ignored.
+    CA = "basicConstraints of a CA, or keyUsage of one"
+    PURPOSES = "extendedKeyUsage without clientAuth"
+    NAMES = "subjectAltName"
+    OTHERS = "any other extension"
+
+
+UNGRANTED = frozenset((Requested.CA, Requested.PURPOSES, Requested.OTHERS))
+"""What no client certificate of ours holds. Names are not among it: common tools add some to every CSR."""
+
+
+def refuse(requested: Sequence[RequestedExtension], refused: frozenset[Requested]) -> None:
+    """Refuse a request for any of those things. A subject key identifier is always let pass, and ignored.
 
     Raises:
         CSRExtensionRefused: the first such extension, by name.
         DERError: a value is not well-formed.
     """
     for extension in requested:
-        if extension.oid == _BASIC_CONSTRAINTS:
-            _refuse_ca(extension.value)
-        elif extension.oid == _KEY_USAGE:
-            _refuse_ca_usages(extension.value)
-        elif extension.oid == _EXTENDED_KEY_USAGE:
-            _refuse_other_purposes(extension.value)
-        elif extension.oid not in (_SUBJECT_KEY_IDENTIFIER, _SUBJECT_ALTERNATIVE_NAME):
-            raise CSRExtensionRefused(_NAMES.get(extension.oid, "an unknown extension"))
+        kind, check = _KINDS.get(extension.oid, _OTHER)
+        if kind in refused:
+            check(extension)
 
 
-def _refuse_ca(value: bytes) -> None:
+def _refuse_any(extension: RequestedExtension) -> None:
+    raise CSRExtensionRefused(_NAMES.get(extension.oid, "an unknown extension"))
+
+
+def _let_pass(_extension: RequestedExtension) -> None:
+    """Every key has an identifier, and we make it."""
+
+
+def _refuse_ca(extension: RequestedExtension) -> None:
     # RFC 5280 4.2.1.9: only the default, cA FALSE, is an empty sequence.
-    if der.unwrap(value, der.SEQUENCE):
+    if der.unwrap(extension.value, der.SEQUENCE):
         raise CSRExtensionRefused("basicConstraints of a CA")
 
 
-def _refuse_ca_usages(value: bytes) -> None:
-    bits = der.unwrap(value, der.BIT_STRING)
+def _refuse_ca_usages(extension: RequestedExtension) -> None:
+    bits = der.unwrap(extension.value, der.BIT_STRING)
     # The first octet counts the unused bits, so what follows it may be one octet or two.
     if bits[1:2] and bits[1] & _CA_USAGES:
         raise CSRExtensionRefused("keyUsage of a CA")
 
 
-def _refuse_other_purposes(value: bytes) -> None:
-    purposes = der.elements(der.unwrap(value, der.SEQUENCE))
+def _refuse_other_purposes(extension: RequestedExtension) -> None:
+    purposes = der.elements(der.unwrap(extension.value, der.SEQUENCE))
     if not any(purpose.encoded == _CLIENT_AUTH for purpose in purposes):
         raise CSRExtensionRefused("extendedKeyUsage without clientAuth")
+
+
+_Check = Callable[[RequestedExtension], None]
+_OTHER: tuple[Requested, _Check] = (Requested.OTHERS, _refuse_any)
+_KINDS: Mapping[bytes, tuple[Requested, _Check]] = {
+    _BASIC_CONSTRAINTS: (Requested.CA, _refuse_ca),
+    _KEY_USAGE: (Requested.CA, _refuse_ca_usages),
+    _EXTENDED_KEY_USAGE: (Requested.PURPOSES, _refuse_other_purposes),
+    _SUBJECT_ALTERNATIVE_NAME: (Requested.NAMES, _refuse_any),
+    _SUBJECT_KEY_IDENTIFIER: (Requested.OTHERS, _let_pass),
+}

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from connector.pki import der
 from connector.pki.keys import PublicKey
@@ -107,12 +108,22 @@ def verify_sha256(public_key: object, *, signature: bytes, signed: bytes) -> Non
         raise AlgorithmError
 
 
-def sign(key: IssuerPrivateKey, octets: bytes) -> bytes:
-    """An issuer's signature by its own algorithm."""
-    digest = issuer_algorithm(key.public_key()).digest
+def sign(key: IssuerPrivateKey, octets: bytes, algorithm: IssuerAlgorithm) -> bytes:
+    """The key's signature.
+
+    Raises:
+        ValueError: the algorithm is for another type of key.
+    """
+    if (algorithm == _BY_RSA) != isinstance(key, RSAPrivateKey):
+        raise ValueError("the algorithm is for another type of key")
     if isinstance(key, RSAPrivateKey):
-        return key.sign(octets, PKCS1v15(), digest)
-    return key.sign(octets, ECDSA(digest))
+        return key.sign(octets, PKCS1v15(), algorithm.digest)
+    return key.sign(octets, ECDSA(algorithm.digest))
+
+
+def encoded_key(public_key: IssuerPublicKey) -> bytes:
+    """The key's SubjectPublicKeyInfo (its DER)."""
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def issuer_algorithm(public_key: IssuerPublicKey) -> IssuerAlgorithm:

@@ -47,22 +47,22 @@ class ServerContext(ssl.SSLContext):
     over to the one that holds the certificate when it has said hello.
     """
 
-    _client_ca: str | None
+    _client_ca: bytes | None
     _certified: ssl.SSLContext
 
-    def __new__(cls, *, client_ca: Sequence[str] | None = None) -> Self:
+    def __new__(cls, *, client_ca: Sequence[bytes] | None = None) -> Self:
         """Make a context.
 
         Args:
-            client_ca: the CA's certificates, PEM; with them, a client certificate under the root is required. Give
+            client_ca: the CA's certificates, DER; with them, a client certificate under the root is required. Give
                 the issuing CA's as well as the root's: then a client that sends its own certificate alone is verified
                 too. OpenSSL checks the purpose, clientAuth (RFC 5280 4.2.1.12).
 
         Raises:
-            ssl.SSLError: ``client_ca`` is no PEM certificate.
+            ssl.SSLError: ``client_ca`` holds no certificate.
         """
         context = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
-        context._client_ca = None if client_ca is None else "\n".join(client_ca)
+        context._client_ca = None if client_ca is None else b"".join(client_ca)
         context._certified = context._certifiable()
         return context
 

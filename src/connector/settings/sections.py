@@ -10,6 +10,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Confi
 from connector.domain.tokens import TokenPolicy, TokenType
 from connector.pki.csr import CSRPolicy
 from connector.pki.profile import ClientProfile
+from connector.pki.profile import CLIENT, Profile
+from connector.pki.requested import UNGRANTED
+from connector.renewal import RenewalPolicy
 from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.oidc import OIDC
 from connector.settings.processes import Console, Maintenance, Serving
@@ -275,13 +278,13 @@ class Settings(BaseModel):
         return CSRPolicy(
             subject=self.subject.policy(),
             sha1_proof=self.certificates.sha1_proof,
-            refuse_extensions=self.certificates.requested_extensions == "refuse",
+            refuses=UNGRANTED if self.certificates.requested_extensions == "refuse" else frozenset(),
         )
 
     @property
-    def client_profile(self) -> ClientProfile:
+    def client_profile(self) -> Profile:
         """What is issued for them."""
-        return ClientProfile(validity=self.certificates.validity)
+        return Profile(CLIENT, self.csr_policy, validity=self.certificates.validity)
 
     @property
     def renewal_policy(self) -> RenewalPolicy:

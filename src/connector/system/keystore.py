@@ -21,19 +21,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, generate_key, make_issuing, make_root, serial_number
 from connector.pki.signatures import IssuerPrivateKey
 from connector.ports.transaction import Random
+from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
+from connector.pki.signer import KeySigner, UnsuitableKeyError
+from connector.ports import Random
 
 ROOT_KEY = "root.key"
 ROOT = "root.pem"
@@ -55,7 +50,7 @@ class KeystoreError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CAPlan:
-    """The CA to make at the first start. ``key`` is a kind that :func:`connector.pki.issuer.generate_key` knows."""
+    """The CA to make at the first start. ``key`` is a kind of key that a :class:`KeySigner` can make."""
 
     key: str
     root_validity: timedelta
@@ -145,9 +140,9 @@ def _create(directory: Path, *, plan: CAPlan, passphrase: bytes | None, now: dat
 def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Random) -> dict[str, bytes]:
     # Two installations are two CAs: their names differ, so that nobody takes one for the other (RFC 5280 4.1.2.6).
     suffix = random(SUFFIX_OCTETS).hex()
-    root_key, issuing_key = generate_key(plan.key), generate_key(plan.key)
+    root_signer, issuing_signer = KeySigner.generate(plan.key), KeySigner.generate(plan.key)
     root = make_root(
-        root_key,
+        root_signer,
         common_name=f"Connector Root CA {suffix}",
         validity=plan.root_validity,
         serial=serial_number(random(SERIAL_OCTETS), now=now),
@@ -155,24 +150,19 @@ def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Ran
     )
     issuing = make_issuing(
         root,
-        root_key,
-        issuing_key.public_key(),
+        root_signer,
+        issuing_signer,
         common_name=f"Connector Issuing CA {suffix}",
         validity=plan.issuing_validity,
         serial=serial_number(random(SERIAL_OCTETS), now=now),
         now=now,
     )
     return {
-        ROOT_KEY: _encoded(root_key, passphrase),
+        ROOT_KEY: root_signer.encoded(passphrase),
         ROOT: root.public_bytes(Encoding.PEM),
-        ISSUING_KEY: _encoded(issuing_key, passphrase),
+        ISSUING_KEY: issuing_signer.encoded(passphrase),
         ISSUING: issuing.public_bytes(Encoding.PEM),
     }
-
-
-def _encoded(key: IssuerPrivateKey, passphrase: bytes | None) -> bytes:
-    encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
 def _open(directory: Path, *, passphrase: bytes | None, now: datetime) -> Issuer:
@@ -186,28 +176,27 @@ def _open(directory: Path, *, passphrase: bytes | None, now: datetime) -> Issuer
         raise KeystoreError(f"{directory} can be written by others. Run: chmod 700 {directory}")
     if (directory / ROOT_KEY).exists():
         _read_private(directory / ROOT_KEY)
-    key = _load_key(directory / ISSUING_KEY, passphrase)
+    signer = _load_signer(directory / ISSUING_KEY, passphrase)
     certificate, root = _load_certificate(directory / ISSUING, now), _load_certificate(directory / ROOT, now)
     try:
-        return Issuer(certificate=certificate, key=key, root=root)
+        return Issuer(certificate, signer, root)
     except ValueError as error:
         raise KeystoreError(f"The files in {directory} do not belong together: {error}.") from error
 
 
-def _load_key(path: Path, passphrase: bytes | None) -> IssuerPrivateKey:
+def _load_signer(path: Path, passphrase: bytes | None) -> KeySigner:
     try:
-        key = load_pem_private_key(_read_private(path), passphrase)
+        return KeySigner.load(_read_private(path), passphrase)
     except TypeError as error:
         raise KeystoreError(
             f"{path} is encrypted, and there is no passphrase. Set CONNECTOR_CA__PASSPHRASE or ca.passphrase_file."
             if passphrase is None
             else f"{path} is not encrypted, though a passphrase is set. Encrypt it, or take the passphrase away."
         ) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UnsuitableKeyError as error:
+        raise KeystoreError(f"{path} should be an EC or RSA key.") from error
+    except ValueError as error:
         raise KeystoreError(f"{path} cannot be read: the passphrase is wrong, or the file is damaged.") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise KeystoreError(f"{path} should be an EC or RSA key.")
-    return key
 
 
 def _load_certificate(path: Path, now: datetime) -> x509.Certificate:

@@ -32,6 +32,21 @@ from connector.usecases import renewal
 from connector.usecases.refusals import Refusals
 from connector.usecases.renewal import RenewalPolicy, Window
 from connector.usecases.revocation import token_event
+from connector import inventory, renewal, steps, tokens
+from connector.audit import Action, Event
+from connector.directory import EntityKind
+from connector.errors import BadCSR, CertificateExpired, Refusal, StepTaken, TokenSpent, TokenUnknown, Unauthenticated
+from connector.inventory import Certificate
+from connector.pki.csr import verify
+from connector.pki.holders import Holder
+from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
+from connector.pki.profile import Profile
+from connector.ports import Clock, MakeID, Random, Store, Transaction
+from connector.refusals import Refusals
+from connector.renewal import RenewalPolicy, Window
+from connector.revocation import token_event
+from connector.steps import TOKEN_REPLAY, Step
+from connector.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 
 EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -42,12 +57,26 @@ LONG_CSR = 1000
 
 @dataclass(frozen=True, slots=True)
 class EnrollmentPolicy:
-    """Which CSRs are accepted, what is issued for them, how long tokens live, and when certificates are renewed."""
+    """What is issued for which CSRs, how long tokens live, and when certificates are renewed."""
 
-    csr: CSRPolicy
-    profile: ClientProfile
+    profile: Profile
     tokens: TokenPolicy
     renewal: RenewalPolicy = field(default_factory=RenewalPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A client certificate that has passed its check. It counts as issued once it is recorded.
+
+    ``fingerprint`` is the SHA-256 of ``der``, ``key`` that of the SPKI; both ends of the validity are inclusive.
+    """
+
+    der: bytes = field(repr=False)
+    serial: int
+    fingerprint: bytes
+    key: bytes
+    not_before: datetime
+    not_after: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +252,7 @@ class Enrollment:
 
     def subject_text(self, system_auth_id: str) -> str:
         """The subject that a CSR under this system auth must have, in the form that clients split."""
-        return self.policy.csr.subject.text(system_auth_id)
+        return self.policy.profile.csr.subject.text(system_auth_id)
 
     async def identify(self, fingerprint: bytes) -> Certificate:
         """The certificate with which somebody calls, found by its fingerprint, never by its subject.
@@ -302,11 +331,21 @@ class Enrollment:
         return await to_thread(self._sign, csr, owner, now=now)
 
     def _sign(self, csr: str, owner: OneTimeToken | Certificate, *, now: datetime) -> Issued:
-        request = verify(csr, policy=self.policy.csr, common_name=owner.system_auth_id)
+        profile = self.policy.profile
+        request = verify(csr, policy=profile.csr, common_name=owner.system_auth_id)
         if isinstance(owner, OneTimeToken) and owner.key is not None:
             tokens.check_key(owner, sha256(request.spki).digest())
         serial = serial_number(self.random(SERIAL_OCTETS), now=now)
-        return self.issuer.issue(request, profile=self.policy.profile, serial=serial, now=now)
+        plan = profile.plan(request, _holder(owner), authority=self.issuer.authority, serial=serial, now=now)
+        der = self.issuer.sign(plan)
+        return Issued(
+            der=der,
+            serial=serial,
+            fingerprint=sha256(der).digest(),
+            key=sha256(plan.spki).digest(),
+            not_before=plan.not_before,
+            not_after=plan.not_after,
+        )
 
     def _mint(self, owner: OneTimeToken | Certificate, *, now: datetime) -> Minted:
         """The next token for a bearer, or one for a holder. What hangs on a certificate stays short-lived."""
@@ -338,6 +377,11 @@ def _redeem(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:
     tx.tokens.redeem(token, now=now)
     if token.certificate is not None:
         inventory.check(tx.inventory.find(token.certificate), now=now)
+
+
+def _holder(owner: OneTimeToken | Certificate) -> Holder:
+    kind = owner.type if isinstance(owner, OneTimeToken) else owner.owner_kind
+    return Holder(owner.tenant_id, owner.owner_id, kind.value.lower(), owner.system_auth_id)
 
 
 def _name(caller: OneTimeToken | Certificate) -> str:

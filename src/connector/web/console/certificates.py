@@ -16,6 +16,14 @@ from connector.ports.certificates import CertificateFilter
 from connector.ports.transaction import Transaction
 from connector.usecases.access import Realm
 from connector.usecases.revocation import revoke as revoke_those
+from connector.access import Realm
+from connector.directory import EntityKind
+from connector.errors import ObjectNotFound
+from connector.inventory import Certificate, CertificateState, RevocationReason, normalized_serial
+from connector.overview import SOON
+from connector.ports import CertificateFilter, Transaction
+from connector.revocation import revoke as revoke_those
+from connector.web import chains
 from connector.web.console.describe import described
 from connector.web.console.forms import given
 from connector.web.console.layout import download
@@ -69,7 +77,7 @@ async def one(visit: Visit) -> Response:
         owner=owners.get(certificate.owner_id),
         plural=PLURALS.get(certificate.owner_kind),
         fields=described(certificate.der),
-        pem=chain.pem(certificate.der),
+        pem=chains.pem(certificate.der),
         state=certificate.state(now=visit.desk.enrollment.clock()).value,
         reasons=list(RevocationReason),
     )
@@ -78,7 +86,7 @@ async def one(visit: Visit) -> Response:
 async def pem(visit: Visit) -> Response:
     """The PEM, to keep."""
     certificate, _ = await visit.read(lambda tx, realm: _found(tx, realm, visit))
-    return download(chain.pem(certificate.der).encode(), f"{certificate.serial}.pem", "application/x-pem-file")
+    return download(chains.pem(certificate.der).encode(), f"{certificate.serial}.pem", "application/x-pem-file")
 
 
 async def revoke_page(visit: Visit) -> Response:

@@ -16,6 +16,13 @@ from connector.pki.issuer import Issued
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.renewal import Window
 from connector.usecases.revocation import revoke_presented
+from connector.enrollment import Enrollment, Issued
+from connector.errors import CredentialMissing, InvalidData
+from connector.pairing import Links, timestamp
+from connector.principals import Holder, TokenBearer
+from connector.renewal import Window
+from connector.revocation import revoke_presented
+from connector.web import chains
 from connector.web.graphql.endpoint import Info
 from connector.web.graphql.sdl import sdl
 from connector.web.graphql.wanted import wanted
@@ -88,7 +95,7 @@ class ConnectorAPI:
 
     def _issued(self, event: str, issued: Issued) -> dict[str, str]:
         log.info(event, serial=f"{issued.serial:x}")
-        encoded = chain.encode(issued.der, self.enrollment.issuer.pem)
+        encoded = chains.encode(issued.der, self.enrollment.issuer.der)
         return {
             "certificateChain": encoded.certificate_chain,
             "caCertificate": encoded.ca_certificate,

@@ -17,6 +17,14 @@ from connector.ports.transaction import Transaction
 from connector.usecases import registration
 from connector.usecases.access import Realm
 from connector.usecases.revocation import revoke
+from connector import registration
+from connector.access import Realm
+from connector.directory import EntityKind
+from connector.errors import InvalidData, ObjectNotFound
+from connector.inventory import Certificate, CertificateState, RevocationReason, normalized_serial
+from connector.ports import CertificateFilter, Transaction
+from connector.revocation import revoke
+from connector.web import chains
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
 from connector.web.graphql.endpoint import Info
@@ -164,5 +172,5 @@ def certificate_fields(certificate: Certificate, *, now: datetime) -> Fields:
         "ownerID": certificate.owner_id,
         "ownerType": certificate.owner_kind.name,
         "tenantID": certificate.tenant_id,
-        "pem": lambda _: chain.pem(certificate.der),
+        "pem": lambda _: chains.pem(certificate.der),
     }

@@ -22,9 +22,9 @@ def pem(certificate: bytes) -> str:
     return "\n".join(("-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""))
 
 
-def encode(leaf: bytes, issuing_pem: str) -> EncodedChain:
-    """The chain of two, from the leaf's DER. It comes first; the trust anchor is handed out apart."""
-    leaf_pem = pem(leaf)
+def encode(leaf: bytes, issuing: bytes) -> EncodedChain:
+    """The chain of two certificates, from their DER, leaf first. The trust anchor is handed out separately."""
+    leaf_pem, issuing_pem = pem(leaf), pem(issuing)
     return EncodedChain(_base64(leaf_pem), _base64(issuing_pem), _base64(leaf_pem + issuing_pem))
 
 
