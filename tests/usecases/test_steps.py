@@ -34,6 +34,7 @@ from connector.pki.issuer import Issued
 from connector.ports.certificates import CertificateFilter
 from connector.ports.transaction import Store
 from connector.inventory import Certificate, RevocationReason
+from connector.pki.issuer import Issued
 from connector.ports import CertificateFilter, Store
 from connector.renewal import RenewalPolicy, window
 from connector.revocation import revoke

@@ -39,7 +39,7 @@ from connector.errors import BadCSR, CertificateExpired, Refusal, StepTaken, Tok
 from connector.inventory import Certificate
 from connector.pki.csr import verify
 from connector.pki.holders import Holder
-from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
+from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, serial_number
 from connector.pki.profile import Profile
 from connector.ports import Clock, MakeID, Random, Store, Transaction
 from connector.refusals import Refusals
@@ -62,21 +62,6 @@ class EnrollmentPolicy:
     profile: Profile
     tokens: TokenPolicy
     renewal: RenewalPolicy = field(default_factory=RenewalPolicy)
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A client certificate that has passed its check. It counts as issued once it is recorded.
-
-    ``fingerprint`` is the SHA-256 of ``der``, ``key`` that of the SPKI; both ends of the validity are inclusive.
-    """
-
-    der: bytes = field(repr=False)
-    serial: int
-    fingerprint: bytes
-    key: bytes
-    not_before: datetime
-    not_after: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,15 +322,7 @@ class Enrollment:
             tokens.check_key(owner, sha256(request.spki).digest())
         serial = serial_number(self.random(SERIAL_OCTETS), now=now)
         plan = profile.plan(request, _holder(owner), authority=self.issuer.authority, serial=serial, now=now)
-        der = self.issuer.sign(plan)
-        return Issued(
-            der=der,
-            serial=serial,
-            fingerprint=sha256(der).digest(),
-            key=sha256(plan.spki).digest(),
-            not_before=plan.not_before,
-            not_after=plan.not_after,
-        )
+        return Issued.of(plan, self.issuer.sign(plan))
 
     def _mint(self, owner: OneTimeToken | Certificate, *, now: datetime) -> Minted:
         """The next token for a bearer, or one for a holder. What hangs on a certificate stays short-lived."""

@@ -17,8 +17,10 @@ from connector.usecases.enrollment import Enrollment
 from connector.usecases.renewal import Window
 from connector.usecases.revocation import revoke_presented
 from connector.enrollment import Enrollment, Issued
+from connector.enrollment import Enrollment
 from connector.errors import CredentialMissing, InvalidData
 from connector.pairing import Links, timestamp
+from connector.pki.issuer import Issued
 from connector.principals import Holder, TokenBearer
 from connector.renewal import Window
 from connector.revocation import revoke_presented
