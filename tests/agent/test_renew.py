@@ -27,13 +27,11 @@ from tests.support.server import Server
 from connector.agent.checking import check
 from connector.agent.outcomes import ServerUntrusted
 from connector.client.keys import make_key, name
-from connector.pki.issuer import generate_key, make_issuing
-from connector.system.keystore import ISSUING, ISSUING_KEY, CAPlan, open_or_create
-from connector.keystore import ISSUING, ISSUING_KEY, CAPlan, open_or_create
 from connector.pki.issuer import make_issuing
 from connector.pki.profile import plan_server
 from connector.pki.signatures import encoded_key
 from connector.pki.signer import KeySigner
+from connector.system.keystore import ISSUING, ISSUING_KEY, CAPlan, open_or_create
 from connector.web.chains import pem
 
 BAD_INPUT, REFUSED, UNTRUSTED, UNREACHABLE, LOCKED, FILES, HOOK, UNWELL = 3, 4, 5, 6, 7, 8, 9, 10

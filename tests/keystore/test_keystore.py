@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from connector.pki.issuer import Issuer
-from connector.system.keystore import CAPlan, KeystoreError, locked, open_or_create, read_secret, write_secret
 from connector.pki.profile import plan_server
 from connector.pki.signatures import encoded_key
+from connector.system.keystore import CAPlan, KeystoreError, locked, open_or_create, read_secret, write_secret
 from connector.web.chains import pem
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

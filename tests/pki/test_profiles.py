@@ -18,7 +18,7 @@ from spiffe import SpiffeId, X509Svid
 from tests.support.csr import COMMON_NAME, POLICY, PrivateKey, make_csr, send
 from tests.support.issuing import HOLDER, PROFILE, issue, issuer_pem, make_issuer, root_pem
 
-from connector.errors import BadCSR, CSRExtensionRefused, CSRKeyRefused
+from connector.domain.refusals.csr import BadCSR, CSRExtensionRefused, CSRKeyRefused
 from connector.pki import der, keys
 from connector.pki.authority import Authority
 from connector.pki.csr import CSRPolicy, VerifiedRequest, verify

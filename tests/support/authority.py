@@ -6,26 +6,15 @@ from secrets import token_bytes
 from typing import Any
 from uuid import uuid4
 
+from tests.support.issuing import DAY, PROFILE, make_issuer
+
 from connector.domain.directory import Entity, EntityKind
 from connector.domain.principals import Caller, Role
 from connector.domain.tokens import Minted, Terms, TokenPolicy, TokenType
-from connector.pki.csr import CSRPolicy
-from connector.pki.issuer import Issuer, generate_key, make_issuing, make_root
-from connector.pki.names import SubjectPolicy
-from connector.pki.profile import ClientProfile
 from connector.ports.transaction import Store, Transaction
 from connector.usecases import registration
 from connector.usecases.access import Realm, create_tenant, enter
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
-from tests.support.issuing import DAY, PROFILE, make_issuer
-
-from connector import registration
-from connector.access import Realm, create_tenant, enter
-from connector.directory import Entity, EntityKind
-from connector.enrollment import Enrollment, EnrollmentPolicy
-from connector.ports import Store, Transaction
-from connector.principals import Caller, Role
-from connector.tokens import Minted, Terms, TokenPolicy, TokenType
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

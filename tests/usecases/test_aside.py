@@ -10,19 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from tests.support.authority import ISSUER, START, World
 from tests.support.csr import PrivateKey, make_csr
+from tests.support.issuing import make_issuer
 from tests.support.memory.store import MemoryStore
 from tests.vectors.keys import rsa_private
 
 from connector.domain.refusals.csr import CSRKeyRefused
-from connector.pki.issuer import Issuer, generate_key, make_issuing, make_root
-from connector.usecases.enrollment import LONG_CSR, Enrollment
-from tests.support.issuing import make_issuer
-from tests.vectors.keys import rsa_private
-
-from connector.enrollment import LONG_CSR, Enrollment
-from connector.errors import CSRKeyRefused
 from connector.pki.issuer import Issuer
-from connector.storage.memory import MemoryStore
+from connector.usecases.enrollment import LONG_CSR, Enrollment
 
 RSA_2048 = rsa_private(2048)
 QUICK = {

@@ -10,17 +10,14 @@ from typing import Any, TypeVar
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
-from tests.support.authority import ISSUER, World, make_issuer
-from tests.support.memory.store import MemoryStore
 from tests.support.authority import ISSUER, START, World
 from tests.support.issuing import make_issuer
+from tests.support.memory.store import MemoryStore
 
 from connector.client import make_csr, make_key
 from connector.domain.audit import Action
 from connector.domain.certificates import Certificate, RevocationReason
 from connector.domain.refusals.certificates import (
-from connector.enrollment import Issued
-from connector.errors import (
     CertificateExpired,
     CertificateRevoked,
     CertificateUnknown,
@@ -33,11 +30,6 @@ from connector.domain.tokens import Minted, Terms
 from connector.pki.issuer import Issued
 from connector.ports.certificates import CertificateFilter
 from connector.ports.transaction import Store
-from connector.inventory import Certificate, RevocationReason
-from connector.pki.issuer import Issued
-from connector.ports import CertificateFilter, Store
-from connector.renewal import RenewalPolicy, window
-from connector.revocation import revoke
 from connector.storage import open_sqlite
 from connector.usecases import renewal
 from connector.usecases.renewal import RenewalPolicy, window

@@ -20,10 +20,8 @@ from connector.domain.principals import Role
 from connector.domain.uuids import RANDOM_OCTETS, uuid7
 from connector.oidc import OIDC, CodeFlow, OIDCPolicy
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
-from connector.ports.transaction import Clock, Store
 from connector.pki.profile import plan_server
-from connector.ports import Clock, Store
-from connector.principals import Role
+from connector.ports.transaction import Clock, Store
 from connector.settings import Problem, Settings, SettingsError, in_force
 from connector.system import keystore, telemetry
 from connector.system.passwords import Argon2Passwords

@@ -16,7 +16,6 @@ from connector.domain.directory import Entity, EntityKind, Tenant
 from connector.domain.pairing import timestamp
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
 from connector.domain.tokens import OneTimeToken, read_terms
-from connector.pki import chain
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Transaction
@@ -24,14 +23,6 @@ from connector.usecases import access, registration
 from connector.usecases.access import OPERATOR, Realm, enter
 from connector.usecases.renewal import ask
 from connector.usecases.revocation import revoke
-from connector.directory import Entity, EntityKind, Tenant
-from connector.errors import InvalidData, ObjectNotFound
-from connector.inventory import Certificate, RevocationReason, normalized_serial
-from connector.pairing import timestamp
-from connector.ports import CertificateFilter, TokenFilter, Transaction
-from connector.renewal import ask
-from connector.revocation import revoke
-from connector.tokens import OneTimeToken, read_terms
 from connector.web import chains
 
 NameOrID = Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="Its name or its id.")]

@@ -9,10 +9,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Confi
 
 from connector.domain.tokens import TokenPolicy, TokenType
 from connector.pki.csr import CSRPolicy
-from connector.pki.profile import ClientProfile
 from connector.pki.profile import CLIENT, Profile
 from connector.pki.requested import UNGRANTED
-from connector.renewal import RenewalPolicy
 from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.oidc import OIDC
 from connector.settings.processes import Console, Maintenance, Serving

@@ -23,12 +23,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from connector.pki.issuer import SERIAL_OCTETS, Issuer, generate_key, make_issuing, make_root, serial_number
-from connector.pki.signatures import IssuerPrivateKey
-from connector.ports.transaction import Random
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
 from connector.pki.signer import KeySigner, UnsuitableKeyError
-from connector.ports import Random
+from connector.ports.transaction import Random
 
 ROOT_KEY = "root.key"
 ROOT = "root.pem"

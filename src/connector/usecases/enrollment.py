@@ -24,29 +24,15 @@ from connector.domain.refusals.steps import StepTaken
 from connector.domain.refusals.tokens import TokenSpent, TokenUnknown
 from connector.domain.steps import TOKEN_REPLAY, Step
 from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
-from connector.pki.csr import CSRPolicy, verify
+from connector.pki.csr import verify
+from connector.pki.holders import Holder
 from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, serial_number
-from connector.pki.profile import ClientProfile
+from connector.pki.profile import Profile
 from connector.ports.transaction import Clock, MakeID, Random, Store, Transaction
 from connector.usecases import renewal
 from connector.usecases.refusals import Refusals
 from connector.usecases.renewal import RenewalPolicy, Window
 from connector.usecases.revocation import token_event
-from connector import inventory, renewal, steps, tokens
-from connector.audit import Action, Event
-from connector.directory import EntityKind
-from connector.errors import BadCSR, CertificateExpired, Refusal, StepTaken, TokenSpent, TokenUnknown, Unauthenticated
-from connector.inventory import Certificate
-from connector.pki.csr import verify
-from connector.pki.holders import Holder
-from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, serial_number
-from connector.pki.profile import Profile
-from connector.ports import Clock, MakeID, Random, Store, Transaction
-from connector.refusals import Refusals
-from connector.renewal import RenewalPolicy, Window
-from connector.revocation import token_event
-from connector.steps import TOKEN_REPLAY, Step
-from connector.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 
 EVER = datetime.min.replace(tzinfo=UTC)
 

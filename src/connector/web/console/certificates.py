@@ -11,18 +11,10 @@ from connector.domain.certificates import Certificate, CertificateState, Revocat
 from connector.domain.directory import EntityKind
 from connector.domain.overview import SOON
 from connector.domain.refusals.objects import ObjectNotFound
-from connector.pki import chain
 from connector.ports.certificates import CertificateFilter
 from connector.ports.transaction import Transaction
 from connector.usecases.access import Realm
 from connector.usecases.revocation import revoke as revoke_those
-from connector.access import Realm
-from connector.directory import EntityKind
-from connector.errors import ObjectNotFound
-from connector.inventory import Certificate, CertificateState, RevocationReason, normalized_serial
-from connector.overview import SOON
-from connector.ports import CertificateFilter, Transaction
-from connector.revocation import revoke as revoke_those
 from connector.web import chains
 from connector.web.console.describe import described
 from connector.web.console.forms import given

@@ -11,19 +11,10 @@ from connector.domain.pairing import Links, timestamp
 from connector.domain.principals import Holder, TokenBearer
 from connector.domain.refusals.callers import CredentialMissing
 from connector.domain.refusals.objects import InvalidData
-from connector.pki import chain
 from connector.pki.issuer import Issued
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.renewal import Window
 from connector.usecases.revocation import revoke_presented
-from connector.enrollment import Enrollment, Issued
-from connector.enrollment import Enrollment
-from connector.errors import CredentialMissing, InvalidData
-from connector.pairing import Links, timestamp
-from connector.pki.issuer import Issued
-from connector.principals import Holder, TokenBearer
-from connector.renewal import Window
-from connector.revocation import revoke_presented
 from connector.web import chains
 from connector.web.graphql.endpoint import Info
 from connector.web.graphql.sdl import sdl

@@ -11,19 +11,11 @@ from cryptography import x509
 from connector.domain.certificates import Certificate, CertificateState, RevocationReason, normalized_serial
 from connector.domain.directory import EntityKind
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
-from connector.pki import chain
 from connector.ports.certificates import CertificateFilter
 from connector.ports.transaction import Transaction
 from connector.usecases import registration
 from connector.usecases.access import Realm
 from connector.usecases.revocation import revoke
-from connector import registration
-from connector.access import Realm
-from connector.directory import EntityKind
-from connector.errors import InvalidData, ObjectNotFound
-from connector.inventory import Certificate, CertificateState, RevocationReason, normalized_serial
-from connector.ports import CertificateFilter, Transaction
-from connector.revocation import revoke
 from connector.web import chains
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
