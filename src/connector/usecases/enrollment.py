@@ -1,8 +1,7 @@
 """Configure, enroll, renew: from a token or a certificate to the next certificate.
 
-The order is the same each time: find out who calls (one read), check the CSR, build and sign in memory, and then one
-transaction that spends the token, records the certificate and appends the audit. The loser of a race is refused there,
-and its signed bytes are dropped: what was never stored was never issued.
+The order is the same each time: find out who calls (one read), check the CSR, sign in memory, then one transaction that
+spends the token and records the certificate. What was never stored was never issued.
 """
 
 from asyncio import to_thread
