@@ -16,8 +16,11 @@ from tests.support.serving import connect, exchange, listener, read_answer, run
 from connector.domain.principals import Anonymous, TokenBearer
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
-from connector.web.graphql.documents import DocumentLimits, Documents
-from connector.web.graphql.endpoint import Call, GraphQLEndpoint
+from connector.web.graphql.call import Call
+from connector.web.graphql.documents import Documents
+from connector.web.graphql.door import Door
+from connector.web.graphql.endpoint import GraphQLEndpoint
+from connector.web.graphql.sizes import DocumentLimits
 from connector.web.requests import SMALL, BodyLimits, Budget, header, read_body
 from connector.web.throttle import Throttle
 
@@ -137,8 +140,11 @@ def served(client: Callable[[int], object], limits: BodyLimits) -> None:
         text = header(scope, b"connector-token")
         return Call(TokenBearer(text) if text else Anonymous(), None)
 
+    async def recognize(_: Call, __: str | None) -> str:
+        return "somebody"
+
     documents = Documents(schema, DOCUMENTS, introspection=False)
-    endpoint = GraphQLEndpoint(schema, documents, authenticate, limits, Throttle(0, monotonic))
+    endpoint = GraphQLEndpoint(schema, documents, authenticate, Door(recognize), limits, Throttle(0, monotonic))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoint(scope, receive, send)

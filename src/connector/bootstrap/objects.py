@@ -30,7 +30,9 @@ from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
 from connector.usecases.maintenance import BATCH, remove_ended_tokens
 from connector.web.application import Web, WebSettings
 from connector.web.console import Desk, SettingLine
-from connector.web.graphql.documents import DocumentLimits
+from connector.web.graphql.documents import Custody
+from connector.web.graphql.shelf import Shelf
+from connector.web.graphql.sizes import DocumentLimits
 from connector.web.requests import BodyLimits
 from connector.web.throttle import Throttle
 
@@ -139,6 +141,7 @@ def web(
         settings=_web_settings(settings),
         bearers=bearers,
         throttle=Throttle(_share(limits.attempts, settings.serving.workers), monotonic),
+        custody=Custody(Shelf(settings.graphql.kept)),
     )
     if not settings.console.enabled:
         return made

@@ -183,6 +183,12 @@ class GraphQL(Section):
     fields: int = Field(default=250, ge=10, le=10_000, description="Fields, fragments spread out.")
     aliases: int = Field(default=30, ge=0, le=1000, description="Aliases.")
     root_fields: int = Field(default=10, ge=1, le=1000, description="Root fields of a query.")
+    kept: ByteSize = Field(
+        default=ByteSize(16 * MIB),
+        ge=MIB,
+        le=1024 * MIB,
+        description="Memory of each process for documents that were found good; those used last stay.",
+    )
     introspection: bool = Field(default=False, description="Whether the schema can be asked for.")
     explorer: bool = Field(default=False, description="Whether /explorer serves a page to try the Director API with.")
 

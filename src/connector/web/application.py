@@ -24,10 +24,14 @@ from connector.web import console
 from connector.web.answers import error_answer
 from connector.web.console import Desk
 from connector.web.explorer import explorer
-from connector.web.graphql.connector_api import ConnectorAPI
+from connector.web.graphql.call import Call
+from connector.web.graphql.connector_api import RENEW_EXPIRED, ConnectorAPI
 from connector.web.graphql.director import Director, director_schema
-from connector.web.graphql.documents import DocumentLimits, Documents
-from connector.web.graphql.endpoint import Authenticate, Call, GraphQLEndpoint
+from connector.web.graphql.documents import Custody, Documents
+from connector.web.graphql.door import INTROSPECTION, Door
+from connector.web.graphql.endpoint import Authenticate, GraphQLEndpoint
+from connector.web.graphql.sizes import DocumentLimits
+from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
 from connector.web.requests import BodyLimits, header, without_identity_headers
 from connector.web.throttle import Throttle
@@ -58,6 +62,7 @@ class Web:
     settings: WebSettings
     throttle: Throttle
     bearers: Bearers | None
+    custody: Custody
     desk: Desk | None = None
 
     def public(self) -> ASGIApp:
@@ -92,16 +97,27 @@ class Web:
 
     def _connector(self, authenticate: Authenticate) -> GraphQLEndpoint:
         api = ConnectorAPI(self.enrollment, self.links, self.settings.key_algorithm)
+        door = Door(api.recognize, INTROSPECTION | {RENEW_EXPIRED})
         # One: a second `configuration` would meet the token that the first has spent, and lose the next one.
-        return self._endpoint(api.schema(), authenticate, replace(self.settings.documents, root_fields=1))
+        limits = replace(self.settings.documents, root_fields=1)
+        return self._endpoint(api.schema(), authenticate, door, limits, standing("connector"))
 
     def _director(self, authenticate: Authenticate) -> GraphQLEndpoint:
-        schema = director_schema(Director(self.enrollment, self.links, self.bearers))
-        return self._endpoint(schema, authenticate, self.settings.documents)
+        director = Director(self.enrollment, self.links, self.bearers)
+        door, limits = Door(director.recognize), self.settings.documents
+        return self._endpoint(director_schema(director), authenticate, door, limits, standing("director"))
 
-    def _endpoint(self, schema: GraphQLSchema, authenticate: Authenticate, limits: DocumentLimits) -> GraphQLEndpoint:
-        documents = Documents(schema, limits, introspection=self.settings.introspection)
-        return GraphQLEndpoint(schema, documents, authenticate, self.settings.body, self.throttle)
+    def _endpoint(
+        self,
+        schema: GraphQLSchema,
+        authenticate: Authenticate,
+        door: Door,
+        limits: DocumentLimits,
+        texts: Sequence[str],
+    ) -> GraphQLEndpoint:
+        introspection, custody = self.settings.introspection, self.custody
+        documents = Documents(schema, limits, introspection=introspection, custody=custody, standing=texts)
+        return GraphQLEndpoint(schema, documents, authenticate, door, self.settings.body, self.throttle)
 
     def _health(self) -> list[BaseRoute]:
         readiness = Readiness(self.enrollment.store, self.enrollment.issuer, self.bearers)

@@ -35,7 +35,7 @@ class Throttle:
         """
         if not self.attempts or not self._sources:
             return
-        left = self._left(_network(source))
+        left = self._left(network(source))
         if left < 1:
             raise TooManyAttempts(ceil((1 - left) * PERIOD_SECONDS / self.attempts))
 
@@ -43,10 +43,10 @@ class Throttle:
         """Count a wrong credential of this address."""
         if not self.attempts:
             return
-        network = _network(source)
+        key = network(source)
         # Below zero: many tries at once are all let in before the first has failed, and are paid for after.
-        self._sources[network] = (max(self._left(network) - 1, -MOST_DEBT * self.attempts), self.clock())
-        self._sources.move_to_end(network)
+        self._sources[key] = (max(self._left(key) - 1, -MOST_DEBT * self.attempts), self.clock())
+        self._sources.move_to_end(key)
         if len(self._sources) > self.most:
             self._sources.popitem(last=False)
 
@@ -55,7 +55,7 @@ class Throttle:
         return min(left + (self.clock() - at) * self.attempts / PERIOD_SECONDS, self.attempts)
 
 
-def _network(source: str | None) -> str:
+def network(source: str | None) -> str:
     """Whom an address stands for: itself, or with IPv6 its /64, which is what one host gets (RFC 4291 2.5.4)."""
     if source is None:
         return ""

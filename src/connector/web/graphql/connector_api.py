@@ -13,13 +13,17 @@ from connector.domain.refusals.callers import CredentialMissing
 from connector.domain.refusals.objects import InvalidData
 from connector.pki.issuer import Issued
 from connector.usecases.enrollment import Enrollment
+from connector.usecases.recognition import recognize_bearer, recognize_holder
 from connector.usecases.renewal import Window
 from connector.usecases.revocation import revoke_presented
 from connector.web import chains
-from connector.web.graphql.endpoint import Info
+from connector.web.graphql.call import Call, Info
 from connector.web.graphql.sdl import sdl
 from connector.web.graphql.wanted import wanted
 from connector.web.notes import log
+
+REVOKE = "revokeCertificate"
+RENEW_EXPIRED = "renewExpiredCertificate"  # whose proof is its credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,18 @@ class ConnectorAPI:
         query.set_field("configuration", self._configuration)
         mutation = MutationType()
         mutation.set_field("signCertificateSigningRequest", self._sign)
-        mutation.set_field("renewExpiredCertificate", self._renew_expired)
-        mutation.set_field("revokeCertificate", self._revoke)
+        mutation.set_field(RENEW_EXPIRED, self._renew_expired)
+        mutation.set_field(REVOKE, self._revoke)
         return make_executable_schema(sdl("connector"), query, mutation)
+
+    async def recognize(self, call: Call, field: str | None) -> str:
+        """Who calls, by the subject of their CSRs; raises Unauthenticated as the field of this name does."""
+        match call.principal:
+            case Holder(fingerprint):
+                return await recognize_holder(self.enrollment, fingerprint)
+            case TokenBearer(text) if field != REVOKE:
+                return await recognize_bearer(self.enrollment, text, call.source, call.step)
+        raise _missing(field)
 
     async def _configuration(self, _: None, info: Info) -> dict[str, Any]:
         match info.context.principal:
@@ -102,10 +115,17 @@ class ConnectorAPI:
                 revoked = await self.enrollment.store.transaction(lambda tx: revoke_presented(tx, fingerprint, now=now))
                 log.info("certificate.revoked", serial=revoked.serial)
                 return True
-        raise CredentialMissing(
-            "Failed to authenticate with certificate. Call this on the mutual-TLS address, with the certificate that "
-            "is to be revoked."
-        )
+        raise _missing(REVOKE)
+
+
+def _missing(field: str | None) -> CredentialMissing:
+    """The refusal of a field where the credential that it wants was not presented."""
+    if field != REVOKE:
+        return CredentialMissing()
+    return CredentialMissing(
+        "Failed to authenticate with certificate. Call this on the mutual-TLS address, with the certificate that is to "
+        "be revoked."
+    )
 
 
 def _renewal(window: Window) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs
 from graphql import (
     ExecutionResult,
     GraphQLError,
-    GraphQLResolveInfo,
     GraphQLSchema,
     OperationDefinitionNode,
     OperationType,
@@ -18,21 +17,33 @@ from graphql import (
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from connector.domain.principals import Anonymous, Bearer, Principal, TokenBearer
-from connector.domain.refusals.callers import JWTRefused
+from connector.domain.principals import Anonymous, Bearer, TokenBearer
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.callers import JWTRefused, Unauthenticated
 from connector.domain.refusals.keys import KeyUnknown
-from connector.domain.refusals.requests import BadRequest, DocumentInvalid, MethodNotAllowed, UnsupportedMediaType
+from connector.domain.refusals.requests import (
+    BadRequest,
+    DocumentInvalid,
+    DocumentTooComplex,
+    MethodNotAllowed,
+    UnsupportedMediaType,
+)
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.domain.refusals.tokens import TokenUnknown
 from connector.domain.strict_json import JSONError, read, read_text
 from connector.web.answers import error_answer, json_answer
+from connector.web.graphql.call import Call
 from connector.web.graphql.documents import Documents, Prepared
+from connector.web.graphql.door import Denied, Door
 from connector.web.graphql.execution import Execution
 from connector.web.graphql.faults import explain
+from connector.web.graphql.glance import Asked
+from connector.web.graphql.lane import Payer
+from connector.web.graphql.text import Text, lift
 from connector.web.notes import note
 from connector.web.problems import graphql_error
 from connector.web.requests import BodyLimits, header, read_body
-from connector.web.throttle import Throttle
+from connector.web.throttle import Throttle, network
 
 MAX_QUERY_PARAMETERS = 10
 
@@ -41,23 +52,6 @@ GUESSES = (TokenUnknown, KeyUnknown, JWTRefused)
 
 ALLOW = {"allow": "GET, POST"}  # RFC 9110 15.5.6
 
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Who calls, from which address, and for which tenant: what resolvers are given.
-
-    ``suggest`` says whether the caller asked for the kind of token that suits its owner (wire contract b.3); ``step``
-    is the Idempotency-Key, if there is one.
-    """
-
-    principal: Principal
-    source: str | None = None
-    tenant: str | None = None
-    suggest: bool = False
-    step: str | None = None
-
-
-Info = GraphQLResolveInfo[Call]
 
 Authenticate = Callable[[Scope], Call]
 """Reads who calls from a request's headers and connection. Whether it is true is for the operation to find out."""
@@ -79,6 +73,7 @@ class GraphQLEndpoint:
     schema: GraphQLSchema
     documents: Documents
     authenticate: Authenticate
+    door: Door
     limits: BodyLimits
     throttle: Throttle
 
@@ -96,7 +91,14 @@ class GraphQLEndpoint:
         if isinstance(call.principal, TokenBearer | Bearer):
             self.throttle.admit(call.source)
         request = await self._read(scope, receive, anonymous=isinstance(call.principal, Anonymous))
-        prepared = await self.documents.prepare(request.query)
+        text = lift(request.query)
+        prepared = self.documents.known(text)
+        if prepared is None:
+            # Nobody has anything judged before it is known who pays for it.
+            payer = await self._payer(scope, call, text, request.operation_name)
+            if isinstance(payer, Denied):
+                return self._refused(payer, call)
+            prepared = await self.documents.judge(text, payer)
         if scope["method"] == "GET":
             _refuse_mutation(prepared, request.operation_name)
         result = await self._execute(prepared, request, call)
@@ -110,6 +112,39 @@ class GraphQLEndpoint:
             if isinstance(error.original_error, StorageUnavailable) and not any((result.data or {}).values()):
                 raise error.original_error  # nothing was done: the request as a whole may be sent again
         return json_answer({"errors": [_entry(error) for error in result.errors], "data": result.data})
+
+    async def _payer(self, scope: Scope, call: Call, text: Text, operation_name: str | None) -> Payer | Denied:
+        """On whose account a document is judged that is not known yet, or why it is not.
+
+        Raises:
+            DocumentInvalid, DocumentTooComplex, MethodNotAllowed: the caller is not known, and the document is bad.
+        """
+        asked: Asked | Refusal
+        try:
+            asked = self.documents.glance(text, operation_name)
+        except (DocumentInvalid, DocumentTooComplex) as refusal:
+            asked = refusal
+        source = network(call.source)
+        if isinstance(asked, Asked) and self.door.is_open(asked):
+            return Payer(source, None)
+        try:
+            return Payer(
+                source, await self.door.recognize(call, asked.roots[0].name if isinstance(asked, Asked) else None)
+            )
+        except Unauthenticated as refusal:
+            if isinstance(asked, Refusal):
+                if isinstance(refusal, GUESSES):
+                    self.throttle.failed(call.source)
+                raise asked from refusal
+            if scope["method"] == "GET" and asked.type is not OperationType.QUERY:
+                raise MethodNotAllowed from refusal
+            return Denied(asked, refusal)
+
+    def _refused(self, denied: Denied, call: Call) -> Response:
+        note(denied.refusal)
+        if isinstance(denied.refusal, GUESSES):
+            self.throttle.failed(call.source)
+        return json_answer(denied.content(self.documents.schema))
 
     async def _read(self, scope: Scope, receive: Receive, *, anonymous: bool) -> Request:
         if scope["method"] == "GET":

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from graphql import FieldNode, FragmentDefinitionNode, FragmentSpreadNode, SelectionSetNode
 
-from connector.web.graphql.endpoint import Info
+from connector.web.graphql.call import Info
 
 
 def wanted(info: Info) -> frozenset[str]:

@@ -15,8 +15,9 @@ from connector.ports.oidc import Bearers
 from connector.ports.transaction import Transaction
 from connector.usecases.access import Realm, enter, enter_as_holder
 from connector.usecases.enrollment import Enrollment
+from connector.usecases.recognition import recognize_holder
+from connector.web.graphql.call import Call, Info
 from connector.web.graphql.director.scopes import required
-from connector.web.graphql.endpoint import Info
 
 T = TypeVar("T")
 
@@ -85,6 +86,17 @@ class Director:
         if not isinstance(info.context.principal, Holder):
             raise CredentialMissing
         return await self.enrollment.identify(info.context.principal.fingerprint)
+
+    async def recognize(self, call: Call, _: str | None) -> str:
+        """Who calls: the name in the audit, or the subject of a CSR; raises Unauthenticated as every field does."""
+        match call.principal:
+            case Bearer(text) if text.startswith(KEY_PREFIX):
+                return (await self.enrollment.store.read(lambda tx: self._key_bearer(tx, text), single=True)).actor
+            case Bearer(text):
+                return (await self._bearer(text)).actor
+            case Holder(fingerprint):
+                return await recognize_holder(self.enrollment, fingerprint)
+        raise CredentialMissing
 
     async def _identify(self, info: Info) -> Callable[[Transaction], Caller]:
         """How to find out, in a transaction, who calls and that they have the field's scope."""

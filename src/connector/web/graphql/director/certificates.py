@@ -17,9 +17,9 @@ from connector.usecases import registration
 from connector.usecases.access import Realm
 from connector.usecases.revocation import revoke
 from connector.web import chains
+from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
-from connector.web.graphql.endpoint import Info
 from connector.web.graphql.wanted import wanted
 
 MAX_TEXT = 200

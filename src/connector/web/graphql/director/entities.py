@@ -15,10 +15,10 @@ from connector.domain.strict_json import JSON
 from connector.ports.transaction import Transaction
 from connector.usecases import registration
 from connector.usecases.access import Realm
+from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import AuthFields
 from connector.web.graphql.director.paging import Cursors, Fields, page
-from connector.web.graphql.endpoint import Info
 from connector.web.graphql.wanted import wanted
 
 _NAMES = {

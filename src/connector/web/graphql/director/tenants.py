@@ -10,9 +10,9 @@ from connector.domain.directory import Tenant
 from connector.domain.principals import ApiKey, Caller, Holder, Role
 from connector.ports.transaction import Transaction
 from connector.usecases import access
+from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
-from connector.web.graphql.endpoint import Info
 from connector.web.graphql.wanted import wanted
 
 

@@ -1,0 +1,187 @@
+"""Judging a document: parse, measure, validate. The cost is linear in the document.
+
+graphql-core's rules are linear or work within a budget of their own, but for two things. The search for fields that
+cannot be merged compares all fields of one response key with each other: it gets a budget that is linear in the number
+of tokens. And names that are almost right are looked for in the whole schema: that is turned off.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from sys import getsizeof
+from time import perf_counter, sleep
+from typing import Any
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLID,
+    GraphQLNonNull,
+    GraphQLSchema,
+    GraphQLString,
+    GraphQLSyntaxError,
+    NamedTypeNode,
+    NameNode,
+    NonNullTypeNode,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    OverlappingFieldsCanBeMergedRule,
+    TypeInfo,
+    TypeInfoVisitor,
+    TypeNode,
+    ValidationContext,
+    ValidationRule,
+    VariableDefinitionNode,
+    VariableNode,
+    Visitor,
+    get_named_type,
+    parse,
+    specified_rules,
+    validate,
+    visit,
+)
+from graphql.validation.validate import ValidationAbortedError
+
+from connector.domain.refusals.requests import DocumentInvalid, DocumentTooComplex
+from connector.web.graphql.faults import explain
+from connector.web.graphql.sizes import DocumentLimits, measure
+from connector.web.graphql.text import LIFTED, Text
+
+COMPARISONS = 500
+COMPARISONS_PER_TOKEN = 4
+"""What graphql-core's search for conflicts may spend; to compare two fields costs it 2 to 5.
+
+Real clients' documents repeat a key twice, in fragments of a union, and need less than one for each token.
+"""
+
+OCTETS_PER_TOKEN = 512
+"""What is kept of a token: its node, its place in the text, its share of the lists; measured 360 to 460."""
+
+SLICE_SECONDS = 0.001
+PAUSE_SECONDS = 0.0001
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A document that was found good, under the text of it; ``octets`` is what it takes of the memory, at most."""
+
+    key: str
+    document: DocumentNode
+    lifted: Mapping[str, str]
+    octets: int
+
+
+class Judge:
+    """Finds out whether documents fit one schema and the limits."""
+
+    def __init__(self, schema: GraphQLSchema, limits: DocumentLimits, *, introspection: bool) -> None:
+        self._schema = schema
+        self._limits = limits
+        rules = [_Merging if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules]
+        self._rules: list[type[ASTValidationRule]] = [_Yielding, *rules]
+        if not introspection:
+            self._rules.append(NoSchemaIntrospectionCustomRule)
+
+    def judge(self, text: Text) -> Judged:
+        """The document of this text.
+
+        Raises:
+            DocumentInvalid, DocumentTooComplex: it cannot be read, does not fit the schema, or is too large.
+        """
+        if text.lifted:
+            try:
+                return self._found_good(text.key, self._declared(text.key, text.lifted), text.lifted)
+            except DocumentInvalid:
+                # A literal where no string belongs, or something else: the text is judged as it was sent.
+                pass
+        plain = text.plain()
+        return self._found_good(plain, self._parsed(plain), {})
+
+    def _found_good(self, key: str, document: DocumentNode, lifted: Mapping[str, str]) -> Judged:
+        measure(document, self._limits)
+        errors = validate(self._schema, document, self._rules, max_errors=1, hide_suggestions=True)
+        if errors and isinstance(errors[0], ValidationAbortedError):
+            raise DocumentTooComplex(
+                "The GraphQL document is too complex: it asks for the same fields too often. Ask for each once."
+            )
+        if errors:
+            raise DocumentInvalid(explain(errors[0]))
+        # The text is kept as the key, as the parser's source, and in pieces as names and values.
+        octets = OCTETS_PER_TOKEN * (document.token_count or 0) + 3 * getsizeof(key)
+        return Judged(key, document, lifted, octets)
+
+    def _parsed(self, text: str) -> DocumentNode:
+        if len(text) > self._limits.characters:
+            raise DocumentTooComplex
+        try:
+            return parse(text, max_tokens=self._limits.tokens)
+        except GraphQLSyntaxError as error:
+            if error.message.endswith("Parsing aborted."):  # too many tokens, or nested too deeply
+                raise DocumentTooComplex from error
+            raise DocumentInvalid(explain(error)) from error
+
+    def _declared(self, key: str, lifted: Mapping[str, str]) -> DocumentNode:
+        """The document with its lifted variables declared.
+
+        Raises:
+            DocumentInvalid: that is not possible.
+        """
+        document = self._parsed(key)
+        operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+        finder = _LiftedTypes(TypeInfo(self._schema))
+        visit(document, TypeInfoVisitor(finder.type_info, finder))
+        if len(operations) != 1 or finder.types.keys() != lifted.keys():
+            raise DocumentInvalid
+        (operation,) = operations
+        declarations = (_declaration(name, type_node) for name, type_node in finder.types.items())
+        declared = replace(operation, variable_definitions=(*(operation.variable_definitions or ()), *declarations))
+        definitions = (declared if node is operation else node for node in document.definitions)
+        return replace(document, definitions=tuple(definitions))
+
+
+class _Merging(OverlappingFieldsCanBeMergedRule):
+    """graphql-core's rule and its verdict, with a budget that is linear in the document."""
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        tokens = context.document.token_count or 0
+        self.rule_context.remaining_complexity_budget = COMPARISONS + COMPARISONS_PER_TOKEN * tokens
+
+
+class _Yielding(ValidationRule):
+    """No rule: every millisecond it lets other threads have the interpreter.
+
+    The event loop would otherwise wait five milliseconds for it each time it wakes (sys.setswitchinterval).
+    """
+
+    def __init__(self, context: ValidationContext) -> None:
+        super().__init__(context)
+        self._until = perf_counter() + SLICE_SECONDS
+
+    def enter(self, *_: Any) -> None:
+        if perf_counter() > self._until:
+            sleep(PAUSE_SECONDS)
+            self._until = perf_counter() + SLICE_SECONDS
+
+
+class _LiftedTypes(Visitor):
+    """Finds, for each lifted variable, the type of the place where its literal stood, if that takes any string."""
+
+    def __init__(self, type_info: TypeInfo) -> None:
+        super().__init__()
+        self.type_info = type_info
+        self.types: dict[str, TypeNode] = {}
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        place = self.type_info.get_input_type()
+        if not node.name.value.startswith(LIFTED) or get_named_type(place) not in (GraphQLString, GraphQLID):
+            return
+        required = isinstance(place, GraphQLNonNull)
+        inner = place.of_type if isinstance(place, GraphQLNonNull) else place
+        if inner not in (GraphQLString, GraphQLID):
+            return  # a list
+        named = NamedTypeNode(name=NameNode(value=inner.name))
+        self.types[node.name.value] = NonNullTypeNode(type=named) if required else named
+
+
+def _declaration(name: str, type_node: TypeNode) -> VariableDefinitionNode:
+    return VariableDefinitionNode(variable=VariableNode(name=NameNode(value=name)), type=type_node)
