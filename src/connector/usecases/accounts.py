@@ -30,6 +30,9 @@ from connector.usecases.access import enter
 KEPT = timedelta(days=1)
 """How long sessions and links are kept after their end."""
 
+UNKNOWN = "unknown_name"
+"""The reason of a refused sign-in with a name that no administrator has."""
+
 
 @dataclass(frozen=True, slots=True)
 class Presence:
@@ -182,10 +185,22 @@ def end(tx: Transaction, caller: Caller, id: str, *, anybodys: bool, now: dateti
 
 
 def refused(tx: Transaction, name: str, *, now: datetime) -> None:
-    """Record that somebody could not sign in, where the name is an administrator's."""
+    """Record that a sign-in was refused: under the administrator's name, or for an unknown name without it.
+
+    The same statements either way. Otherwise a slow disk would tell which names exist. An unknown name is not recorded
+    since it can be a password that was typed into the wrong field.
+    """
     found = tx.administrators.find(name)
-    if found is not None:
-        tx.audit.append(_event(tx, Action.SIGN_IN_REFUSED, found, "system", now=now))
+    tenant = tx.tenants.find((found.tenant if found is not None else None) or "")
+    tx.audit.append(
+        Event(
+            at=now,
+            action=Action.SIGN_IN_REFUSED,
+            actor="system",
+            tenant_id=None if tenant is None else tenant.id,
+            reason=UNKNOWN if found is None else found.name,
+        )
+    )
 
 
 def remove_ended(tx: Transaction, *, most: int, now: datetime) -> int:

@@ -74,15 +74,17 @@ async def sign_in(desk: Desk, request: Request) -> Response:
     """Check name and password, and begin a session."""
     form = await read_form(request, desk.body, cookie(request, VISIT))
     name, password = given(form, "name"), form.get("password", "")
+    # No administrator has an empty name: one that none can have is looked for as well, so that it takes as long.
+    looked_for = name if len(name) <= MOST_NAME and name.isprintable() else ""
     source = _source(request)
     try:
         desk.throttle.admit(source)
-        caller, administrator_id = await _known(desk, name, password)
+        caller, administrator_id = await _known(desk, looked_for, password)
     except SignInRefused as error:
         desk.throttle.failed(source)
         note(error)
         now = desk.enrollment.clock()
-        await desk.enrollment.store.transaction(lambda tx: accounts.refused(tx, name, now=now), alone=False)
+        await desk.enrollment.store.transaction(lambda tx: accounts.refused(tx, looked_for, now=now), alone=False)
         return _form(desk, request, "sign_in.html", error=error, name=name, next=given(form, "next"))
     except Refusal as error:
         note(error)
@@ -91,10 +93,8 @@ async def sign_in(desk: Desk, request: Request) -> Response:
 
 
 async def _known(desk: Desk, name: str, password: str) -> tuple[Caller, str]:
-    """Whose name and password they are. Who is unknown costs the same time as a wrong password."""
-    found = None
-    if 0 < len(name) <= MOST_NAME and name.isprintable():
-        found = await desk.enrollment.store.read(lambda tx: tx.administrators.find(name), single=True)
+    """Return the administrator with that name and password. An unknown name costs what a wrong password costs."""
+    found = await desk.enrollment.store.read(lambda tx: tx.administrators.find(name), single=True)
     kept = found.password if found is not None and found.disabled_at is None else None
     is_right = await desk.passwords.check(kept, password[: MOST_PASSWORD + 1])
     if found is None or not is_right:
