@@ -15,6 +15,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from tests.support.server import Identity, Server
 
+from connector.client.trust import context
+
 # The Go client (machinebox): two keys, variables null, empty parentheses, the root field aliased to result.
 GO_HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
@@ -199,6 +201,28 @@ def test_by_get(server: Server, http: httpx2.Client, token: str) -> None:
     answer = http.get(f"{server.public_connector}?{query}", headers={"connector-token": token})
 
     assert len(answer.json()["data"]["result"]["token"]["token"]) == 88
+
+
+def test_a_certificates_holder_mints_no_token_by_get(
+    server: Server, http: httpx2.Client, token: str, tmp_path: Path
+) -> None:
+    """A link on any site has a browser send a GET with its user's certificate: it reads, and mints nothing."""
+    told = go(http, server.public_connector, GO_CONFIGURATION, token)
+    url = told["managementPlaneInfo"]["certificateSecuredConnectorURL"]
+    identity = server.enroll(told["token"]["token"], tmp_path)
+    count = "{ result: oneTimeTokens { totalCount } }"
+    before = server.administer(count)
+    with httpx2.Client(verify=context(server.root, (identity.chain, identity.key))) as holder:
+        refused = holder.get(url, params={"query": GO_CONFIGURATION}).json()
+        read = holder.get(url, params={"query": "{ configuration { certificateSigningRequestInfo { subject } } }"})
+
+        assert refused["errors"][0]["extensions"]["error"] == "method_not_allowed"
+        assert "errors" not in read.json()
+        assert server.administer(count) == before
+
+        minted = holder.post(url, json={"query": GO_CONFIGURATION}).json()
+        assert minted["data"]["result"]["token"]["token"]
+    assert server.administer(count) != before
 
 
 def test_urls_are_the_same_by_token_and_by_certificate(

@@ -6,6 +6,7 @@ import pty
 import socket
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import distribution, requires
@@ -39,6 +40,25 @@ SERVER_ONLY = {
 @pytest.fixture
 def directory(server: Server, tmp_path: Path) -> Path:
     return enrolled(server, tmp_path / "identity")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("https://exa\tmple/connector/graphql", "U+0009"),
+        ("https://example/\x00", "U+0000"),
+        ("https://exämple/", "U+00E4"),
+        ("https://", "with a host"),
+    ],
+)
+def test_an_address_that_is_no_url_is_explained(tmp_path: Path, url: str, says: str) -> None:
+    """A pairing string whose address cannot be used ends the command with what is wrong with it, and no traceback."""
+    text = b64encode(json.dumps({"token": "t", "connectorURL": url}).encode()).decode()
+    ended = agent("enroll", tmp_path / "identity", text)
+
+    assert ended.returncode == BAD_INPUT
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_call(directory: Path) -> None:

@@ -27,6 +27,8 @@ def everything(stage: Stage, made: Visitor) -> tuple[object, ...]:
         ("no token", {}),
         ("another's token", {}),
         ("another origin", {"Origin": "https://evil.example"}),
+        ("another scheme", {"Origin": "http://{host}"}),
+        ("no scheme", {"Origin": "://{host}"}),
         ("a null origin", {"Origin": "null"}),
         ("another site", {"Sec-Fetch-Site": "cross-site"}),
         ("a sibling host", {"Sec-Fetch-Site": "same-site"}),
@@ -41,7 +43,10 @@ def test_no_form_is_replayed(stage: Stage, path: str, wrong: str, headers: dict[
             made.csrf = ""
         if wrong == "another's token":
             made.csrf = "A" * 43
-        answer = made.post(stage.path(path), headers=headers, **fields)
+        host = stage.server.urls["public"].removeprefix("https://")
+        answer = made.post(
+            stage.path(path), headers={name: value.format(host=host) for name, value in headers.items()}, **fields
+        )
         assert answer.status_code == 403
         assert "form_refused" in answer.text
         assert everything(stage, made) == before

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,6 +35,7 @@ MINTED = tokens.mint(
     now=NOW,
     lifetime=timedelta(minutes=5),
 )
+CONTROLS = st.characters(max_codepoint=32) | st.just("\x7f")
 RAW = pairing.raw(MINTED.secret, MINTED.token, LINKS)
 
 
@@ -100,6 +102,68 @@ def test_an_address_without_tls_is_refused() -> None:
     plain = RAW.replace("https://", "http://")
     with pytest.raises(InvalidData, match="TLS"):
         pairing.parse(pairing.encode(plain))
+
+
+def paired(url: str, token: str = MINTED.secret.text) -> pairing.Pairing:
+    """What is read from a pairing string with this address and token."""
+    return pairing.parse(pairing.encode(json.dumps({"token": token, "connectorURL": url})))
+
+
+@given(at=st.integers(0, 40), strange=st.characters(categories=["Cc", "Zs", "Cf", "L"], min_codepoint=128) | CONTROLS)
+def test_a_character_that_no_url_holds_is_named(at: int, strange: str) -> None:
+    """A tab, another control character, a blank or a letter outside ASCII in the address is named by its number."""
+    at = max(at, len("https://"))
+    url = f"{LINKS.connector[:at]}{strange}{LINKS.connector[at:]}"
+
+    with pytest.raises(InvalidData, match=f"U\\+{ord(strange):04X}, its {at + 1}th") as caught:
+        paired(url)
+
+    assert str(caught.value).isascii()
+    assert str(caught.value).isprintable()
+
+
+@given(rest=st.text(st.characters(max_codepoint=255), max_size=30) | st.text("a0.-_:[]@/?#%\t\u0130", max_size=20))
+def test_an_address_that_was_read_can_be_used(rest: str) -> None:
+    """Whatever stands in a pairing string, its address is refused, or an HTTP client sends the token there."""
+    try:
+        found = paired(f"https://{rest}")
+    except InvalidData:
+        return
+    request = httpx2.Request("POST", found.connector_url, headers={"Connector-Token": found.token})
+
+    assert request.url.host
+    assert request.url.scheme == "https"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://", "https:///path", "https://:443/", "https://a b/", "https://user@host/", "https://host:99999/"),
+        *("https://host:0/", "https://host:x/", "https://[::1/", "https://a..b/", "https://-a/", "https://host/#part"),
+        *("https://ho%73t/", "https://\\host/", "https://h\x00ost/", "https://bücher.example/", "https://h/\u200b"),
+    ],
+)
+def test_an_address_without_a_host_of_its_own_is_refused(url: str) -> None:
+    """No host, a wrong port, a user name, a fragment or a character that no URL holds is refused."""
+    with pytest.raises(InvalidData, match="connectorURL"):
+        paired(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://h", "https://127.0.0.1:8443/x?y=z", "https://[::1]:8443/", "https://a_b.c-d.e./"]
+)
+def test_addresses_of_every_kind_of_host_are_read(url: str) -> None:
+    """A name, an IPv4 and an IPv6 address are hosts, with and without a port."""
+    assert paired(url).connector_url == url
+
+
+@pytest.mark.parametrize("token", ["", "a b", "a\tb", "a\r\nX-Header: b", "tokén", "\x00"])
+def test_a_token_that_no_header_holds_is_refused(token: str) -> None:
+    """A token with a blank, a line end or a letter outside ASCII cannot be sent, and is refused without being shown."""
+    with pytest.raises(InvalidData, match="token") as caught:
+        paired(LINKS.connector, token)
+
+    assert not token or token not in str(caught.value)
 
 
 def test_the_secret_is_in_no_repr() -> None:

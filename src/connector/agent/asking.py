@@ -64,6 +64,8 @@ def once(action: Callable[[], T]) -> T:
         raise Unreachable(refusal.code, str(refusal), refusal.retry_after or 0) from refusal
     except Untrusted as error:
         raise ServerUntrusted("server_untrusted", str(error)) from error
+    except httpx2.InvalidURL as error:
+        raise ServerRefused("address_unusable", f"The server named an address that is no URL: {error}") from error
     except httpx2.HTTPError as error:
         if says_expired(error):
             raise ServerRefused(

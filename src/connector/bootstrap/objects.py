@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from secrets import token_bytes
 from time import monotonic
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from cryptography import x509
@@ -36,6 +37,7 @@ from connector.web.graphql.sizes import DocumentLimits
 from connector.web.requests import BodyLimits
 from connector.web.throttle import Throttle
 
+HTTPS_PORT = 443
 CONNECTOR_PATH = "/connector/graphql"
 LEGACY_PATH = "/v1/applications/signingRequests/info"
 
@@ -138,7 +140,7 @@ def web(
     made = Web(
         enrollment=Enrollment(store, issuer, policy, clock, token_bytes, make_id),
         links=links(urls, issuer.root),
-        settings=_web_settings(settings),
+        settings=_web_settings(settings, urls["public"]),
         bearers=bearers,
         throttle=Throttle(_share(limits.attempts, settings.serving.workers), monotonic),
         custody=Custody(Shelf(settings.graphql.kept)),
@@ -148,7 +150,7 @@ def web(
     return replace(made, desk=_desk(settings, made, bearers, urls, lines))
 
 
-def _web_settings(settings: Settings) -> WebSettings:
+def _web_settings(settings: Settings, public_url: str) -> WebSettings:
     limits, graphql = settings.limits, settings.graphql
     return WebSettings(
         body=BodyLimits(octets=limits.body, seconds=limits.request_timeout.total_seconds()),
@@ -164,7 +166,22 @@ def _web_settings(settings: Settings) -> WebSettings:
         explorer=graphql.explorer,
         key_algorithm=settings.certificates.key_algorithm,
         suggestion_header=settings.tokens.suggestion_header,
+        is_strict=is_name_of_its_own(public_url),
     )
+
+
+def is_name_of_its_own(url: str) -> bool:
+    """Whether the host is a DNS name that serves nothing but this server, as far as its URL tells.
+
+    Strict Transport Security holds for a host with all its ports (RFC 6797 section 8.3). On another port than 443 the
+    name may be that of a machine with other services, some without TLS. localhost is everybody's, and the header has
+    no meaning for an IP address (section 8.1.1).
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    *above, last = host.split(".")
+    is_name = bool(above) and not last.isdigit() and ":" not in host and last != "localhost"
+    return parts.scheme == "https" and parts.port in (None, HTTPS_PORT) and is_name
 
 
 def _share(attempts: int, workers: int) -> int:

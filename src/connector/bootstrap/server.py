@@ -190,7 +190,8 @@ class _Server:
         directory = self.settings.data_dir
         yield f"data        {directory}"
         yield f"root CA     {directory / 'ca' / keystore.ROOT}, SHA-256 {self.issuer.root_fingerprint.hex()}"
-        yield f"admin key   {directory / ADMIN_KEY}"
+        if (directory / ADMIN_KEY).exists():  # a further replica has none, and it may have been put away
+            yield f"admin key   {directory / ADMIN_KEY}"
         for name, url in self._urls.items():
             yield f"{name:<11} {url}"
         if self.settings.console.enabled:

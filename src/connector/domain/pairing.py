@@ -1,9 +1,11 @@
 """The pairing string: what an administrator hands over, and the addresses in it."""
 
 import json
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.secrets import Secret
@@ -94,6 +96,46 @@ def parse(text: str) -> Pairing:
         raise InvalidData("The pairing string cannot be read. Copy it again, whole and alone.") from error
     if not isinstance(pairing.token, str) or not isinstance(pairing.connector_url, str):
         raise InvalidData("The pairing string cannot be read. Copy it again, whole and alone.")
-    if not pairing.connector_url.startswith("https://"):
-        raise InvalidData("The pairing string names an address without TLS. Ask for another; send nothing there.")
+    _check_token(pairing.token)
+    _check_url(pairing.connector_url)
     return pairing
+
+
+_VISIBLE = re.compile(r"[!-~]+")
+
+
+def _check_token(token: str) -> None:
+    """It is sent in a header, whose value holds visible ASCII (RFC 9110 5.5)."""
+    if not _VISIBLE.fullmatch(token):
+        raise InvalidData("The pairing string's token holds what no token holds. Copy it again, whole and alone.")
+
+
+def _check_url(url: str) -> None:
+    """Return if the text is an absolute https URL (RFC 3986), with nothing in it that two readers read differently."""
+    if not url.startswith("https://"):
+        raise InvalidData("The pairing string names an address without TLS. Ask for another; send nothing there.")
+    strange = next(
+        (at for at, letter in enumerate(url, 1) if not _VISIBLE.fullmatch(letter) or letter in '\\"<>^`{|}'), 0
+    )
+    if strange:
+        code = ord(url[strange - 1])
+        raise InvalidData(
+            f"The pairing string's connectorURL holds a character that no URL holds: U+{code:04X}, its {strange}th. "
+            "Ask for another pairing string, and have the server's urls.public corrected."
+        )
+    try:
+        parts = urlsplit(url)
+        is_one = bool(_NAME.fullmatch(parts.hostname or "")) and parts.port != 0 and not {"@", "#"} & {*url}
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise InvalidData(
+            "The pairing string's connectorURL is no https URL with a host. Ask for another pairing string, and have "
+            "the server's urls.public corrected."
+        )
+
+
+# A host name or an IPv4 address (RFC 1123 2.1; underscores occur), or an IPv6 address.
+_NAME = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*\.?|[0-9a-f:.]*:[0-9a-f:.]*"
+)

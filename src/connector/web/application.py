@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.domain.pairing import Links
 from connector.domain.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
@@ -37,6 +37,8 @@ from connector.web.requests import BodyLimits, header, without_identity_headers
 from connector.web.throttle import Throttle
 
 CERTIFICATE_SECONDS = 3600
+# A year. Without includeSubDomains: the names below ours are others' services.
+HSTS = b"max-age=31536000"
 
 _NONE: Mapping[str, GraphQLEndpoint] = {}
 
@@ -51,6 +53,8 @@ class WebSettings:
     explorer: bool
     key_algorithm: str
     suggestion_header: str
+    is_strict: bool
+    """Whether browsers are told to come by https alone (RFC 6797)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Web:
     def public(self) -> ASGIApp:
         """Bearers of tokens, administrators, health, the CA's certificates."""
         suggestion_header = self.settings.suggestion_header.lower().encode()
+        headers = [(b"strict-transport-security", HSTS)] if self.settings.is_strict else []
         return self._application(
             [
                 *([Route("/explorer", explorer)] if self.settings.explorer else []),
@@ -79,6 +84,7 @@ class Web:
                 "/connector/graphql": self._connector(_token_bearer),
                 "/director/graphql": self._director(partial(_bearer, suggestion_header=suggestion_header)),
             },
+            headers,
         )
 
     def mtls(self) -> ASGIApp:
@@ -134,11 +140,16 @@ class Web:
             )
         ]
 
-    def _application(self, routes: Sequence[BaseRoute], endpoints: Mapping[str, GraphQLEndpoint] = _NONE) -> ASGIApp:
+    def _application(
+        self,
+        routes: Sequence[BaseRoute],
+        endpoints: Mapping[str, GraphQLEndpoint] = _NONE,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> ASGIApp:
         application = Starlette(routes=routes, exception_handlers={HTTPException: _problem, Exception: _problem})
         # A redirect would lead to whatever the Host header says, and a client would send its token after it.
         application.router.redirect_slashes = False
-        return without_identity_headers(_first(endpoints, application))
+        return without_identity_headers(_first(endpoints, _with_headers(application, headers)))
 
 
 def _first(endpoints: Mapping[str, GraphQLEndpoint], others: ASGIApp) -> ASGIApp:
@@ -153,6 +164,22 @@ def _first(endpoints: Mapping[str, GraphQLEndpoint], others: ASGIApp) -> ASGIApp
         await app(scope, receive, send)
 
     return dispatch
+
+
+def _with_headers(app: ASGIApp, headers: Sequence[tuple[bytes, bytes]]) -> ASGIApp:
+    """The application with these headers in each of its answers."""
+    if not headers:
+        return app
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_more(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], *headers]}
+            await send(message)
+
+        await app(scope, receive, send_more)
+
+    return wrapped
 
 
 def _token_bearer(scope: Scope) -> Call:
@@ -171,7 +198,8 @@ def _bearer(scope: Scope, suggestion_header: bytes) -> Call:
 def _holder(scope: Scope) -> Call:
     certificate = scope.get("extensions", {}).get("tls", {}).get("client_cert")
     principal = Holder(sha256(certificate).digest()) if certificate else Anonymous()
-    return Call(principal, _source(scope), header(scope, b"tenant"), step=_step(scope))
+    is_safe = scope["method"] == "GET"
+    return Call(principal, _source(scope), header(scope, b"tenant"), step=_step(scope), is_safe=is_safe)
 
 
 def _step(scope: Scope) -> str | None:

@@ -80,7 +80,8 @@ def check_origin(request: Request) -> None:
             raise FormRefused
         return
     origin, host = header(request.scope, b"origin"), header(request.scope, b"host")
-    if origin is None or host is None or origin.lower().partition("://")[2] != host.lower():
+    # RFC 6454 4: an origin is scheme, host and port. The console is served over TLS alone.
+    if origin is None or host is None or origin.lower() != f"https://{host.lower()}":
         raise FormRefused
 
 

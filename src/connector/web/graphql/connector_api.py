@@ -11,6 +11,7 @@ from connector.domain.pairing import Links, timestamp
 from connector.domain.principals import Holder, TokenBearer
 from connector.domain.refusals.callers import CredentialMissing
 from connector.domain.refusals.objects import InvalidData
+from connector.domain.refusals.requests import MethodNotAllowed
 from connector.pki.issuer import Issued
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.recognition import recognize_bearer, recognize_holder
@@ -65,7 +66,12 @@ class ConnectorAPI:
                 certificate = await self.enrollment.identify(fingerprint)
 
                 # Called only where the field is asked for, so that a system that polls its URLs mints nothing.
-                async def token(_: Info) -> dict[str, str]:
+                async def token(info: Info) -> dict[str, str]:
+                    # A link on any site has a browser send a GET with its user's certificate.
+                    if info.context.is_safe:
+                        raise MethodNotAllowed(
+                            "A certificate's holder gets a token by POST alone. Send the query by POST."
+                        )
                     return {"token": (await self.enrollment.mint_beside(fingerprint)).secret.text}
 
                 window = self.enrollment.window(certificate)
