@@ -11,7 +11,7 @@ from tests.support.postgres import Postgres
 
 from torture.faults import Clock, small_disk
 from torture.proxy import proxied
-from torture.scenarios import backups, clocks, databases, disks, kills, loads, model, races, stops, upgrades
+from torture.scenarios import backups, clocks, databases, disks, holders, kills, loads, model, races, stops, upgrades
 from torture.sites import Site, postgresql_site, sqlite_site
 
 READY_SECONDS = 3.0
@@ -115,7 +115,7 @@ def _on(database: str, name: str, what: str, scenario: Callable[[Site, Path], An
 
 def plan() -> list[Check]:
     """Every check, in order."""
-    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads()]
+    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads(), *_greed()]
 
 
 def _races() -> list[Check]:
@@ -232,4 +232,17 @@ def _loads() -> list[Check]:
         _on("SQLite", "R17", "10 minutes of full onboardings with a first call over mutual TLS", sustained),
         _on("SQLite", "R18", "3 000 requests due a second, for a minute, over 1 000 connections", overloaded),
         _on("SQLite", "R19, R20", "1 000 peers that stall in eight ways", stalled),
+    ]
+
+
+def _greed() -> list[Check]:
+    what = "one holder with four connections, as fast as he can"
+
+    def bounded(site: Site, directory: Path) -> Any:
+        return holders.bounded(site, directory, settling=10, lasting=120)
+
+    return [
+        _on("SQLite", "R27", what, bounded),
+        _on("SQLite", "R27", f"{what}; 2 workers", bounded, settings=WORKERS),
+        _on("PostgreSQL", "R27", f"{what}; 2 servers", bounded),
     ]

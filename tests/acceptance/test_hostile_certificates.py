@@ -33,6 +33,7 @@ from connector.ports.transaction import Transaction
 from connector.storage import open_sqlite
 from connector.usecases import registration
 from connector.usecases.access import OPERATOR, enter
+from connector.usecases.quotas import Allowances
 
 CORPUS = Path(__file__).parents[3] / "shared" / "csr-corpus"
 VIEWER = "{ result: viewer { id type } }"
@@ -129,7 +130,13 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, I
             realm = enter(tx, OPERATOR, "default")
             now = datetime.now(UTC)
             entity = registration.register(
-                tx, realm, EntityKind.APPLICATION, {"name": "victim"}, make_id=uuid4, now=now
+                tx,
+                realm,
+                EntityKind.APPLICATION,
+                {"name": "victim"},
+                allowances=Allowances(),
+                make_id=uuid4,
+                now=now,
             )
             auth = SystemAuth(COMMON_NAME, realm.tenant.id, entity.id, entity.kind, now)
             tx.directory(realm.tenant.id).add_system_auth(auth)
@@ -140,6 +147,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, I
                 "",
                 system_auth_id=COMMON_NAME,
                 policy=POLICY.tokens,
+                allowances=Allowances(),
                 random=token_bytes,
                 make_id=uuid4,
                 now=now,

@@ -142,7 +142,7 @@ FINDS: dict[str, tuple[Function, str]] = {
     ),
     "tokens of system auths": (
         lambda tx: tx.tokens.list(TokenFilter(TENANT, system_auth_ids=IDS, handed_over=True)),
-        "tokens USING INDEX ix_tokens_system_auth_id (system_auth_id=?)",
+        "tokens USING INDEX ix_tokens_system_auth_id_minted_at (system_auth_id=?)",
     ),
     "withdraw by id": (
         lambda tx: tx.tokens.withdraw(TokenFilter(TENANT, id=IDS[0]), now=NOW),
@@ -150,7 +150,7 @@ FINDS: dict[str, tuple[Function, str]] = {
     ),
     "withdraw by system auth": (
         lambda tx: tx.tokens.withdraw(TokenFilter(TENANT, system_auth_id=IDS[0]), now=NOW),
-        "tokens USING INDEX ix_tokens_system_auth_id (system_auth_id=?)",
+        "tokens USING INDEX ix_tokens_system_auth_id_minted_at (system_auth_id=?)",
     ),
     "withdraw by certificates": (
         lambda tx: tx.tokens.withdraw(TokenFilter(TENANT, certificates=[digest(1), digest(2)]), now=NOW),
@@ -178,13 +178,29 @@ FINDS: dict[str, tuple[Function, str]] = {
     ),
     "certified": (
         lambda tx: tx.inventory.certified(TENANT, IDS),
-        "certificates USING INDEX ix_certificates_system_auth_id (system_auth_id=?)",
+        "certificates USING INDEX ix_certificates_system_auth_id_not_after_issued_at_revoked_at (system_auth_id=?)",
     ),
     "names": (lambda tx: tx.directory(TENANT).names(IDS), "entities USING INDEX sqlite_autoindex_entities_1 (id=?)"),
     "update": (update, "entities USING INDEX sqlite_autoindex_entities_1 (id=?)"),
     "system auths": (
         lambda tx: tx.directory(TENANT).system_auths(IDS),
         "system_auths USING INDEX ix_system_auths_owner_id (owner_id=?)",
+    ),
+    "issued to a system auth": (
+        lambda tx: tx.usage.issued(IDS[0], since=NOW, most=100),
+        "ix_certificates_system_auth_id_not_after_issued_at_revoked_at (system_auth_id=? AND not_after>?)",
+    ),
+    "good ones of a system auth": (
+        lambda tx: tx.usage.good(IDS[0], now=NOW, most=500),
+        "ix_certificates_system_auth_id_not_after_issued_at_revoked_at (system_auth_id=? AND not_after>?)",
+    ),
+    "minted for a system auth": (
+        lambda tx: tx.usage.minted(IDS[0], since=NOW, most=12),
+        "COVERING INDEX ix_tokens_system_auth_id_minted_at (system_auth_id=? AND minted_at>?)",
+    ),
+    "certified system auths of an owner": (
+        lambda tx: tx.usage.certified(TENANT, IDS[0], since=NOW, now=NOW),
+        "certificates USING INDEX ix_certificates_owner_id (owner_id=?)",
     ),
     "key": (lambda tx: tx.keys.find(digest(1)), "api_keys USING INDEX sqlite_autoindex_api_keys_2 (digest=?)"),
 }
@@ -200,3 +216,35 @@ def test_what_is_narrow_is_found_by_its_own_index(plan: Planner, name: str) -> N
     assert index in steps
     assert "(tenant_id=?" not in steps
     assert "SCAN" not in steps
+
+
+COUNTS: dict[str, tuple[Function, str]] = {
+    "unexpired tokens": (
+        lambda tx: tx.usage.unexpired_tokens(now=NOW, most=1000),
+        "tokens USING COVERING INDEX ix_tokens_expires_at (expires_at>?)",
+    ),
+    "unspent tokens": (
+        lambda tx: tx.usage.tokens(TENANT, now=NOW, most=1000),
+        "tokens USING INDEX ix_tokens_expires_at (expires_at>?)",
+    ),
+    "applications": (
+        lambda tx: tx.usage.entities(TENANT, APPLICATION, most=1000),
+        "entities USING COVERING INDEX",
+    ),
+    "good certificates": (
+        lambda tx: tx.usage.certificates(TENANT, now=NOW, most=1000),
+        "certificates USING COVERING INDEX ix_certificates_tenant_id_not_after_revoked_at_superseded_at",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_what_quotas_limit_is_counted_by_an_index(plan: Planner, name: str) -> None:
+    """No table is read from end to end to count what a quota limits, and nothing is sorted."""
+    function, index = COUNTS[name]
+
+    steps = plan(function)
+
+    assert index in steps
+    assert not any(f"SCAN {table}" in steps for table in ("tokens", "entities", "certificates"))
+    assert "TEMP B-TREE" not in steps

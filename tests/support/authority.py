@@ -10,11 +10,13 @@ from tests.support.issuing import DAY, PROFILE, make_issuer
 
 from connector.domain.directory import Entity, EntityKind
 from connector.domain.principals import Caller, Role
+from connector.domain.quotas import Quotas
 from connector.domain.tokens import Minted, Terms, TokenPolicy, TokenType
 from connector.ports.transaction import Store, Transaction
 from connector.usecases import registration
 from connector.usecases.access import Realm, create_tenant, enter
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
+from connector.usecases.quotas import Allowances
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -30,6 +32,7 @@ POLICY = EnrollmentPolicy(
     ),
 )
 
+NO_QUOTAS = Quotas()
 ADMINISTRATOR = Caller("test", "admin:test", Role.ADMINISTRATOR, None)
 
 
@@ -39,10 +42,19 @@ class World:
 
     store: Store
     time: datetime = START
+    quotas: Quotas = NO_QUOTAS
     enrollment: Enrollment = field(init=False)
 
     def __post_init__(self) -> None:
-        self.enrollment = Enrollment(self.store, ISSUER, POLICY, lambda: self.time, token_bytes, uuid4)
+        self.enrollment = Enrollment(
+            self.store,
+            ISSUER,
+            POLICY,
+            lambda: self.time,
+            token_bytes,
+            uuid4,
+            allowances=Allowances(self.quotas),
+        )
 
     async def tenant(self, external_id: str = "acme") -> Realm:
         def create(tx: Transaction) -> Realm:
@@ -56,7 +68,13 @@ class World:
     ) -> Entity:
         return await self.store.transaction(
             lambda tx: registration.register(
-                tx, realm, kind, {"name": name, **particulars}, make_id=uuid4, now=self.time
+                tx,
+                realm,
+                kind,
+                {"name": name, **particulars},
+                allowances=self.enrollment.allowances,
+                make_id=uuid4,
+                now=self.time,
             )
         )
 
@@ -80,6 +98,7 @@ class World:
                 seconds=seconds,
                 terms=terms,
                 policy=POLICY.tokens,
+                allowances=self.enrollment.allowances,
                 random=token_bytes,
                 make_id=uuid4,
                 now=self.time,

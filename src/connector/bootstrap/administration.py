@@ -19,6 +19,7 @@ from connector.settings import Settings, load
 from connector.storage import Database
 from connector.system import keystore
 from connector.system.passwords import Argon2Passwords
+from connector.usecases.quotas import Allowances
 from connector.web.console import WELCOME
 
 _ADDRESSES = TypeAdapter(dict[str, str])
@@ -45,6 +46,11 @@ class Administration:
     clock: Clock
     random: Random = token_bytes
     make_id: MakeID = objects.make_id
+
+    @property
+    def allowances(self) -> Allowances:
+        """What quotas leave room for; they hold for commands too."""
+        return Allowances(self.settings.quotas.values())
 
     def console_link(self, code: str) -> str:
         """The sign-in link with this code."""

@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from connector.domain.refusals.storage import StorageUnavailable
 from connector.ports.transaction import Clock, Store, Transaction
 from connector.system import telemetry
 from connector.usecases.maintenance import BATCH
+from connector.usecases.refusals import Refusals
 
 # Between two batches others come to their turn.
 PAUSE_SECONDS = 0.1
+# Of repeated refusals the first is recorded at once, the others by their number at the end of the minute.
+REPEATS_SECONDS = 60.0
 APART = timedelta(seconds=10)
 
 
@@ -53,6 +57,21 @@ async def compare_clocks(ours: Clock, database: Clock, interval: timedelta) -> N
         if abs(ahead) > APART:
             telemetry.logger().warning("clock.apart", seconds_ahead=round(ahead.total_seconds()))
         await asyncio.sleep(interval.total_seconds())
+
+
+async def record_repeats(refusals: Refusals, store: Store) -> None:
+    """Record at the end of each minute, until cancelled, how often refusals were repeated in it."""
+    while True:
+        await asyncio.sleep(REPEATS_SECONDS)
+        await flush(refusals, store)
+
+
+async def flush(refusals: Refusals, store: Store) -> None:
+    """Record how often refusals were repeated. While the storage is unavailable they are still counted."""
+    try:
+        await refusals.flush(store)
+    except StorageUnavailable as error:
+        telemetry.logger().warning("repeats.kept", code=error.code)
 
 
 async def _do(store: Store, chore: Chore) -> None:

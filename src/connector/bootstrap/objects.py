@@ -18,6 +18,7 @@ from connector.bootstrap.chores import Chore
 from connector.domain.administrators import SessionPolicy
 from connector.domain.pairing import Links
 from connector.domain.principals import Role
+from connector.domain.quotas import share
 from connector.domain.uuids import RANDOM_OCTETS, uuid7
 from connector.oidc import OIDC, CodeFlow, OIDCPolicy
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
@@ -29,6 +30,8 @@ from connector.system.passwords import Argon2Passwords
 from connector.usecases.accounts import remove_ended as remove_ended_sessions
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
 from connector.usecases.maintenance import BATCH, remove_ended_tokens
+from connector.usecases.quotas import Allowances
+from connector.usecases.refusals import Refusals
 from connector.web.application import Web, WebSettings
 from connector.web.console import Desk, SettingLine
 from connector.web.graphql.documents import Custody
@@ -116,7 +119,7 @@ def _desk(
         public_url=urls["public"],
         body=web.settings.body,
         # Apart from the API's: whoever forgets a password must not lock the programs beside out.
-        throttle=Throttle(_share(settings.limits.attempts, settings.serving.workers), monotonic),
+        throttle=Throttle(share(settings.limits.attempts, settings.serving.workers), monotonic),
         passwords=Argon2Passwords(),
         sessions=SessionPolicy(settings.console.idle, settings.console.longest),
         signs_in=code_flow(settings, bearers),
@@ -132,17 +135,19 @@ def web(
     urls: Mapping[str, str],
     *,
     clock: Clock,
+    refusals: Refusals,
     lines: Sequence[SettingLine] = (),
 ) -> Web:
     """What makes the applications."""
     policy = EnrollmentPolicy(settings.client_profile, settings.token_policy, settings.renewal_policy)
     limits = settings.limits
+    allowances = Allowances(settings.quotas.values(), settings.serving.workers)
     made = Web(
-        enrollment=Enrollment(store, issuer, policy, clock, token_bytes, make_id),
+        enrollment=Enrollment(store, issuer, policy, clock, token_bytes, make_id, refusals, allowances),
         links=links(urls, issuer.root),
         settings=_web_settings(settings, urls["public"]),
         bearers=bearers,
-        throttle=Throttle(_share(limits.attempts, settings.serving.workers), monotonic),
+        throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
         custody=Custody(Shelf(settings.graphql.kept)),
     )
     if not settings.console.enabled:
@@ -182,11 +187,6 @@ def is_name_of_its_own(url: str) -> bool:
     *above, last = host.split(".")
     is_name = bool(above) and not last.isdigit() and ":" not in host and last != "localhost"
     return parts.scheme == "https" and parts.port in (None, HTTPS_PORT) and is_name
-
-
-def _share(attempts: int, workers: int) -> int:
-    """One worker's part of the attempts. None knows of the others': who comes to all of them has no more in all."""
-    return max(1, attempts // workers) if attempts else 0
 
 
 def server_certificate(

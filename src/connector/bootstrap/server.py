@@ -17,7 +17,7 @@ import uvloop
 
 from connector import serving
 from connector.bootstrap import objects, start
-from connector.bootstrap.chores import compare_clocks, keep_up
+from connector.bootstrap.chores import compare_clocks, flush, keep_up, record_repeats
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.secrets import Secret
 from connector.oidc import OIDC
@@ -26,6 +26,7 @@ from connector.ports.transaction import Store
 from connector.settings import Settings, load_told
 from connector.storage import Database
 from connector.system import keystore, telemetry
+from connector.usecases.refusals import Refusals
 from connector.web.console import WELCOME, SettingLine
 
 GARBAGE_THRESHOLD = 50_000
@@ -141,9 +142,10 @@ class _Server:
         loads: Mapping[str, serving.Load] | None = None,
     ) -> None:
         store = self.database.reopen()
-        beside = [asyncio.create_task(each) for each in self._beside(store)]
+        refusals = Refusals()
+        beside = [asyncio.create_task(each) for each in self._beside(store, refusals)]
         try:
-            listeners = list(self._listeners(store, loads or {}))
+            listeners = list(self._listeners(store, loads or {}, refusals))
             _calm_collector()
             grace = self.settings.limits.grace.total_seconds()
             await serving.serve(listeners, grace=grace, ready=ready, stop=stop or asyncio.Event(), hurry=hurry)
@@ -152,18 +154,22 @@ class _Server:
                 task.cancel()
             if self.bearers is not None:
                 await self.bearers.close()
+            await flush(refusals, store)
             await store.close()
 
-    def _beside(self, store: Store) -> Iterator[Coroutine[Any, Any, None]]:
+    def _beside(self, store: Store, refusals: Refusals) -> Iterator[Coroutine[Any, Any, None]]:
         """What goes on while a process serves."""
         self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
         yield self.certificate.keep_fresh()
         if self.bearers is not None:
             yield self.bearers.keep_fresh()
         yield compare_clocks(objects.now, self.database.clock, self.settings.maintenance.interval)
+        yield record_repeats(refusals, store)
         yield keep_up(store, objects.chores(self.settings, self.database.clock), self.settings.maintenance.interval)
 
-    def _listeners(self, store: Store, loads: Mapping[str, serving.Load]) -> Iterator[serving.Listener]:
+    def _listeners(
+        self, store: Store, loads: Mapping[str, serving.Load], refusals: Refusals
+    ) -> Iterator[serving.Listener]:
         web = objects.web(
             self.settings,
             self.issuer,
@@ -171,6 +177,7 @@ class _Server:
             self.bearers,
             self._public_urls,
             clock=self.database.clock,
+            refusals=refusals,
             lines=self.lines,
         )
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}

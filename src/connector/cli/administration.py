@@ -87,7 +87,10 @@ def _register(
 ) -> Row:
     particulars = {"name": name, "description": description}
     realm = enter(tx, OPERATOR, tenant_id)
-    return _entity(registration.register(tx, realm, kind, particulars, make_id=admin.make_id, now=admin.clock()))
+    made = registration.register(
+        tx, realm, kind, particulars, allowances=admin.allowances, make_id=admin.make_id, now=admin.clock()
+    )
+    return _entity(made)
 
 
 def _list(kind: EntityKind, _: Administration, tx: Transaction, tenant_id: TenantID = DEFAULT_TENANT) -> list[Row]:
@@ -139,6 +142,7 @@ def mint_token(
         seconds=lifetime,
         terms=read_terms(source, key),
         policy=admin.settings.token_policy,
+        allowances=admin.allowances,
         random=admin.random,
         make_id=admin.make_id,
         now=admin.clock(),

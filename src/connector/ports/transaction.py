@@ -10,6 +10,7 @@ from connector.ports.audit import Audit
 from connector.ports.certificates import Inventory, TrustAnchors
 from connector.ports.directory import Directory, Tenants
 from connector.ports.keys import ApiKeys
+from connector.ports.quotas import Usage
 from connector.ports.tokens import Tokens
 
 T = TypeVar("T")
@@ -68,6 +69,10 @@ class Transaction(Protocol):
     @property
     def anchors(self) -> TrustAnchors:
         """The roots under which certificates are issued."""
+
+    @property
+    def usage(self) -> Usage:
+        """Counts of what quotas limit."""
 
 
 class Store(Protocol):

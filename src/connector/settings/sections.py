@@ -14,6 +14,7 @@ from connector.pki.requested import UNGRANTED
 from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.oidc import OIDC
 from connector.settings.processes import Console, Maintenance, Serving
+from connector.settings.quotas import Quotas
 from connector.settings.section import DAY, HOUR, KIB, MIB, SECOND, Section
 from connector.settings.values import (
     Address,
@@ -274,6 +275,7 @@ class Settings(BaseModel):
     serving: Serving = Serving()
     maintenance: Maintenance = Maintenance()
     limits: Limits = Limits()
+    quotas: Quotas = Quotas()
     log: Log = Log()
 
     @property

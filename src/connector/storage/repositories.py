@@ -28,6 +28,7 @@ from connector.storage import counting, schema
 from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignInLinks
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
+from connector.storage.quotas import SqlUsage
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
 from connector.storage.statements import Insert, Prepared, beside, chunks, page
 
@@ -334,6 +335,7 @@ class SqlTransaction:
         self.administrators = SqlAdministrators(connection)
         self.links = SqlSignInLinks(connection)
         self.sessions = SqlSessions(connection)
+        self.usage = SqlUsage(connection)
         self._connection = connection
 
     def directory(self, tenant_id: str) -> SqlDirectory:

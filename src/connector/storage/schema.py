@@ -180,7 +180,7 @@ tokens = Table(
     Column("id", Text, primary_key=True),
     Column("digest", LargeBinary(DIGEST_OCTETS), nullable=False, unique=True),
     Column("type", Word(TokenType), nullable=False),
-    Column("system_auth_id", Text, nullable=False, index=True),
+    Column("system_auth_id", Text, nullable=False),
     Column("owner_id", Text, nullable=False, index=True),
     Column("tenant_id", Text, nullable=False),
     Column("minted_by", Text, nullable=False),
@@ -194,6 +194,8 @@ tokens = Table(
     Column("key", LargeBinary(DIGEST_OCTETS)),
     # Those that ended long ago are cleared away.
     Index(None, "expires_at"),
+    # A system auth's, and those of the last minute.
+    Index(None, "system_auth_id", "minted_at"),
     # A tenant's tokens, page by page.
     Index(None, "tenant_id", "minted_at", "id"),
 )
@@ -208,7 +210,7 @@ certificates = Table(
     Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
     Column("issuer", LargeBinary(DIGEST_OCTETS), nullable=False),
     Column("key", LargeBinary(DIGEST_OCTETS), nullable=False),
-    Column("system_auth_id", Text, nullable=False, index=True),
+    Column("system_auth_id", Text, nullable=False),
     Column("owner_id", Text, nullable=False, index=True),
     Column("owner_kind", TextWord(EntityKind), nullable=False),
     Column("tenant_id", Text, nullable=False),
@@ -225,6 +227,8 @@ certificates = Table(
     Column("lapsed_at", Moment),
     # The serial first: people look a certificate up by it alone.
     UniqueConstraint("serial", "issuer"),
+    # A system auth's, those that are good, and those of the last day.
+    Index(None, "system_auth_id", "not_after", "issued_at", "revoked_at"),
     # A tenant's certificates, page by page.
     Index(None, "tenant_id", "issued_at", "fingerprint"),
     # A tenant's, counted by state and by the day on which they end.
@@ -248,6 +252,7 @@ audit_events = Table(
     Column("token_id", Text),
     Column("serial", Text),
     Column("reason", Text),
+    Column("times", Integer, nullable=False, server_default="1"),
     Index(None, "action", "id"),
     # A tenant's events, page by page, and counted by day and action.
     Index(None, "tenant_id", "at", "id", "action"),

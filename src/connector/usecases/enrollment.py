@@ -12,13 +12,14 @@ from hmac import compare_digest
 
 from connector.domain import certificates as inventory
 from connector.domain import steps, tokens
-from connector.domain.audit import Action, Event
+from connector.domain.audit import Action
 from connector.domain.certificates import Certificate
 from connector.domain.directory import EntityKind
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.certificates import CertificateExpired
 from connector.domain.refusals.csr import BadCSR
+from connector.domain.refusals.quotas import LimitReached
 from connector.domain.refusals.steps import StepTaken
 from connector.domain.refusals.tokens import TokenSpent, TokenUnknown
 from connector.domain.steps import TOKEN_REPLAY, Step
@@ -29,9 +30,10 @@ from connector.pki.issuer import SERIAL_OCTETS, Issued, Issuer, serial_number
 from connector.pki.profile import Profile
 from connector.ports.transaction import Clock, MakeID, Random, Store, Transaction
 from connector.usecases import renewal
+from connector.usecases.events import certificate_event, name, token_minted, token_spent
+from connector.usecases.quotas import Allowances
 from connector.usecases.refusals import Refusals
 from connector.usecases.renewal import RenewalPolicy, Window
-from connector.usecases.revocation import token_event
 
 EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -68,12 +70,14 @@ class Enrollment:
     random: Random
     make_id: MakeID
     refusals: Refusals = field(default_factory=Refusals)
+    allowances: Allowances = field(default_factory=Allowances)
 
     async def configure(self, text: str, source: str | None) -> Configuration:
         """Spend the token, and mint the next one under the same system auth and terms.
 
         Raises:
             TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
+            RateLimited: the system auth was given too many tokens within a minute; this one is not spent.
             StorageUnavailable: nothing was done.
         """
         now = self.clock()
@@ -82,12 +86,13 @@ class Enrollment:
 
         def exchange(tx: Transaction) -> None:
             _redeem(tx, token, now=now)
+            self.allowances.admit_token(tx, token.system_auth_id, now=now)
             tx.tokens.add(minted.token)
-            tx.audit.append(_spent(token, now=now), _minted(minted.token))
+            tx.audit.append(token_spent(token, now=now), token_minted(minted.token))
 
         try:
             await self.store.transaction(exchange, alone=False)
-        except Unauthenticated as refusal:
+        except (Unauthenticated, LimitReached) as refusal:
             await self._record_refusal(token, refusal, now=now)
             raise
         return Configuration(self.subject_text(token.system_auth_id), minted)
@@ -108,18 +113,24 @@ class Enrollment:
 
         Raises:
             CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
+            RateLimited: the system auth was given too many tokens within a minute.
             StorageUnavailable: nothing was done.
         """
         now = self.clock()
 
         def mint(tx: Transaction) -> Minted:
             certificate = inventory.check(tx.inventory.find(fingerprint), now=now)
+            self.allowances.admit_token(tx, certificate.system_auth_id, now=now)
             minted = self._mint(certificate, now=now)
             tx.tokens.add(minted.token)
-            tx.audit.append(_minted(minted.token))
+            tx.audit.append(token_minted(minted.token))
             return minted
 
-        return await self.store.transaction(mint, alone=False)
+        try:
+            return await self.store.transaction(mint, alone=False)
+        except LimitReached as refusal:
+            await self._record_holders_refusal(await self.identify(fingerprint), refusal, now=now)
+            raise
 
     async def enroll(self, text: str, source: str | None, csr: str, key: str | None = None) -> Issued:
         """Redeem the token for a certificate. A refused CSR does not spend the token, but is counted against it.
@@ -130,6 +141,7 @@ class Enrollment:
             TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
             BadCSR: the CSR cannot be granted; the token can be used again, until it has been refused too often.
             StepTaken, CertificateRevoked: the key came before with another CSR, or what it brought is good no more.
+            QuotaExceeded: a holder's token, whose system auth has, or was issued, as many certificates as it may.
             StorageUnavailable: nothing was done.
         """
         now = self.clock()
@@ -144,7 +156,7 @@ class Enrollment:
             except TokenSpent as spent:
                 tokens.check_source(token, source)
                 return await self._again(step, spent, now=now, since=now - TOKEN_REPLAY)
-        except (BadCSR, StepTaken, Unauthenticated) as refusal:
+        except (BadCSR, StepTaken, Unauthenticated, LimitReached) as refusal:
             await self._record_refusal(token, refusal, now=now)
             raise
 
@@ -157,27 +169,21 @@ class Enrollment:
             CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
             BadCSR: the CSR cannot be granted.
             StepTaken: the key came before with another CSR.
+            RateLimited, QuotaExceeded: a limit of the system auth is met. No repeat of a step is refused for that.
             StorageUnavailable: nothing was done.
         """
         now = self.clock()
         step = None if key is None else steps.step(fingerprint, key, csr)
         former = await self.identify(fingerprint)
-        issued = await self._sign_next(csr, former, now=now)
-        certificate = _record(issued, former, self.issuer, step, now=now)
-        event = _certificate_event(Action.CERTIFICATE_RENEWED, certificate, actor=former, at=now)
-
-        def succeed(tx: Transaction) -> None:
-            # The exact certificate that was presented, as it is now: revoked in between means refused.
-            current = inventory.check(tx.inventory.find(fingerprint), now=now)
-            tx.inventory.supersede(current, now=now)
-            tx.inventory.add(certificate)
-            tx.audit.append(event)
-
         try:
-            await self.store.transaction(succeed, alone=False)
-        except StepTaken as taken:
-            return await self._again(step, taken, now=now)
-        return issued
+            try:
+                return await self._succeed(former, csr, step, now=now)
+            except (StepTaken, LimitReached) as refusal:
+                return await self._again(step, refusal, now=now)
+        except (BadCSR, LimitReached) as refusal:
+            self.allowances.refused(former.system_auth_id, now=now)
+            await self._record_holders_refusal(former, refusal, now=now)
+            raise
 
     async def renew_lapsed(self, fingerprint: bytes, csr: str, proof: str, key: str | None = None) -> Issued:
         """Issue the next certificate to the holder of one that has expired, where the policy allows that.
@@ -195,9 +201,13 @@ class Enrollment:
         found = await self.store.read(lambda tx: tx.inventory.find(fingerprint), single=True)
         former = renewal.check_lapsed(found, policy=policy, now=now)
         renewal.check_proof(former, proof, csr)
-        issued = await self._sign_next(csr, former, now=now)
+        try:
+            issued = await self._signed(csr, former, now=now)
+        except BadCSR as refusal:
+            await self._record_holders_refusal(former, refusal, now=now)
+            raise
         certificate = replace(_record(issued, former, self.issuer, step, now=now), lapsed_at=former.not_after)
-        event = _certificate_event(
+        event = certificate_event(
             Action.CERTIFICATE_RENEWED, certificate, actor=former, at=now, reason=CertificateExpired.code
         )
 
@@ -242,12 +252,14 @@ class Enrollment:
     async def _redeem_for(self, token: OneTimeToken, csr: str, step: Step | None, *, now: datetime) -> Issued:
         issued = await self._signed(csr, token, now=now)
         certificate = _record(issued, token, self.issuer, step, now=now)
-        event = _certificate_event(Action.CERTIFICATE_ISSUED, certificate, actor=token, at=now)
+        event = certificate_event(Action.CERTIFICATE_ISSUED, certificate, actor=token, at=now)
 
         def redeem(tx: Transaction) -> None:
             _redeem(tx, token, now=now)
+            if token.certificate is not None:  # fetched by a holder: an administrator's tokens lead to one each
+                self.allowances.admit_certificate(tx, token.system_auth_id, now=now)
             tx.inventory.add(certificate)
-            tx.audit.append(_spent(token, now=now), event)
+            tx.audit.append(token_spent(token, now=now), event)
 
         await self.store.transaction(redeem, alone=False)
         return issued
@@ -274,14 +286,22 @@ class Enrollment:
             not_after=found.not_after,
         )
 
-    async def _sign_next(self, csr: str, former: Certificate, *, now: datetime) -> Issued:
-        """The successor of a certificate, signed; a CSR that is refused is written down."""
-        try:
-            return await self._signed(csr, former, now=now)
-        except BadCSR as refusal:
-            event = _certificate_event(Action.CERTIFICATE_REFUSED, former, actor=former, reason=refusal.code, at=now)
-            await self.store.transaction(lambda tx: tx.audit.append(event), alone=False)
-            raise
+    async def _succeed(self, former: Certificate, csr: str, step: Step | None, *, now: datetime) -> Issued:
+        self.allowances.admit_attempt(former.system_auth_id, now=now)
+        issued = await self._signed(csr, former, now=now)
+        certificate = _record(issued, former, self.issuer, step, now=now)
+        event = certificate_event(Action.CERTIFICATE_RENEWED, certificate, actor=former, at=now)
+
+        def succeed(tx: Transaction) -> None:
+            # The exact certificate that was presented, as it is now: revoked in between means refused.
+            current = inventory.check(tx.inventory.find(former.fingerprint), now=now)
+            self.allowances.admit_certificate(tx, current.system_auth_id, now=now)
+            tx.inventory.supersede(current, now=now)
+            tx.inventory.add(certificate)
+            tx.audit.append(event)
+
+        await self.store.transaction(succeed, alone=False)
+        return issued
 
     async def _admit(self, text: str, source: str | None, *, now: datetime) -> OneTimeToken:
         presented = tokens.digest(text)
@@ -323,7 +343,7 @@ class Enrollment:
             system_auth_id=owner.system_auth_id,
             owner_id=owner.owner_id,
             tenant_id=owner.tenant_id,
-            minted_by=_name(owner),
+            minted_by=name(owner),
             now=now,
             lifetime=policy.lifetimes[token_type] if certificate is None else policy.renewal_lifetime,
             certificate=certificate,
@@ -332,6 +352,10 @@ class Enrollment:
 
     async def _record_refusal(self, token: OneTimeToken, refusal: Refusal, *, now: datetime) -> None:
         await self.refusals.record(self.store, token, refusal, most=self.policy.tokens.refusals, now=now)
+
+    async def _record_holders_refusal(self, holder: Certificate, refusal: Refusal, *, now: datetime) -> None:
+        event = certificate_event(Action.CERTIFICATE_REFUSED, holder, actor=holder, reason=refusal.code, at=now)
+        await self.refusals.record_event(self.store, event)
 
 
 def _redeem(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:
@@ -344,18 +368,6 @@ def _redeem(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:
 def _holder(owner: OneTimeToken | Certificate) -> Holder:
     kind = owner.type if isinstance(owner, OneTimeToken) else owner.owner_kind
     return Holder(owner.tenant_id, owner.owner_id, kind.value.lower(), owner.system_auth_id)
-
-
-def _name(caller: OneTimeToken | Certificate) -> str:
-    return f"token:{caller.id}" if isinstance(caller, OneTimeToken) else f"certificate:{caller.serial}"
-
-
-def _spent(token: OneTimeToken, *, now: datetime) -> Event:
-    return token_event(Action.TOKEN_SPENT, token, actor=_name(token), now=now)
-
-
-def _minted(token: OneTimeToken) -> Event:
-    return token_event(Action.TOKEN_MINTED, token, actor=token.minted_by, now=token.minted_at)
 
 
 def _record(
@@ -376,25 +388,4 @@ def _record(
         der=issued.der,
         step=None if step is None else step.name,
         request=None if step is None else step.request,
-    )
-
-
-def _certificate_event(
-    action: Action,
-    certificate: Certificate,
-    *,
-    actor: OneTimeToken | Certificate,
-    at: datetime,
-    reason: str | None = None,
-) -> Event:
-    return Event(
-        at=at,
-        action=action,
-        actor=_name(actor),
-        tenant_id=certificate.tenant_id,
-        owner_id=certificate.owner_id,
-        system_auth_id=certificate.system_auth_id,
-        token_id=actor.id if isinstance(actor, OneTimeToken) else None,
-        serial=certificate.serial,
-        reason=reason,
     )

@@ -1,7 +1,7 @@
-"""Refusals under a token, written down: those of one token that come at once share a transaction.
+"""Refusals of tokens and of holders, recorded: repeats within a minute are counted, and recorded at its end.
 
-Whoever has a token that is spent may present it a thousand times at once. One transaction for each would stand in line
-for that token's row, and with them whoever came after.
+The refusals of one token that come at once share a transaction. Whoever has a spent token may present it a thousand
+times at once; one transaction for each would queue for that token's row, and delay everybody who came after.
 """
 
 from asyncio import Lock
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connector.domain.audit import Action
+from connector.domain.audit import Action, Event
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.csr import BadCSR
+from connector.domain.repeats import Repeats
 from connector.domain.tokens import OneTimeToken
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Store, Transaction
@@ -34,9 +35,10 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """Writes down who was refused and why."""
+    """Records who was refused and why."""
 
     _lines: dict[str, _Line] = field(default_factory=dict, init=False, repr=False)
+    _repeats: Repeats = field(default_factory=Repeats, init=False, repr=False)
 
     async def record(self, store: Store, token: OneTimeToken, refusal: Refusal, *, most: int, now: datetime) -> None:
         """Write it down, with all that wait for the same token, unless another caller does so meanwhile.
@@ -55,21 +57,53 @@ class Refusals:
             async with line.lock:
                 refused, line.refused = line.refused, []
                 if refused:
-                    await store.transaction(lambda tx: _write(tx, token, refused, most), alone=False)
+                    events = self._first([_token_refused(token, refusal, at) for refusal, at in refused])
+                    await store.transaction(lambda tx: _write(tx, token, refused, events, most), alone=False)
         finally:
             line.callers -= 1
             if not line.callers:
                 del self._lines[token.id]
 
+    async def record_event(self, store: Store, event: Event) -> None:
+        """Record a refusal that ends nothing, however often it is repeated.
 
-def _write(tx: Transaction, token: OneTimeToken, refused: Sequence[Refused], most: int) -> None:
-    actor = f"token:{token.id}"
-    tx.audit.append(
-        *(
-            token_event(Action.TOKEN_REFUSED, token, actor=actor, now=now, reason=refusal.code)
-            for refusal, now in refused
-        )
-    )
+        Raises:
+            StorageUnavailable: it could not be written.
+        """
+        events = self._first([event])
+        if events:
+            await store.transaction(lambda tx: tx.audit.append(*events), alone=False)
+
+    async def flush(self, store: Store) -> None:
+        """Record what was counted since the last call: to be called each minute, and at the end.
+
+        Raises:
+            StorageUnavailable: it could not be written; it is still counted.
+        """
+        events = self._repeats.take()
+        if not events:
+            return
+        try:
+            await store.transaction(lambda tx: tx.audit.append(*events), alone=False)
+        except BaseException:
+            self._repeats.put_back(events)
+            raise
+
+    def _first(self, events: Sequence[Event]) -> Sequence[Event]:
+        """Those to be recorded now; the others are counted."""
+        noted = (self._repeats.note(event) for event in events)
+        return [event for event in noted if event is not None]
+
+
+def _token_refused(token: OneTimeToken, refusal: Refusal, at: datetime) -> Event:
+    return token_event(Action.TOKEN_REFUSED, token, actor=f"token:{token.id}", now=at, reason=refusal.code)
+
+
+def _write(
+    tx: Transaction, token: OneTimeToken, refused: Sequence[Refused], events: Sequence[Event], most: int
+) -> None:
+    if events:
+        tx.audit.append(*events)
     total = tx.tokens.count_refusals(token, len(refused)).refusals
     if total >= most and any(isinstance(refusal, BadCSR) for refusal, _ in refused):
         withdraw(tx, TokenFilter(token.tenant_id, id=token.id), actor="system", now=refused[-1][1])

@@ -16,22 +16,32 @@ from connector.ports.directory import Directory
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import MakeID, Random, Transaction
 from connector.usecases.access import Realm
+from connector.usecases.quotas import Allowances
 from connector.usecases.revocation import revoke, token_event, withdraw
 
 NO_TERMS = Terms()
 
 
 def register(
-    tx: Transaction, realm: Realm, kind: EntityKind, particulars: Mapping[str, Any], *, make_id: MakeID, now: datetime
+    tx: Transaction,
+    realm: Realm,
+    kind: EntityKind,
+    particulars: Mapping[str, Any],
+    *,
+    allowances: Allowances,
+    make_id: MakeID,
+    now: datetime,
 ) -> Entity:
     """Register an application, a runtime or an integration system; see :func:`directory.register_entity`.
 
     Raises:
         InvalidData, NotUniqueName: a field breaks a rule, or the tenant has one of that kind and name.
         ObjectNotFound: the tenant has no such integration system.
+        QuotaExceeded: the tenant has as many of that kind as it may.
     """
     entity = directory.register_entity(realm.tenant, kind, particulars, id=make_id(), now=now)
     _check_integration_system(tx, realm, entity)
+    allowances.admit_entity(tx, realm.tenant.id, kind, now=now)
     _directory(tx, realm).add_entity(entity)
     tx.audit.append(_entity_event(Action.ENTITY_REGISTERED, entity, entity.name, realm, now=now))
     return entity
@@ -185,6 +195,7 @@ def hand_over(
     seconds: int | None = None,
     terms: Terms = NO_TERMS,
     policy: TokenPolicy,
+    allowances: Allowances,
     random: Random,
     make_id: MakeID,
     now: datetime,
@@ -197,6 +208,7 @@ def hand_over(
     Raises:
         ObjectNotFound: there is no such entity, or no such system auth of that kind.
         InvalidData: the lifetime is out of bounds, or the entity has too many system auths.
+        QuotaExceeded: the tenant has as many unspent tokens or good certificates as it may.
     """
     token_type = TokenType(kind.value)
     lifetime = tokens.lifetime(policy, token_type, seconds)
@@ -205,6 +217,7 @@ def hand_over(
         withdraw(tx, TokenFilter(realm.tenant.id, system_auth_id=auth.id), actor=realm.actor, now=now)
     else:
         auth = _add_system_auth(tx, realm, registered(tx, realm, kind, id), make_id=make_id, now=now)
+    allowances.admit_hand_over(tx, realm.tenant.id, now=now)
     minted = tokens.mint(
         random(tokens.SECRET_OCTETS),
         id=make_id(),

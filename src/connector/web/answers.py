@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connector.domain.refusals.callers import TooManyAttempts
+from connector.domain.refusals import Refusal
 from connector.domain.refusals.requests import Overloaded
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.web.problems import body, problem
@@ -31,6 +31,6 @@ def error_answer(error: BaseException, headers: Mapping[str, str] | None = None)
     retry = {}
     if isinstance(error, StorageUnavailable | Overloaded):
         retry = {"retry-after": RETRY_AFTER_SECONDS}
-    elif isinstance(error, TooManyAttempts):
+    elif isinstance(error, Refusal) and error.retry_after is not None:
         retry = {"retry-after": str(error.retry_after)}  # RFC 6585 4
     return json_answer(body(error), status=problem(error).status, headers={**retry, **(headers or {})})

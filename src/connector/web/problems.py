@@ -12,6 +12,7 @@ from connector.domain.refusals import (
     csr,
     keys,
     objects,
+    quotas,
     requests,
     steps,
     storage,
@@ -22,6 +23,7 @@ from connector.domain.refusals import (
 BAD_USER_INPUT = "BAD_USER_INPUT"
 UNAUTHENTICATED = "UNAUTHENTICATED"
 FORBIDDEN = "FORBIDDEN"
+TOO_MANY = "TOO_MANY_REQUESTS"
 UNAVAILABLE = "SERVICE_UNAVAILABLE"
 INTERNAL = "INTERNAL_SERVER_ERROR"
 
@@ -92,7 +94,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     requests.DocumentTooComplex: Problem(422, BAD_USER_INPUT, 22, 3),
     steps.StepTaken: Problem(422, BAD_USER_INPUT, 22, 3),
     requests.Overloaded: _AWAY,
-    callers.TooManyAttempts: Problem(429, "TOO_MANY_REQUESTS", 10, 6),
+    quotas.RateLimited: Problem(429, TOO_MANY, 10, 6),
+    quotas.QuotaExceeded: Problem(429, TOO_MANY, 22, 3),
+    callers.TooManyAttempts: Problem(429, TOO_MANY, 10, 6),
     storage.StorageUnavailable: _AWAY,
     storage.StorageFull: _AWAY,
     storage.StorageReadOnly: _AWAY,
@@ -113,10 +117,10 @@ def graphql_error(error: BaseException) -> dict[str, Any]:
     message, code = INTERNAL_MESSAGE, "internal"
     if isinstance(error, Refusal) and found is not _INTERNAL_PROBLEM:
         message, code = str(error), error.code
-    return {
-        "message": message,
-        "extensions": {"error": code, "error_code": found.error_code, "code": found.code},
-    }
+    extensions: dict[str, Any] = {"error": code, "error_code": found.error_code, "code": found.code}
+    if isinstance(error, quotas.LimitReached):
+        extensions |= {"limit": error.limit, "value": error.value, "retryAfterSeconds": error.retry_after}
+    return {"message": message, "extensions": extensions}
 
 
 def body(error: BaseException) -> dict[str, Any]:
@@ -156,8 +160,12 @@ Every answer that is an error has one shape, on every path and with every HTTP s
 
 `extensions.error` is the stable code: programs go by it. A refusal by an operation comes with HTTP 200, as GraphQL
 clients expect; the status below is for a request that is refused as a whole, as every request is while the storage is
-unavailable. `error_code` is the Director's number; the last number is the exit status of the `connector` command, which
-is 2 where a setting or an argument is wrong.
+unavailable, or a limit of the settings is reached and waiting helps. `error_code` is the Director's number; the last
+number is the exit status of the `connector` command, which is 2 where a setting or an argument is wrong.
+
+A refusal by a limit has three more extensions: the setting, its value, and when to try again, such as
+`"limit": "quotas.certificates_a_day", "value": 200, "retryAfterSeconds": 3600`. The last is the header `Retry-After`
+too, and null where waiting does not help.
 
 | error | HTTP | code | error_code | exit | meaning |
 |---|---|---|---|---|---|"""

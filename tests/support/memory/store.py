@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from tests.support.memory.administrators import MemoryAdministrators, MemorySessions, MemorySignInLinks
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
+from tests.support.memory.quotas import MemoryUsage
 
 from connector.domain import tokens as token_rules
 from connector.domain.audit import Action, Event, Recorded
@@ -333,6 +334,7 @@ class _MemoryTransaction:
         self.administrators = MemoryAdministrators(tables)
         self.links = MemorySignInLinks(tables)
         self.sessions = MemorySessions(tables)
+        self.usage = MemoryUsage(tables)
         self._tables = tables
 
     def directory(self, tenant_id: str) -> MemoryDirectory:

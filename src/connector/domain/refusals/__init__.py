@@ -23,6 +23,9 @@
     │   └── DocumentInvalid · DocumentTooComplex
     ├── StepTaken                 an Idempotency-Key says the same of something else
     ├── Overloaded                too many at once
+    ├── LimitReached              a limit of the settings
+    │   ├── RateLimited           too much in a short time
+    │   └── QuotaExceeded         as much as the settings allow is there
     ├── TooManyAttempts           too many wrong credentials from one address
     └── StorageUnavailable        nothing was recorded, so nothing was done
         └── StorageFull · StorageReadOnly
@@ -38,6 +41,8 @@ class Refusal(Exception):
     """The request was refused. The code says why."""
 
     code: ClassVar[str]
+    retry_after: int | None = None
+    """In how many seconds to try again, where that is known."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or cleandoc(type(self).__doc__ or self.code).split("\n\n", 1)[0])

@@ -50,6 +50,7 @@ async def connect(visit: Visit) -> Response:
             kind.id(visit),
             seconds=int(text) * 60 if text else None,
             policy=enrollment.policy.tokens,
+            allowances=enrollment.allowances,
             random=enrollment.random,
             make_id=enrollment.make_id,
             now=enrollment.clock(),

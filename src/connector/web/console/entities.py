@@ -15,6 +15,7 @@ from connector.domain.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, Entit
 from connector.domain.labels import LabelFilter
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName
+from connector.domain.refusals.quotas import QuotaExceeded
 from connector.domain.strict_json import JSON, GrammarError, JSONError, read_text
 from connector.domain.tokens import OneTimeToken
 from connector.ports.audit import EventFilter
@@ -68,11 +69,17 @@ class Kind:
         try:
             made = await visit.write(
                 lambda tx, realm: registration.register(
-                    tx, realm, self.kind, particulars, make_id=enrollment.make_id, now=enrollment.clock()
+                    tx,
+                    realm,
+                    self.kind,
+                    particulars,
+                    allowances=enrollment.allowances,
+                    make_id=enrollment.make_id,
+                    now=enrollment.clock(),
                 ),
                 alone=False,
             )
-        except (InvalidData, NotUniqueName) as error:
+        except (InvalidData, NotUniqueName, QuotaExceeded) as error:
             return await self._listed(visit, error=error, form=form)
         return visit.done(visit.path(self.plural, made.id), "registered")
 

@@ -21,6 +21,7 @@ from connector.domain.principals import Anonymous, Bearer, TokenBearer
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import JWTRefused, Unauthenticated
 from connector.domain.refusals.keys import KeyUnknown
+from connector.domain.refusals.quotas import LimitReached
 from connector.domain.refusals.requests import (
     BadRequest,
     DocumentInvalid,
@@ -109,8 +110,9 @@ class GraphQLEndpoint:
                 self.throttle.failed(call.source)
             if error.path is None:  # graphql-core's own: a variable that does not fit, an operation that is not there
                 raise DocumentInvalid(explain(error))
-            if isinstance(error.original_error, StorageUnavailable) and not any((result.data or {}).values()):
-                raise error.original_error  # nothing was done: the request as a whole may be sent again
+            cause = error.original_error
+            if cause is not None and _may_be_sent_again(cause) and not any((result.data or {}).values()):
+                raise cause  # nothing was done: the request as a whole may be sent again
         return json_answer({"errors": [_entry(error) for error in result.errors], "data": result.data})
 
     async def _payer(self, scope: Scope, call: Call, text: Text, operation_name: str | None) -> Payer | Denied:
@@ -168,6 +170,11 @@ class GraphQLEndpoint:
             executor_class=Execution,
         )
         return await result if isawaitable(result) else result
+
+
+def _may_be_sent_again(error: Exception) -> bool:
+    """Whether the same request is granted later, so that the answer as a whole says when (Retry-After)."""
+    return isinstance(error, StorageUnavailable) or (isinstance(error, LimitReached) and error.retry_after is not None)
 
 
 def _entry(error: GraphQLError) -> dict[str, Any]:

@@ -112,6 +112,7 @@ class AuthFields:
                 seconds=given.get("lifetimeSeconds"),
                 terms=bound,
                 policy=enrollment.policy.tokens,
+                allowances=enrollment.allowances,
                 random=enrollment.random,
                 make_id=enrollment.make_id,
                 now=enrollment.clock(),

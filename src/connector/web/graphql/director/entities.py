@@ -103,7 +103,13 @@ class EntityFields:
         return await self._write(
             info,
             lambda tx, realm: registration.register(
-                tx, realm, self.kind, particulars, make_id=enrollment.make_id, now=enrollment.clock()
+                tx,
+                realm,
+                self.kind,
+                particulars,
+                allowances=enrollment.allowances,
+                make_id=enrollment.make_id,
+                now=enrollment.clock(),
             ),
             alone=False,
         )

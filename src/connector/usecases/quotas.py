@@ -1,0 +1,232 @@
+"""Whether one more fits within the quotas, decided in the transaction that would add it.
+
+The limits of a system auth bound what the holder of a certificate can make the database grow by. A tenant's limits are
+asked about where an administrator adds something; no renewal is refused because of what others in the tenant have.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from connector.domain.directory import EntityKind
+from connector.domain.quotas import (
+    DAY,
+    LIMIT_OF_KIND,
+    MINUTE,
+    Buckets,
+    Estimates,
+    Limit,
+    Quotas,
+    Used,
+    seconds_until,
+    share,
+)
+from connector.domain.refusals.quotas import QuotaExceeded, RateLimited
+from connector.ports.transaction import Transaction
+
+# So long a count is good, unless the limit is near.
+GOOD_FOR = timedelta(seconds=10)
+# A tenant's counts are long. Up to so many entries are read each time, which takes no longer than a statement does.
+COUNTED_EACH_TIME = 1000
+TENANT_GOOD_FOR = timedelta(minutes=1)
+# At a large limit, the refusal stands so long before the entries are read again.
+REFUSED_FOR = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowances:
+    """The quotas of one process. A holder that is seen for the first time is let through without a count: the database
+    counts it, and the second time is decided by that.
+    """
+
+    quotas: Quotas = field(default_factory=Quotas)
+    workers: int = 1
+    _estimates: Estimates = field(default_factory=Estimates, init=False, repr=False)
+    _refused: dict[Limit, dict[str, datetime]] = field(default_factory=dict, init=False, repr=False)
+    _attempts: Buckets = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        attempts = share(self.quotas.refusals_a_minute, self.workers)
+        object.__setattr__(self, "_attempts", Buckets(attempts, MINUTE.total_seconds()))
+
+    def admit_attempt(self, system_auth_id: str, *, now: datetime) -> None:
+        """Return if the system auth may try now; :meth:`refused` counts against it.
+
+        Raises:
+            RateLimited: too many of its attempts were refused.
+        """
+        wait = self._attempts.wait(system_auth_id, now.timestamp())
+        if wait > 0:
+            raise RateLimited(
+                Limit.REFUSALS_A_MINUTE,
+                self.quotas.refusals_a_minute,
+                "Too many requests of this system were refused",
+                retry_after=seconds_until(now + timedelta(seconds=wait), now=now),
+            )
+
+    def refused(self, system_auth_id: str, *, now: datetime) -> None:
+        """Count a refused attempt of the system auth; one that was not looked at does not count."""
+        if self._attempts.wait(system_auth_id, now.timestamp()) == 0:
+            self._attempts.take(system_auth_id, now.timestamp())
+
+    def admit_certificate(self, tx: Transaction, system_auth_id: str, *, now: datetime) -> None:
+        """Return if the system auth may be issued one more certificate by its own doing.
+
+        Raises:
+            QuotaExceeded: it was issued too many within a day, or has too many that are good.
+        """
+        usage, since = tx.usage, now - DAY
+
+        def issued(most: int) -> Sequence[datetime]:
+            return usage.issued(system_auth_id, since=since, most=most)
+
+        def good(most: int) -> Sequence[datetime]:
+            return usage.good(system_auth_id, now=now, most=most)
+
+        most = self.quotas.certificates_a_day
+        if not self._fits(Limit.CERTIFICATES_A_DAY, system_auth_id, issued, now=now):
+            raise QuotaExceeded(
+                Limit.CERTIFICATES_A_DAY,
+                most,
+                "This system was issued as many certificates within 24 hours as it may be",
+                retry_after=seconds_until(issued(most)[-1] + DAY, now=now),
+            )
+        most = self.quotas.certificates
+        if not self._fits(Limit.CERTIFICATES, system_auth_id, good, now=now):
+            raise QuotaExceeded(
+                Limit.CERTIFICATES,
+                most,
+                "This system has as many certificates that are still good as it may have. Revoke those that are not "
+                "used, or wait until one expires",
+                retry_after=seconds_until(good(most)[-1], now=now),
+            )
+
+    def admit_token(self, tx: Transaction, system_auth_id: str, *, now: datetime) -> None:
+        """Return if one more token may be minted for the system auth by its own doing.
+
+        Raises:
+            RateLimited: there were too many within a minute.
+        """
+        usage, since, most = tx.usage, now - MINUTE, self.quotas.tokens_a_minute
+
+        def minted(most: int) -> Sequence[datetime]:
+            return usage.minted(system_auth_id, since=since, most=most)
+
+        if not self._fits(Limit.TOKENS_A_MINUTE, system_auth_id, minted, now=now):
+            raise RateLimited(
+                Limit.TOKENS_A_MINUTE,
+                most,
+                "This system asked for too many tokens within a minute",
+                retry_after=seconds_until(minted(most)[-1] + MINUTE, now=now),
+            )
+
+    def admit_entity(self, tx: Transaction, tenant_id: str, kind: EntityKind, *, now: datetime) -> None:
+        """Return if the tenant may have one more of that kind.
+
+        Raises:
+            QuotaExceeded: it has too many.
+        """
+        self._admit_tenant(
+            LIMIT_OF_KIND[kind],
+            tenant_id,
+            lambda most: tx.usage.entities(tenant_id, kind, most=most),
+            f"This tenant has as many {kind.name.replace('_', ' ').lower()}s as it may have",
+            now=now,
+        )
+
+    def admit_hand_over(self, tx: Transaction, tenant_id: str, *, now: datetime) -> None:
+        """Return if a token may be handed over in the tenant: it makes one more, and leads to one more certificate.
+
+        Raises:
+            QuotaExceeded: the tenant has too many that are unspent, or too many good certificates.
+        """
+
+        def unspent(most: int) -> int:
+            everybodys = tx.usage.unexpired_tokens(now=now, most=most)
+            return everybodys if everybodys < most else tx.usage.tokens(tenant_id, now=now, most=most)
+
+        self._admit_tenant(
+            Limit.TENANT_TOKENS,
+            tenant_id,
+            unspent,
+            "This tenant has as many unspent tokens as it may have. Withdraw those that are not needed",
+            now=now,
+        )
+        self._admit_tenant(
+            Limit.TENANT_CERTIFICATES,
+            tenant_id,
+            lambda most: tx.usage.certificates(tenant_id, now=now, most=most),
+            "This tenant has as many good certificates as it may have. Revoke those that are not needed",
+            now=now,
+        )
+
+    def used_by_tenant(self, tx: Transaction, tenant_id: str, *, now: datetime) -> Sequence[Used]:
+        """How much of the tenant's quotas is in use."""
+        value, usage = self.quotas.value, tx.usage
+        counts: dict[Limit, Callable[[int], int]] = {
+            **{
+                limit: lambda most, kind=kind: usage.entities(tenant_id, kind, most=most)  # type: ignore[misc]
+                for kind, limit in LIMIT_OF_KIND.items()
+            },
+            Limit.TENANT_CERTIFICATES: lambda most: usage.certificates(tenant_id, now=now, most=most),
+            Limit.TENANT_TOKENS: lambda most: usage.tokens(tenant_id, now=now, most=most),
+        }
+        return [Used(limit, count(value(limit)), value(limit)) for limit, count in counts.items() if value(limit)]
+
+    def met_by_owner(self, tx: Transaction, tenant_id: str, owner_id: str, *, now: datetime) -> dict[str, list[Used]]:
+        """The limits of certificates that the owner's system auths have met, by system auth."""
+        day, most = self.quotas.certificates_a_day, self.quotas.certificates
+        if not day and not most:
+            return {}
+        met = {
+            auth: [
+                used
+                for used in (
+                    Used(Limit.CERTIFICATES_A_DAY, each.issued, day),
+                    Used(Limit.CERTIFICATES, each.good, most),
+                )
+                if used.is_met
+            ]
+            for auth, each in tx.usage.certified(tenant_id, owner_id, since=now - DAY, now=now).items()
+        }
+        return {auth: used for auth, used in met.items() if used}
+
+    def _fits(
+        self, limit: Limit, system_auth_id: str, moments: Callable[[int], Sequence[datetime]], *, now: datetime
+    ) -> bool:
+        most, key = self.quotas.value(limit), (limit, system_auth_id)
+        if not most or self._estimates.is_new(key, most, now=now):
+            return True
+        # Half of it: two replicas that know nothing of each other do not pass the limit together.
+        return self._estimates.admit(
+            key, most, lambda: len(moments(most)), trusted=most // 2, now=now, good_for=GOOD_FOR
+        )
+
+    def _admit_tenant(
+        self, limit: Limit, tenant_id: str, count: Callable[[int], int], reason: str, *, now: datetime
+    ) -> None:
+        most = self.quotas.value(limit)
+        if not most:
+            return
+        if most <= COUNTED_EACH_TIME:
+            fits = count(most) < most
+        else:
+            fits = self._fits_large(limit, tenant_id, most, count, now=now)
+        if not fits:
+            raise QuotaExceeded(limit, most, reason)
+
+    def _fits_large(
+        self, limit: Limit, tenant_id: str, most: int, count: Callable[[int], int], *, now: datetime
+    ) -> bool:
+        refused = self._refused.setdefault(limit, {})
+        since = refused.get(tenant_id)
+        if since is not None and timedelta(0) <= now - since < REFUSED_FOR:
+            return False
+        fits = self._estimates.admit(
+            (limit, tenant_id), most, lambda: count(most), trusted=most, now=now, good_for=TENANT_GOOD_FOR
+        )
+        if fits:
+            refused.pop(tenant_id, None)
+        else:
+            refused[tenant_id] = now
+        return fits

@@ -1,0 +1,109 @@
+"""What the holder of one certificate can cost: at his limits the database hardly grows (R27)."""
+
+import asyncio
+import time
+from base64 import b64encode
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+from connector.client import make_csr, make_key
+from torture import clients, wire
+from torture.sites import Postgresql, Site
+from torture.wire import Answer, Connection
+
+MEGABYTE = 1_000_000
+DAY_SECONDS = 86_400.0
+ALLOWED = {"granted", "rate_limited", "quota_exceeded", "csr_subject_mismatch"}
+
+Ask = Callable[[Connection], Coroutine[Any, Any, Answer]]
+
+
+async def bounded(
+    site: Site, directory: Path, *, settling: float, lasting: float, connections: int = 4, most: float = 50.0
+) -> dict[str, int | float]:
+    """One holder renews, has renewals refused, and asks for configurations, as fast as he can. Once his limits are met,
+    the database grows by so many megabytes a day at most, and another holder is served as before.
+    """
+    key = make_key()
+    his, subject = await _enrolled(site, directory / "his.pem", key)
+    others, _ = await _enrolled(site, directory / "others.pem", key)
+    asked = {
+        "renewals": _renewal(subject, key),
+        "refused renewals": _renewal(subject.replace("CN=", "CN=not-"), key),
+        "configurations": _configuration,
+    }
+    answers = Counter[str]()
+    opened = site.connections(connections, "mtls", his)
+    # Each limit is met on its own first: whoever is refused often has his renewals refused as well.
+    for ask in asked.values():
+        await _flood(opened, [ask], settling, answers)
+    before, started = _octets(site), time.monotonic()
+    answers.clear()
+    flood = asyncio.create_task(_flood(opened, list(asked.values()), lasting, answers))
+    served = 0
+    while not flood.done():
+        await asyncio.sleep(min(5.0, lasting / 2))
+        served += await _is_served(site, others)
+    await flood
+    wire.close_all(opened)
+    grown = _octets(site) - before
+    a_day = grown / (time.monotonic() - started) * DAY_SECONDS / MEGABYTE
+    assert answers.keys() <= ALLOWED, answers
+    assert a_day <= most, f"the database grows by {a_day:.0f} MB a day: {dict(answers)}"
+    return {
+        "seconds": round(time.monotonic() - started),
+        **{f"answered {code}": count for code, count in sorted(answers.items())},
+        "answers to another holder": served,
+        "octets grown": grown,
+        "MB a day": round(a_day, 1),
+    }
+
+
+def _renewal(subject: str, key: EllipticCurvePrivateKey) -> Ask:
+    csr = b64encode(make_csr(key, subject)).decode()
+    return lambda connection: connection.post(clients.CONNECTOR, clients.SIGN, {"csr": csr})
+
+
+async def _configuration(connection: Connection) -> Answer:
+    return await connection.post(clients.CONNECTOR, clients.CONFIGURATION)
+
+
+async def _enrolled(site: Site, path: Path, key: EllipticCurvePrivateKey) -> tuple[str, str]:
+    """A new system: the file with its certificate, and its subject."""
+    (connection,) = site.connections(1)
+    ready = await site.administrator.ready(connection, await site.application(connection))
+    identity = clients.received(await clients.sign(connection, ready, key)).write(path, key)
+    connection.close()
+    return identity, ready.subject
+
+
+async def _flood(opened: list[Connection], asks: list[Ask], seconds: float, answers: Counter[str]) -> None:
+    ends = time.monotonic() + seconds
+
+    async def work(connection: Connection, number: int) -> None:
+        while time.monotonic() < ends:
+            answer = await asks[number % len(asks)](connection)
+            answers[answer.code or "granted"] += 1
+            number += 1
+
+    await asyncio.gather(*(work(connection, number) for number, connection in enumerate(opened)))
+
+
+async def _is_served(site: Site, identity: str) -> bool:
+    (connection,) = site.connections(1, "mtls", identity)
+    assert (await connection.post(clients.CONNECTOR, clients.POLL)).result
+    connection.close()
+    return True
+
+
+def _octets(site: Site) -> int:
+    """The size of the database. SQLite's log is copied into the file first: it has a size that it does not exceed."""
+    if isinstance(site.database, Postgresql):
+        return int(site.database.rows("SELECT pg_database_size(current_database())")[0][0])
+    site.database.change("PRAGMA wal_checkpoint(TRUNCATE)")
+    path = site.first.data / "connector.db"
+    return sum(each.stat().st_size for each in (path, path.with_name("connector.db-wal")) if each.exists())
