@@ -18,6 +18,10 @@ REQUEST = "mutation ($id: ID!) { result: requestOneTimeTokenForApplication(id: $
 CONFIGURATION = "{ result: configuration { token { token } certificateSigningRequestInfo { subject } } }"
 POLL = "{ result: configuration { certificateSigningRequestInfo { subject } } }"
 SIGN = "mutation ($csr: String!) { result: signCertificateSigningRequest(csr: $csr) { certificateChain } }"
+MAKE_KEY = (
+    "mutation ($name: String!, $tenant: ID!) "
+    "{ result: createAPIKey(in: {name: $name, role: viewer, tenant: $tenant}) { secret } }"
+)
 REVOKE = "mutation ($serial: String!) { result: revokeCertificate(serial: $serial) { serial } }"
 
 
@@ -71,6 +75,10 @@ class Administrator:
     async def mint(self, connection: Connection, application: str) -> str:
         """A one-time token."""
         return str((await self.call(connection, REQUEST, id=application)).result["token"])
+
+    async def viewer(self, connection: Connection, name: str) -> str:
+        """A new key that may read this tenant, and no more."""
+        return str((await self.call(connection, MAKE_KEY, name=name, tenant=self.tenant)).result["secret"])
 
     async def ready(self, connection: Connection, application: str) -> Ready:
         """A token that is good for a signature."""

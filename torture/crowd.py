@@ -1,5 +1,5 @@
-"""A process of many peers that mean no good: ``flood CONNECTIONS RATE SECONDS``, or ``stall PEERS KIND...`` until its
-input ends.
+"""A process of many peers that mean no good: ``flood CONNECTIONS RATE SECONDS``; ``stall PEERS KIND...`` or ``read
+CONNECTIONS`` until its input ends.
 """
 
 import asyncio
@@ -189,6 +189,49 @@ async def stall(task: Mapping[str, Any], peers: str, *kinds: str) -> None:
     say(json.dumps(held))
 
 
+# Of applications(first: 200), all that a viewer may know of their system auths.
+DEAR = (
+    "{ data { id name auths { id auth { certCommonName oneTimeToken { token used expiresAt connectorURL createdAt "
+    "usedAt type } } } } }"
+)
+ALIASES = (10, 5, 4, 3, 2, 1)
+
+
+def dear_query(aliases: int) -> str:
+    """So many pages of 200 applications, with their system auths and tokens: some 1 800 octets for ten."""
+    return "{ " + " ".join(f"a{number}: applications(first: 200) {DEAR}" for number in range(aliases)) + " }"
+
+
+async def read(task: Mapping[str, Any], connections: str) -> None:
+    """Read the dearest that is answered, again and again, over so many connections at once: ten pages in one request,
+    and where that is refused fewer; how often which status came.
+    """
+    os.nice(10)  # what it costs to take the answers in is not to be taken for what they cost the server
+    urls, context = task["urls"]["public"], trust(task["root"].encode())
+    reader = Administrator(task["key"])
+    statuses = Counter[str]()
+    ending = asyncio.Event()
+
+    async def ask(number: int) -> None:
+        connection, aliases = Connection(urls[number % len(urls)], context, raw=True), 0
+        while not ending.is_set():
+            try:
+                answer = await reader.call(connection, dear_query(ALIASES[aliases]))
+            except Lost:
+                statuses["lost"] += 1
+                continue
+            statuses[f"{answer.status} for {ALIASES[aliases]} pages"] += 1
+            if answer.status == 422 and aliases + 1 < len(ALIASES):
+                aliases += 1
+        connection.close()
+
+    asking = [asyncio.create_task(ask(number)) for number in range(int(connections))]
+    await asyncio.to_thread(sys.stdin.read)
+    ending.set()
+    await asyncio.gather(*asking)
+    say(json.dumps(statuses))
+
+
 if __name__ == "__main__":
-    behave: Mapping[str, Callable[..., Coroutine[Any, Any, None]]] = {"flood": flood, "stall": stall}
+    behave: Mapping[str, Callable[..., Coroutine[Any, Any, None]]] = {"flood": flood, "stall": stall, "read": read}
     asyncio.run(behave[sys.argv[1]](json.loads(sys.stdin.readline()), *sys.argv[2:]))

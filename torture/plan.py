@@ -11,7 +11,20 @@ from tests.support.postgres import Postgres
 
 from torture.faults import Clock, small_disk
 from torture.proxy import proxied
-from torture.scenarios import backups, clocks, databases, disks, holders, kills, loads, model, races, stops, upgrades
+from torture.scenarios import (
+    backups,
+    clocks,
+    databases,
+    disks,
+    holders,
+    kills,
+    loads,
+    model,
+    races,
+    readers,
+    stops,
+    upgrades,
+)
 from torture.sites import Site, postgresql_site, sqlite_site
 
 READY_SECONDS = 3.0
@@ -228,10 +241,19 @@ def _loads() -> list[Check]:
     def stalled(site: Site, _: Path) -> Any:
         return loads.stalled(site, peers=1000, onboardings=1000, rounds=3, within=CUT_SECONDS, seconds=45, entrance=0.2)
 
+    def read(site: Site, directory: Path) -> Any:
+        return readers.dear_queries(
+            site, directory, applications=200, auths=30, at_once=8, lasting=30, within=0.1, grown=100
+        )
+
+    dear = "a viewer's dearest query, eight at once"
     return [
         _on("SQLite", "R17", "10 minutes of full onboardings with a first call over mutual TLS", sustained),
         _on("SQLite", "R18", "3 000 requests due a second, for a minute, over 1 000 connections", overloaded),
         _on("SQLite", "R19, R20", "1 000 peers that stall in eight ways", stalled),
+        _on("SQLite", "R28", dear, read),
+        _on("SQLite", "R28", f"{dear}; 2 workers", read, settings=WORKERS),
+        _on("PostgreSQL", "R28", dear, read),
     ]
 
 

@@ -58,6 +58,8 @@ class Connection:
     url: str
     context: ssl.SSLContext | None = None
     seconds: float = SECONDS
+    raw: bool = False
+    """Whether answers are left as octets."""
     _streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = field(default=None, init=False)
 
     async def open(self) -> None:
@@ -109,7 +111,7 @@ class Connection:
             raise Lost(repr(error)) from error
         if b"connection: close" in head:
             self.close()
-        content = json.loads(body) if b"application/json" in head else body.decode()
+        content = body if self.raw else json.loads(body) if b"application/json" in head else body.decode()
         return Answer(int(head.split(b" ", 2)[1]), content)
 
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import pytest
 from tests.support.postgres import Postgres
 from tests.torture.conftest import Run
-from torture.scenarios import backups, loads, upgrades
+from torture.scenarios import backups, loads, readers, upgrades
 from torture.sites import Site, postgresql_site, sqlite_site
 
 QUICK = {
@@ -57,3 +58,16 @@ def test_peers_that_stall(tmp_path: Path, run: Run) -> None:
         counts = run(loads.stalled(site, peers=36, onboardings=60, rounds=1, within=within, seconds=4))
 
     assert counts["errors of others"] == 0
+
+
+@pytest.mark.parametrize("where", ["workers", "replicas"])
+def test_a_viewer_who_reads_all_there_is(request: pytest.FixtureRequest, tmp_path: Path, run: Run, where: str) -> None:
+    """A viewer's dearest query, sent again and again, is refused or answered whole, and holders are served (R28).
+
+    How fast, and in how much memory, the large run says.
+    """
+    site: Site = request.getfixturevalue(where)
+    counts = run(readers.dear_queries(site, tmp_path, applications=12, auths=6, at_once=3, lasting=2))
+
+    assert counts["read, pages of 200"] > 0
+    assert counts["refused as too dear"] > 0

@@ -155,7 +155,7 @@ def test_a_document_cannot_name_a_lifted_variable_itself() -> None:
         "{" + " ".join(f"a{n}:echo" for n in range(31)) + "}",
         "{" + "echo " * 4000 + "}",
         "{ echo " + "@include(if: true) " * 5000 + "}",
-        "{ again { " + "echo " * 300 + "} }",
+        "{ again { " + "echo " * 1200 + "} }",
         "mutation { a: one b: one }",
         "mutation { one ...F } fragment F on Mutation { b: one }",
         "{ " + "...F " * 20 + "} fragment F on Query { again { " + "echo " * 50 + "} }",

@@ -62,8 +62,8 @@ async def sustained(
     while (elapsed := time.monotonic() - started) < lasting or len(memory) < 2 * PARTS:
         seconds += await onboard(site, block, mutual=directory)
         await asyncio.sleep(SETTLE_SECONDS)
-        memory.append(sum(_resident(pid) for pid in _processes(site)))
-        files.append(sum(_open_files(pid) for pid in _processes(site)))
+        memory.append(sum(resident(pid) for pid in processes(site)))
+        files.append(sum(_open_files(pid) for pid in processes(site)))
     early = len(memory) // PARTS
     grown = (memory[-1] - memory[early]) / MEBIBYTE
     assert grown <= 20, f"the memory grew by {grown:.0f} MiB"
@@ -84,7 +84,8 @@ async def sustained(
     }
 
 
-def _processes(site: Site) -> list[int]:
+def processes(site: Site) -> list[int]:
+    """The processes of its servers."""
     return [pid for server in site.servers if server.process is not None for pid in family(server.process.pid)]
 
 
@@ -92,7 +93,8 @@ def _open_files(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
-def _resident(pid: int) -> int:
+def resident(pid: int) -> int:
+    """The octets of a process's memory that are in use."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -111,7 +113,7 @@ async def overloaded(
     within five.
     """
     before = await _rate(site, normal)
-    flood = [_beside(site, "flood", connections // processes, rate / processes, lasting) for _ in range(processes)]
+    flood = [beside(site, "flood", connections // processes, rate / processes, lasting) for _ in range(processes)]
     health, failures = list[float](), 0
     connection = Connection(site.first.urls["internal"], seconds=10)
     while any(process.poll() is None for process in flood):
@@ -153,11 +155,13 @@ async def _rate(site: Site, count: int) -> float:
     return count / (time.monotonic() - started)
 
 
-def _beside(site: Site, what: str, *arguments: object) -> "subprocess.Popen[str]":
+def beside(site: Site, what: str, *arguments: object, **more: str) -> "subprocess.Popen[str]":
+    """A process of :mod:`torture.crowd` that does this; ``more`` is what else it has to know."""
     task = {
         "root": site.first.root.decode(),
         "urls": {name: [server.urls[name] for server in site.servers] for name in ("public", "mtls")},
         "key": site.administrator.key,
+        **more,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "torture.crowd", what, *map(str, arguments)],
@@ -189,7 +193,7 @@ async def stalled(
     held = dict[str, list[float]]()
     for _ in range(rounds):
         alone += await _rate(site, onboardings)
-        crowd = _beside(site, "stall", peers, *within)
+        crowd = beside(site, "stall", peers, *within)
         assert crowd.stdout is not None
         assert crowd.stdin is not None
         assert await asyncio.to_thread(crowd.stdout.readline) == "stalling\n"

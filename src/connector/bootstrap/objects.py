@@ -34,6 +34,8 @@ from connector.usecases.quotas import Allowances
 from connector.usecases.refusals import Refusals
 from connector.web.application import Web, WebSettings
 from connector.web.console import Desk, SettingLine
+from connector.web.graphql.allowance import AnswerLimits
+from connector.web.graphql.dear import DearAnswers
 from connector.web.graphql.documents import Custody
 from connector.web.graphql.shelf import Shelf
 from connector.web.graphql.sizes import DocumentLimits
@@ -167,6 +169,7 @@ def _web_settings(settings: Settings, public_url: str) -> WebSettings:
             aliases=graphql.aliases,
             root_fields=graphql.root_fields,
         ),
+        answers=AnswerLimits(graphql.cost, graphql.answer, DearAnswers(graphql.waiting)),
         introspection=graphql.introspection,
         explorer=graphql.explorer,
         key_algorithm=settings.certificates.key_algorithm,

@@ -108,8 +108,8 @@ class Directory(Protocol):
     def system_auth(self, id: str) -> SystemAuth | None:
         """The system auth of that id."""
 
-    def system_auths(self, owner_ids: Collection[str]) -> Sequence[SystemAuth]:
-        """The system auths of these entities, oldest first."""
+    def system_auths(self, owner_ids: Collection[str], *, most: int | None = None) -> Sequence[SystemAuth]:
+        """The system auths of these entities, oldest first, so many at most."""
 
     def remove_system_auth(self, auth: SystemAuth) -> bool:
         """Remove the system auth. False when it was gone already."""

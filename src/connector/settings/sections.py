@@ -176,12 +176,12 @@ class Tokens(Section):
 
 
 class GraphQL(Section):
-    """The largest GraphQL document that is answered; a mutation has one root field in any case."""
+    """The largest GraphQL document, and the largest answer. A mutation has one root field in any case."""
 
     characters: int = Field(default=64 * KIB, ge=KIB, le=16 * MIB, description="Length, without long string literals.")
     tokens: int = Field(default=2000, ge=100, le=100_000, description="Lexical tokens.")
     depth: int = Field(default=15, ge=5, le=100, description="Nested fields.")
-    fields: int = Field(default=250, ge=10, le=10_000, description="Fields, fragments spread out.")
+    fields: int = Field(default=1000, ge=10, le=10_000, description="Fields, fragments spread out.")
     aliases: int = Field(default=30, ge=0, le=1000, description="Aliases.")
     root_fields: int = Field(default=10, ge=1, le=1000, description="Root fields of a query.")
     kept: ByteSize = Field(
@@ -189,6 +189,22 @@ class GraphQL(Section):
         ge=MIB,
         le=1024 * MIB,
         description="Memory of each process for documents that were found good; those used last stay.",
+    )
+    cost: int = Field(
+        default=4_000_000,
+        ge=100_000,
+        le=1_000_000_000,
+        description="What a query can read at most, reckoned before it runs: the values of its answer, were every list "
+        "as long as it can be.",
+    )
+    answer: ByteSize = Field(
+        default=ByteSize(16 * MIB), ge=MIB, le=256 * MIB, description="Size of the answer to a query."
+    )
+    waiting: int = Field(
+        default=16,
+        ge=1,
+        le=1000,
+        description="So many queries with large answers may wait for one caller; they are answered one after another.",
     )
     introspection: bool = Field(default=False, description="Whether the schema can be asked for.")
     explorer: bool = Field(default=False, description="Whether /explorer serves a page to try the Director API with.")

@@ -164,14 +164,15 @@ class SqlDirectory:
         row = self._connection.execute(_FIND_SYSTEM_AUTH, {"tenant": self._tenant, "id": id}).one_or_none()
         return None if row is None else SystemAuth(*row)
 
-    def system_auths(self, owner_ids: Collection[str]) -> Sequence[SystemAuth]:
+    def system_auths(self, owner_ids: Collection[str], *, most: int | None = None) -> Sequence[SystemAuth]:
+        statement = _SYSTEM_AUTHS if most is None else _SYSTEM_AUTHS.limit(most)
         return [
             SystemAuth(*row)
             for some in chunks(owner_ids)
             for row in self._connection.execute(
-                _SYSTEM_AUTHS.where(system_auths.c.owner_id.in_(some)), {"tenant": self._tenant}
+                statement.where(system_auths.c.owner_id.in_(some)), {"tenant": self._tenant}
             )
-        ]
+        ][:most]
 
     def remove_system_auth(self, auth: SystemAuth) -> bool:
         values = {"this": auth.id, "tenant": self._tenant}

@@ -13,15 +13,32 @@ from connector.web.problems import body, problem
 
 RETRY_AFTER_SECONDS = "2"
 
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+"""Of every answer that is JSON."""
+
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 def json_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The content as compact JSON."""
+    return octets_answer(json_octets(content), status=status, headers=headers)
+
+
+def json_octets(content: Any) -> bytes:
+    """The content as compact JSON.
+
+    Raises:
+        TypeError: something in it is no JSON.
+    """
+    return _COMPACT.encode(content).encode("utf-8", "replace")
+
+
+def octets_answer(octets: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """What is JSON already."""
     return Response(
-        _COMPACT.encode(content).encode("utf-8", "replace"),
+        octets,
         status_code=status,
-        headers={"cache-control": "no-store", "x-content-type-options": "nosniff", **(headers or {})},
+        headers={**HEADERS, **(headers or {})},
         media_type="application/json",
     )
 

@@ -24,6 +24,7 @@ from connector.web import console
 from connector.web.answers import error_answer
 from connector.web.console import Desk
 from connector.web.explorer import explorer
+from connector.web.graphql.allowance import AnswerLimits
 from connector.web.graphql.call import Call
 from connector.web.graphql.connector_api import RENEW_EXPIRED, ConnectorAPI
 from connector.web.graphql.director import Director, director_schema
@@ -49,6 +50,7 @@ class WebSettings:
 
     body: BodyLimits
     documents: DocumentLimits
+    answers: AnswerLimits
     introspection: bool
     explorer: bool
     key_algorithm: str
@@ -123,7 +125,9 @@ class Web:
     ) -> GraphQLEndpoint:
         introspection, custody = self.settings.introspection, self.custody
         documents = Documents(schema, limits, introspection=introspection, custody=custody, standing=texts)
-        return GraphQLEndpoint(schema, documents, authenticate, door, self.settings.body, self.throttle)
+        return GraphQLEndpoint(
+            schema, documents, authenticate, door, self.settings.body, self.throttle, self.settings.answers
+        )
 
     def _health(self) -> list[BaseRoute]:
         readiness = Readiness(self.enrollment.store, self.enrollment.issuer, self.bearers)

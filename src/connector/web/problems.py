@@ -92,6 +92,8 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     requests.RequestTimeout: Problem(408, BAD_USER_INPUT, 22, 3),
     requests.DocumentInvalid: Problem(422, BAD_USER_INPUT, 22, 3),
     requests.DocumentTooComplex: Problem(422, BAD_USER_INPUT, 22, 3),
+    requests.QueryTooExpensive: Problem(422, BAD_USER_INPUT, 22, 3),
+    requests.AnswerTooLarge: Problem(422, BAD_USER_INPUT, 22, 3),
     steps.StepTaken: Problem(422, BAD_USER_INPUT, 22, 3),
     requests.Overloaded: _AWAY,
     quotas.RateLimited: Problem(429, TOO_MANY, 10, 6),

@@ -165,9 +165,9 @@ class MemoryDirectory:
         auth = self._tables.system_auths.get(id)
         return auth if auth is not None and auth.tenant_id == self._tenant else None
 
-    def system_auths(self, owner_ids: Collection[str]) -> Sequence[SystemAuth]:
+    def system_auths(self, owner_ids: Collection[str], *, most: int | None = None) -> Sequence[SystemAuth]:
         mine = (auth for auth in self._tables.system_auths.values() if auth.tenant_id == self._tenant)
-        return sorted((auth for auth in mine if auth.owner_id in owner_ids), key=attrgetter("created_at", "id"))
+        return sorted((auth for auth in mine if auth.owner_id in owner_ids), key=attrgetter("created_at", "id"))[:most]
 
     def remove_system_auth(self, auth: SystemAuth) -> bool:
         return self.system_auth(auth.id) is not None and bool(self._tables.system_auths.pop(auth.id))

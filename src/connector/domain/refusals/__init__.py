@@ -20,7 +20,7 @@
     ├── TenantRequired · TenantNotFound · TenantForbidden
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
     │   ├── PathNotFound · BodyTooLarge · UnsupportedMediaType · MethodNotAllowed · RequestTimeout
-    │   └── DocumentInvalid · DocumentTooComplex
+    │   └── DocumentInvalid · DocumentTooComplex · QueryTooExpensive · AnswerTooLarge
     ├── StepTaken                 an Idempotency-Key says the same of something else
     ├── Overloaded                too many at once
     ├── LimitReached              a limit of the settings

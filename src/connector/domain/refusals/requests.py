@@ -55,3 +55,17 @@ class Overloaded(Refusal):
     """Too many large requests are coming in at the same time, so this one was not read. Send it again in a moment."""
 
     code = "overloaded"
+
+
+class QueryTooExpensive(BadRequest):
+    """The query can read too many values at once. Lower the argument that the message names, or send fewer aliases in
+    one request.
+    """
+
+    code = "query_too_expensive"
+
+
+class AnswerTooLarge(BadRequest):
+    """The answer is too long. Ask for less at once: lower the argument first, or select fewer fields."""
+
+    code = "answer_too_large"

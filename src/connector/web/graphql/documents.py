@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from graphql import DocumentNode, GraphQLSchema
 
 from connector.domain.refusals.requests import DocumentTooComplex
+from connector.web.graphql.cost import Costs
 from connector.web.graphql.glance import Asked, glance, tokens
 from connector.web.graphql.judge import Judge, Judged
 from connector.web.graphql.lane import Lane, Payer
@@ -25,9 +26,10 @@ KEPT_OCTETS = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that may be run, and the string literals that were lifted out of this text of it."""
+    """A document that may be run, what it costs, and the string literals that were lifted out of this text of it."""
 
     document: DocumentNode
+    costs: Costs
     lifted: Mapping[str, str]
 
 
@@ -64,10 +66,10 @@ class Documents:
         """The document of this text if nothing has to be judged for it, whoever sends it."""
         kept = self._find(text.key)
         if kept is not None:
-            return Prepared(kept.document, text.lifted)
+            return Prepared(kept.document, kept.costs, text.lifted)
         # A literal may stand where no string belongs: then the text is kept with its literals in place.
         kept = self._find(text.plain()) if text.lifted else None
-        return None if kept is None else Prepared(kept.document, {})
+        return None if kept is None else Prepared(kept.document, kept.costs, {})
 
     async def judge(self, text: Text, payer: Payer) -> Prepared:
         """The document of a text that is not known; it is kept if a caller with a good credential pays.
@@ -86,7 +88,7 @@ class Documents:
                 judging = self._judging[text.key] = asyncio.ensure_future(self._judged(text, payer))
                 judging.add_done_callback(lambda _: self._judging.pop(text.key))
             judged = await asyncio.shield(judging)  # others may wait for it
-        return Prepared(judged.document, judged.lifted)
+        return Prepared(judged.document, judged.costs, judged.lifted)
 
     def glance(self, text: Text, operation_name: str | None) -> Asked:
         """What a text that is not known asks for, at a glance.

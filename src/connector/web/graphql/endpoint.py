@@ -1,7 +1,9 @@
 """GraphQL over HTTP: GET and POST, one operation a request."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,8 +16,7 @@ from graphql import (
     OperationType,
     execute,
 )
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector.domain.principals import Anonymous, Bearer, TokenBearer
 from connector.domain.refusals import Refusal
@@ -23,25 +24,32 @@ from connector.domain.refusals.callers import JWTRefused, Unauthenticated
 from connector.domain.refusals.keys import KeyUnknown
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.refusals.requests import (
+    AnswerTooLarge,
     BadRequest,
     DocumentInvalid,
     DocumentTooComplex,
     MethodNotAllowed,
+    Overloaded,
+    QueryTooExpensive,
     UnsupportedMediaType,
 )
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.domain.refusals.tokens import TokenUnknown
 from connector.domain.strict_json import JSONError, read, read_text
 from connector.web.answers import error_answer, json_answer
+from connector.web.graphql.allowance import AnswerLimits
 from connector.web.graphql.call import Call
+from connector.web.graphql.cost import DEAR
 from connector.web.graphql.documents import Documents, Prepared
 from connector.web.graphql.door import Denied, Door
+from connector.web.graphql.encoding import AnswerMemory, Encoding
 from connector.web.graphql.execution import Execution
 from connector.web.graphql.faults import explain
 from connector.web.graphql.glance import Asked
 from connector.web.graphql.lane import Payer
 from connector.web.graphql.text import Text, lift
 from connector.web.notes import note
+from connector.web.pieces import pieced_answer
 from connector.web.problems import graphql_error
 from connector.web.requests import BodyLimits, header, read_body
 from connector.web.throttle import Throttle, network
@@ -50,6 +58,9 @@ MAX_QUERY_PARAMETERS = 10
 
 # What a guess meets. A known credential that is spent, expired or revoked is none.
 GUESSES = (TokenUnknown, KeyUnknown, JWTRefused)
+
+# What is met while an answer is made, and is said of the request as a whole.
+TOO_MUCH = (AnswerTooLarge, QueryTooExpensive, Overloaded)
 
 ALLOW = {"allow": "GET, POST"}  # RFC 9110 15.5.6
 
@@ -77,17 +88,20 @@ class GraphQLEndpoint:
     door: Door
     limits: BodyLimits
     throttle: Throttle
+    answers: AnswerLimits = field(default_factory=AnswerLimits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing is raised but cancellation."""
-        try:
-            answer = await self._answer(scope, receive)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
-            note(error)
-            answer = error_answer(error, ALLOW if isinstance(error, MethodNotAllowed) else None)
-        await answer(scope, receive, send)
+        # What is held until the peer has taken its answer: its turn, if it is a dear one, and its memory.
+        async with AsyncExitStack() as held:
+            try:
+                answer = await self._answer(scope, receive, held)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
+                note(error)
+                answer = error_answer(error, ALLOW if isinstance(error, MethodNotAllowed) else None)
+            await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+    async def _answer(self, scope: Scope, receive: Receive, held: AsyncExitStack) -> ASGIApp:
         call = self.authenticate(scope)
         if isinstance(call.principal, TokenBearer | Bearer):
             self.throttle.admit(call.source)
@@ -102,18 +116,40 @@ class GraphQLEndpoint:
             prepared = await self.documents.judge(text, payer)
         if scope["method"] == "GET":
             _refuse_mutation(prepared, request.operation_name)
-        result = await self._execute(prepared, request, call)
+        cost = prepared.costs.of(request.operation_name)
+        total = 0 if cost is None else cost.admit(request.variables, self.answers.cost)
+        if cost is None or cost.is_mutation:
+            return json_answer(self._content(await self._execute(prepared, request, call), call))
+        encoding = Encoding(AnswerMemory(self.answers.octets, self.answers.budget))
+        held.callback(encoding.memory.free)
+        if total <= DEAR:
+            result = await self._execute(prepared, request, call, encoding=encoding)
+        else:
+            await held.enter_async_context(self.answers.dear.turn(call.principal))
+            async with self.answers.dear.made():
+                await _check_peer(receive)
+                result = await self._execute(prepared, request, call, encoding=encoding, serially=True)
+        return pieced_answer(encoding.whole(self._content(result, call)), encoding.memory.shrink)
+
+    def _content(self, result: ExecutionResult, call: Call) -> Mapping[str, Any]:
+        """What is answered.
+
+        Raises:
+            Refusal: the request as a whole is refused.
+        """
         if not result.errors:
-            return json_answer({"data": result.data})
+            return {"data": result.data}
         for error in result.errors:
             if isinstance(error.original_error, GUESSES):
                 self.throttle.failed(call.source)
             if error.path is None:  # graphql-core's own: a variable that does not fit, an operation that is not there
                 raise DocumentInvalid(explain(error))
             cause = error.original_error
+            if isinstance(cause, TOO_MUCH):
+                raise cause
             if cause is not None and _may_be_sent_again(cause) and not any((result.data or {}).values()):
                 raise cause  # nothing was done: the request as a whole may be sent again
-        return json_answer({"errors": [_entry(error) for error in result.errors], "data": result.data})
+        return {"errors": [_entry(error) for error in result.errors], "data": result.data}
 
     async def _payer(self, scope: Scope, call: Call, text: Text, operation_name: str | None) -> Payer | Denied:
         """On whose account a document is judged that is not known yet, or why it is not.
@@ -142,7 +178,7 @@ class GraphQLEndpoint:
                 raise MethodNotAllowed from refusal
             return Denied(asked, refusal)
 
-    def _refused(self, denied: Denied, call: Call) -> Response:
+    def _refused(self, denied: Denied, call: Call) -> ASGIApp:
         note(denied.refusal)
         if isinstance(denied.refusal, GUESSES):
             self.throttle.failed(call.source)
@@ -160,7 +196,15 @@ class GraphQLEndpoint:
             raise UnsupportedMediaType
         return _from_json(await read_body(scope, receive, self.limits, anonymous=anonymous))
 
-    async def _execute(self, prepared: Prepared, request: Request, call: Call) -> ExecutionResult:
+    async def _execute(
+        self,
+        prepared: Prepared,
+        request: Request,
+        call: Call,
+        *,
+        encoding: Encoding | None = None,
+        serially: bool = False,
+    ) -> ExecutionResult:
         result = execute(
             self.schema,
             prepared.document,
@@ -168,6 +212,8 @@ class GraphQLEndpoint:
             variable_values={**request.variables, **prepared.lifted},
             operation_name=request.operation_name,
             executor_class=Execution,
+            encoding=encoding,
+            serially=serially,
         )
         return await result if isawaitable(result) else result
 
@@ -175,6 +221,18 @@ class GraphQLEndpoint:
 def _may_be_sent_again(error: Exception) -> bool:
     """Whether the same request is granted later, so that the answer as a whole says when (Retry-After)."""
     return isinstance(error, StorageUnavailable) or (isinstance(error, LimitReached) and error.retry_after is not None)
+
+
+async def _check_peer(receive: Receive) -> None:
+    """Make no dear answer for somebody who has gone while it waited for its turn.
+
+    Raises:
+        BadRequest: nobody is there to read it.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0):
+            if (await receive())["type"] == "http.disconnect":
+                raise BadRequest("The client went away before its answer was made.")
 
 
 def _entry(error: GraphQLError) -> dict[str, Any]:

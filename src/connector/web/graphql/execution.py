@@ -1,17 +1,21 @@
 """How a request is executed: graphql-core's way, which leaves nothing behind and lets others have their turn."""
 
 from asyncio import sleep
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from time import perf_counter
 from types import MethodType
-from typing import Any, TypeVar
+from typing import Any
 from weakref import proxy
 
 from graphql import Executor, GraphQLResolveInfoHelpers
 
-T = TypeVar("T")
+from connector.web.graphql.encoding import EncodedList, Encoding
 
 AT_ONCE = 5
-"""Items of a list that are told in one go: an application with all that is its own takes a tenth of a millisecond."""
+"""Items of a list that are completed in one go: an application with all that is its own takes 0.1 ms."""
+
+TURN_SECONDS = 0.002
+"""After which others have their turn, however few items were completed."""
 
 
 class Execution(Executor[Any]):
@@ -21,14 +25,27 @@ class Execution(Executor[Any]):
 
     The helpers that it keeps for resolvers refer to it. So each request left thirty objects for the garbage collector,
     and to collect fifty thousand kept everybody waiting for 30 ms: p99 at half load was 21 ms, and is 11 without.
+
+    Args:
+        encoding: turns the items of long lists into text as soon as they are complete; without one they stay objects.
+        serially: whether one root field is executed after the other, so that what one has read is gone before the next
+            reads. For mutations this is so in any case.
     """
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, encoding: Encoding | None = None, serially: bool = False, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         this = proxy(self)
         self.async_helpers = GraphQLResolveInfoHelpers(
             gather=MethodType(Executor.gather_async_work, this), track=MethodType(Executor.track_async_work, this)
         )
+        self._encoding = encoding
+        self._serially = serially
+
+    def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001 - the signature is graphql-core's
+        """As graphql-core does."""
+        return super().execute_operation(self._serially or serially)
 
     def complete_list_value(  # noqa: PLR0917 - the signature is graphql-core's
         self,
@@ -45,12 +62,29 @@ class Execution(Executor[Any]):
         and waits 5 (p50); the pages take as long as before.
         """
         if isinstance(result, list) and len(result) > AT_ONCE:
-            result = _in_turns(result)
+            return self._in_turns(return_type.of_type, field_details_list, info, path, result, position_context)
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
-
-async def _in_turns(items: Sequence[T]) -> AsyncIterator[T]:
-    for number, item in enumerate(items, 1):
-        yield item
-        if number % AT_ONCE == 0:
-            await sleep(0)
+    async def _in_turns(  # noqa: PLR0917 - after graphql-core's
+        self, item_type: Any, field_details_list: Any, info: Any, path: Any, items: Sequence[Any], position_context: Any
+    ) -> list[Any] | EncodedList:
+        completed = list[Any]()
+        encoded = EncodedList()
+        since = perf_counter()
+        for index, item in enumerate(items):
+            is_awaitable = self.complete_list_item_value(
+                item, completed, item_type, field_details_list, info, path.add_key(index, None), position_context
+            )
+            if is_awaitable:
+                completed[-1] = await completed[-1]
+            if (index + 1) % AT_ONCE == 0 or perf_counter() - since > TURN_SECONDS:
+                if self._encoding is not None:
+                    self._encoding.add(encoded, completed)
+                    completed.clear()
+                await sleep(0)
+                since = perf_counter()
+        if self._encoding is None:
+            return completed
+        if completed:
+            self._encoding.add(encoded, completed)
+        return encoded

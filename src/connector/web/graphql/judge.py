@@ -42,9 +42,11 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 
 from connector.domain.refusals.requests import DocumentInvalid, DocumentTooComplex
+from connector.web.graphql.cost import Costs
 from connector.web.graphql.faults import explain
 from connector.web.graphql.sizes import DocumentLimits, measure
 from connector.web.graphql.text import LIFTED, Text
+from connector.web.graphql.weights import Weights
 
 COMPARISONS = 500
 COMPARISONS_PER_TOKEN = 4
@@ -66,6 +68,7 @@ class Judged:
 
     key: str
     document: DocumentNode
+    costs: Costs
     lifted: Mapping[str, str]
     octets: int
 
@@ -76,6 +79,7 @@ class Judge:
     def __init__(self, schema: GraphQLSchema, limits: DocumentLimits, *, introspection: bool) -> None:
         self._schema = schema
         self._limits = limits
+        self._weights = Weights(schema)
         rules = [_Merging if rule is OverlappingFieldsCanBeMergedRule else rule for rule in specified_rules]
         self._rules: list[type[ASTValidationRule]] = [_Yielding, *rules]
         if not introspection:
@@ -107,7 +111,7 @@ class Judge:
             raise DocumentInvalid(explain(errors[0]))
         # The text is kept as the key, as the parser's source, and in pieces as names and values.
         octets = OCTETS_PER_TOKEN * (document.token_count or 0) + 3 * getsizeof(key)
-        return Judged(key, document, lifted, octets)
+        return Judged(key, document, Costs(document, self._schema, self._weights), lifted, octets)
 
     def _parsed(self, text: str) -> DocumentNode:
         if len(text) > self._limits.characters:

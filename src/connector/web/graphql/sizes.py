@@ -23,7 +23,7 @@ class DocumentLimits:
     characters: int = 65536
     tokens: int = 2000
     depth: int = 15
-    fields: int = 250
+    fields: int = 1000
     aliases: int = 30
     root_fields: int = 10
     fragments: int = 20

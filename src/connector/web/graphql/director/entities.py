@@ -7,10 +7,11 @@ from typing import Any
 from ariadne import MutationType, QueryType
 
 from connector.domain.certificates import Condition, Standing
-from connector.domain.directory import Entity, EntityKind, events_base, events_url
+from connector.domain.directory import MOST_SYSTEM_AUTHS, Entity, EntityKind, SystemAuth, events_base, events_url
 from connector.domain.labels import read_filters
 from connector.domain.principals import Holder
 from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.refusals.requests import QueryTooExpensive
 from connector.domain.strict_json import JSON
 from connector.ports.transaction import Transaction
 from connector.usecases import registration
@@ -20,6 +21,9 @@ from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import AuthFields
 from connector.web.graphql.director.paging import Cursors, Fields, page
 from connector.web.graphql.wanted import wanted
+
+MOST_SYSTEM_AUTHS_OF_A_PAGE = 10 * MOST_SYSTEM_AUTHS
+"""With what is read of each, a page of so many takes some 30 MiB of memory."""
 
 _NAMES = {
     "name": "name",
@@ -176,6 +180,17 @@ class EntityFields:
 
         return await self.director.write(info, write, alone=alone)
 
+    @staticmethod
+    def _auths(tx: Transaction, realm: Realm, ids: Sequence[str]) -> Sequence[SystemAuth]:
+        """All their system auths, if there are not too many to be held at once."""
+        auths = tx.directory(realm.tenant.id).system_auths(ids, most=MOST_SYSTEM_AUTHS_OF_A_PAGE + 1)
+        if len(auths) > MOST_SYSTEM_AUTHS_OF_A_PAGE:
+            raise QueryTooExpensive(
+                f"The page has more than {MOST_SYSTEM_AUTHS_OF_A_PAGE} system auths. Lower the argument first, or "
+                "leave out auths."
+            )
+        return auths
+
     def _tell_one(self, tx: Transaction, realm: Realm, entity: Entity, names: frozenset[str]) -> Fields:
         (fields,) = self._tell(tx, realm, [entity], names)
         return fields
@@ -185,7 +200,7 @@ class EntityFields:
         ids = [entity.id for entity in entities]
         owned: dict[str, list[Fields]] = {each: [] for each in ids}
         if "auths" in names:
-            auths = tx.directory(realm.tenant.id).system_auths(ids)
+            auths = self._auths(tx, realm, ids)
             for auth, fields in zip(auths, self.auths.tell(tx, realm, auths, names), strict=True):
                 owned[auth.owner_id].append(fields)
         standings: Mapping[str, Standing] = {}

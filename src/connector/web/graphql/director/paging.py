@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.strict_json import read as read_json
+from connector.web.graphql.weights import MOST_IN_A_PAGE
 
 T = TypeVar("T")
 Fields = dict[str, Any]
 Place = tuple[Any, ...]
 
-MOST = 200
 MAX_CURSOR = 2048
 
 _CHECK_OCTETS = 12
@@ -77,9 +77,9 @@ def page(
     Raises:
         InvalidData: ``first`` or ``after`` cannot be served.
     """
-    first = MOST if arguments.get("first") is None else arguments["first"]
-    if not 1 <= first <= MOST:
-        raise InvalidData(f"Invalid data first: use 1 to {MOST}.")
+    first = MOST_IN_A_PAGE if arguments.get("first") is None else arguments["first"]
+    if not 1 <= first <= MOST_IN_A_PAGE:
+        raise InvalidData(f"Invalid data first: use 1 to {MOST_IN_A_PAGE}.")
     after = None if arguments.get("after") is None else cursors.read(arguments["after"])
     found = read(after, first + 1)
     shown = found[:first]

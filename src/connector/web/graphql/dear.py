@@ -1,0 +1,83 @@
+"""Dear answers: of one principal one after another, and of all one at a time.
+
+An answer is made by one thread's work in any case; to make two at once brings nobody anything, and takes twice the
+memory.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from connector.domain.refusals.quotas import RateLimited
+from connector.domain.refusals.requests import Overloaded
+
+RETRY_SECONDS = 2
+PATIENCE_SECONDS = 10.0
+"""So long a request waits for those before it."""
+
+
+@dataclass(slots=True)
+class _Line:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    callers: int = 0
+
+
+@dataclass(slots=True)
+class DearAnswers:
+    """Who may make a dear answer now. So many requests of one principal may wait for their turn."""
+
+    waiting: int = 16
+    patience: float = PATIENCE_SECONDS
+    _lines: dict[Hashable, _Line] = field(default_factory=dict)
+    _made: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @asynccontextmanager
+    async def turn(self, principal: Hashable) -> AsyncIterator[None]:
+        """This principal's turn: until the answer was made and taken.
+
+        Raises:
+            RateLimited: those before it took too long, or too many wait already.
+        """
+        line = self._lines.setdefault(principal, _Line())
+        line.callers += 1
+        try:
+            if line.callers > self.waiting + 1:
+                raise self._refusal
+            await self._acquired(line.lock, self._refusal)
+            try:
+                yield
+            finally:
+                line.lock.release()
+        finally:
+            line.callers -= 1
+            if not line.callers:
+                del self._lines[principal]
+
+    @asynccontextmanager
+    async def made(self) -> AsyncIterator[None]:
+        """The turn among all principals, while the answer is made. It does not wait for the peer.
+
+        Raises:
+            Overloaded: the others took too long.
+        """
+        await self._acquired(self._made, Overloaded("Too many large answers are being made. Send the request again."))
+        try:
+            yield
+        finally:
+            self._made.release()
+
+    async def _acquired(self, lock: asyncio.Lock, refusal: Exception) -> None:
+        if not lock.locked():
+            await lock.acquire()
+            return
+        try:
+            async with asyncio.timeout(self.patience):
+                await lock.acquire()
+        except TimeoutError as error:
+            raise refusal from error
+
+    @property
+    def _refusal(self) -> RateLimited:
+        reason = "Too many large answers are being made for this caller at once"
+        return RateLimited("graphql.waiting", self.waiting, reason, retry_after=RETRY_SECONDS)
