@@ -46,9 +46,11 @@ async def dear_queries(
     memory = _Memory(site)
     crowd = beside(site, "read", at_once, key=key)
     watching = asyncio.create_task(memory.watch())
-    served = await _served(holders, lasting)
-    told = Counter[str](json.loads((await asyncio.to_thread(crowd.communicate, ""))[0]))
-    watching.cancel()
+    try:
+        served = await _served(holders, lasting)
+    finally:
+        told = Counter[str](json.loads((await asyncio.to_thread(crowd.communicate, ""))[0]))
+        watching.cancel()
     wire.close_all(holders)
     read = {what: count for what, count in told.items() if what.startswith("200")}
     assert read, f"nothing was read: {told}"
