@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.local_users import UNPRIVILEGED
 from tests.support.postgres import Postgres
 
 from torture.faults import Clock, small_disk
@@ -19,6 +20,7 @@ from torture.scenarios import (
     holders,
     kills,
     loads,
+    local_users,
     model,
     races,
     readers,
@@ -77,6 +79,7 @@ def _run(scenario: Any) -> Counts:
 
 WORKERS = {"CONNECTOR_SERVING__WORKERS": "2"}
 LIVES_SECONDS = {"CONNECTOR_TOKENS__APPLICATION_LIFETIME": "8s"}
+LIKE_A_USER: Mapping[str, Any] = {"settings": WORKERS, "wrapper": UNPRIVILEGED}
 FOUR_WORKERS = {"CONNECTOR_SERVING__WORKERS": "4"}
 
 
@@ -128,7 +131,7 @@ def _on(database: str, name: str, what: str, scenario: Callable[[Site, Path], An
 
 def plan() -> list[Check]:
     """Every check, in order."""
-    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads(), *_greed()]
+    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads(), *_greed(), *_locals()]
 
 
 def _races() -> list[Check]:
@@ -267,4 +270,17 @@ def _greed() -> list[Check]:
         _on("SQLite", "R27", what, bounded),
         _on("SQLite", "R27", f"{what}; 2 workers", bounded, settings=WORKERS),
         _on("PostgreSQL", "R27", f"{what}; 2 servers", bounded),
+    ]
+
+
+def _locals() -> list[Check]:
+    def exposed(site: Site, directory: Path) -> Any:
+        return local_users.exposed_files_refused(site, directory)
+
+    def memory(site: Site, _: Path) -> Any:
+        return local_users.memory_closed(site)
+
+    return [
+        _on("SQLite", "S27", "files that other users can get at", exposed),
+        _on("SQLite", "S28", "memory that other processes, or a core dump, could hold", memory, **LIKE_A_USER),
     ]

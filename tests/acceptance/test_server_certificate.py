@@ -46,6 +46,7 @@ def test_from_files_and_again_when_they_change(tmp_path: Path) -> None:
     """Files given by setting are shown, and read again at SIGHUP, while connections that are open go on."""
     ca = CA.make()
     chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    key.touch(0o600)
 
     def put() -> x509.Certificate:
         credential = ca.server()

@@ -184,7 +184,7 @@ def change(directory: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("spoil", "finding", "advice"),
     [
-        (spoil_directory, "directory: ", "chmod 700"),
+        (spoil_directory, "directory: ", "chmod go-w"),
         (spoil_rights, "key file: ", "chmod 600"),
         (spoil_key, "key: ", "enroll --replace"),
         (spoil_name, "public address: DNS: ", "resolv.conf"),

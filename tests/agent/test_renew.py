@@ -27,6 +27,7 @@ from tests.support.server import Server
 from connector.agent.checking import check
 from connector.agent.outcomes import ServerUntrusted
 from connector.client.keys import make_key, name
+from connector.exposure import Trusted
 from connector.pki.issuer import make_issuing
 from connector.pki.profile import plan_server
 from connector.pki.signatures import encoded_key
@@ -314,11 +315,13 @@ def test_a_clock_an_hour_off(fresh_server: Server, tmp_path: Path, shift: str) -
 def old_certificate(data: Path, directory: Path, minutes: int = 90) -> dict[str, str]:
     """The settings with which the server shows a certificate that it has had for so many minutes."""
     days = timedelta(days=100)
-    issuer = open_or_create(data / "ca", plan=CAPlan("p256", days, days), passphrase=None, now=NOW(), random=os.urandom)
+    plan, ours = CAPlan("p256", days, days), Trusted.here()
+    issuer = open_or_create(data / "ca", plan=plan, passphrase=None, trusted=ours, now=NOW(), random=os.urandom)
     key = ec.generate_private_key(ec.SECP256R1())
     spki, then = encoded_key(key.public_key()), NOW() - timedelta(minutes=minutes)
     plan = plan_server(spki, ["localhost"], authority=issuer.authority, validity=300 * DAY, serial=9, now=then)
     (directory / "old.pem").write_text(pem(issuer.sign(plan)) + pem(issuer.der))
+    (directory / "old.key").touch(0o600)
     (directory / "old.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     return {
         "CONNECTOR_TLS__CERTIFICATE_FILE": str(directory / "old.pem"),

@@ -42,7 +42,7 @@ def test_no_server_has_started_there(way: Way, tmp_path: Path) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_the_database_was_moved(way: Way, tmp_path: Path) -> None:
     """Where the file was moved to PostgreSQL, a command without its URL says so, and does not ask for a new start."""
-    (tmp_path / "connector.db.moved").touch()
+    (tmp_path / "connector.db.moved").touch(0o600)
 
     with pytest.raises(StorageUnavailable, match="was moved to PostgreSQL"):
         way(tmp_path)

@@ -1,7 +1,6 @@
 """The CA's files: all or nothing, for their owner alone, and refused when anything is odd about them."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from connector.exposure import Exposed, Trusted
 from connector.pki.issuer import Issuer
 from connector.pki.profile import plan_server
 from connector.pki.signatures import encoded_key
@@ -26,7 +26,9 @@ WORDS = b"correct horse battery staple"
 
 def opened(data: Path, *, passphrase: bytes | None = None, now: datetime = NOW, plan: CAPlan = PLAN) -> Issuer:
     """The issuer of a data directory."""
-    return open_or_create(data / "ca", plan=plan, passphrase=passphrase, now=now, random=token_bytes)
+    return open_or_create(
+        data / "ca", plan=plan, passphrase=passphrase, trusted=Trusted.here(), now=now, random=token_bytes
+    )
 
 
 def test_the_first_start_makes_a_ca_and_the_next_ones_open_it(tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, name: str, mode: 
     opened(tmp_path)
     (tmp_path / "ca" / name).chmod(mode)
 
-    with pytest.raises(KeystoreError, match=f"{name} can be read by others"):
+    with pytest.raises(Exposed, match=rf"{name} \(mode {mode:04o}\) can be read .*chmod 600 "):
         opened(tmp_path)
 
 
@@ -140,7 +142,7 @@ def test_a_directory_that_others_can_write_is_refused(tmp_path: Path) -> None:
     opened(tmp_path)
     (tmp_path / "ca").chmod(0o777)
 
-    with pytest.raises(KeystoreError, match="can be written by others"):
+    with pytest.raises(Exposed, match="can be written by others"):
         opened(tmp_path)
 
 
@@ -236,6 +238,7 @@ KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from connector.exposure import Trusted
 from connector.system.keystore import CAPlan, open_or_create
 
 data, countdown = sys.argv[1], int(sys.argv[2])
@@ -249,7 +252,9 @@ def count(event, arguments):
 
 sys.addaudithook(count)
 plan = CAPlan("p256", timedelta(days=2), timedelta(days=1))
-open_or_create(Path(data) / "ca", plan=plan, passphrase=None, now=datetime(2026, 11, 24, tzinfo=UTC), random=os.urandom)
+moment = datetime(2026, 11, 24, tzinfo=UTC)
+ours = Trusted.here()
+open_or_create(Path(data) / "ca", plan=plan, passphrase=None, trusted=ours, now=moment, random=os.urandom)
 """
 
 
@@ -320,28 +325,25 @@ def test_a_passphrase_is_the_line_in_its_file(tmp_path: Path, content: bytes) ->
     path.write_bytes(content)
     path.chmod(0o600)
 
-    assert read_secret(path, "passphrase") == b"words of passage"
+    assert read_secret(path, "passphrase", Trusted.here()) == b"words of passage"
 
 
-@pytest.mark.parametrize(
-    ("content", "mode"), [(b"", 0o600), (b"\n", 0o600), (b"a\nb\n", 0o600), (b"a" * 1024, 0o600), (b"words", 0o644)]
-)
-def test_a_doubtful_passphrase_file_is_refused(tmp_path: Path, content: bytes, mode: int) -> None:
-    """No empty, second or public passphrase is taken."""
+@pytest.mark.parametrize("content", [b"", b"\n", b"a\nb\n", b"a" * 1024])
+def test_a_doubtful_passphrase_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    """No empty, second or overlong passphrase is taken."""
     path = tmp_path / "passphrase"
     path.write_bytes(content)
-    path.chmod(mode)
+    path.chmod(0o600)
 
     with pytest.raises(KeystoreError, match="passphrase"):
-        read_secret(path, "passphrase")
+        read_secret(path, "passphrase", Trusted.here())
 
 
-def test_no_core_is_dumped() -> None:
-    """A process that forbids core dumps leaves none, so that no key is in one."""
-    former = resource.getrlimit(resource.RLIMIT_CORE)
-    program = "import os, resource; from connector.system.keystore import forbid_core_dumps\n"
-    program += "forbid_core_dumps(); print(resource.getrlimit(resource.RLIMIT_CORE))"
-    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+def test_a_passphrase_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    """What everybody knows protects nothing."""
+    path = tmp_path / "passphrase"
+    path.write_bytes(b"words")
+    path.chmod(0o644)
 
-    assert shown.stdout == "(0, 0)\n"
-    assert resource.getrlimit(resource.RLIMIT_CORE) == former
+    with pytest.raises(Exposed, match=r"can be read by others. Run: chmod 600 "):
+        read_secret(path, "passphrase", Trusted.here())

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from tests.support.ca import CA, Credential
 from tests.support.serving import connect, listener, read_answer, run
 
+from connector.exposure import Trusted
 from connector.serving import Files, KeyPair, OwnCA, ServerCertificate, ServerCertificateError, ServerContext, serve
 from connector.serving.certificates import Source
 
@@ -43,11 +44,12 @@ class Site:
         """Put it into the files."""
         self.chain.write_bytes(pair.chain)
         self.key.write_bytes(pair.key)
+        self.key.chmod(0o600)
 
     def certificate(self, source: Source | None = None) -> ServerCertificate:
         """What keeps the context's certificate fresh, from the files unless another source is given."""
         return ServerCertificate(
-            source or Files(self.chain, self.key),
+            source or Files(self.chain, self.key, Trusted.here()),
             [self.context],
             directory=self.directory / "data" / "tls",
             clock=lambda: self.now,
@@ -219,6 +221,26 @@ def test_ca_that_cannot_issue_is_asked_again(site: Site) -> None:
     assert (len(site.loaded), len(site.failed)) == (1, 1)
     assert "the key is away" in site.failed[0]
     certificate.refresh()
+    assert (len(site.loaded), len(site.failed)) == (2, 1)
+
+
+@pytest.mark.parametrize(("name", "mode"), [("key", 0o640), ("key", 0o604), ("chain", 0o646)])
+def test_file_that_others_can_get_at_is_not_served(site: Site, name: str, mode: int) -> None:
+    """A key that others can read, or a chain that they can write, stops the start. While serving, the former pair
+    stays in use, and the report names the command.
+    """
+    path = {"key": site.key, "chain": site.chain}[name]
+    certificate = site.certificate()
+    certificate.load()
+    path.chmod(mode)
+    certificate.refresh()
+    assert (len(site.loaded), len(site.failed)) == (1, 1)
+    assert f"Run: chmod {'600' if name == 'key' else 'o-w'} {path}" in site.failed[0]
+    with pytest.raises(ServerCertificateError, match="by others"):
+        site.certificate().load()
+    path.chmod(0o600)
+    certificate.refresh()
+
     assert (len(site.loaded), len(site.failed)) == (2, 1)
 
 

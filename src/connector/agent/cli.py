@@ -13,6 +13,7 @@ Command = Callable[[argparse.Namespace], int]
 DIRECTORY = "connector-identity"
 KEYS = ("p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519")
 HOOK_SECONDS = 30.0
+_OWNER_ALONE = 0o077
 PATIENCE_SECONDS = 60.0
 
 EXITS = """\
@@ -55,6 +56,11 @@ def _shared() -> argparse.ArgumentParser:
         type=Path,
         default=Path(os.environ.get("CONNECTOR_AGENT_DIR") or DIRECTORY),
         help="the identity's directory: CONNECTOR_AGENT_DIR, or connector-identity, if not given",
+    )
+    shared.add_argument(
+        "--group",
+        default=os.environ.get("CONNECTOR_AGENT_GROUP") or None,
+        help="a group that may read and write the directory too: CONNECTOR_AGENT_GROUP, or none, if not given",
     )
     shared.add_argument("--json", action="store_true", help="print JSON")
     shared.add_argument(
@@ -117,7 +123,10 @@ def run(arguments: Sequence[str]) -> int:
     from connector.agent import commands  # noqa: PLC0415 - see above
     from connector.agent.outcomes import AgentError, Exit  # noqa: PLC0415
     from connector.agent.terminal import Output  # noqa: PLC0415
+    from connector.exposure import forbid_core_dumps  # noqa: PLC0415
 
+    given.umask = os.umask(_OWNER_ALONE)
+    forbid_core_dumps()
     output = Output(as_json=given.json)
     command: Callable[[argparse.Namespace, Output], int] = getattr(commands, given.command)
     try:

@@ -22,13 +22,14 @@ from connector.agent.schedule import Plan
 from connector.agent.terminal import Output
 from connector.client.trust import TIMEOUT_SECONDS, context
 from connector.domain.strict_json import JSONError, read_object, read_text
+from connector.exposure.files import group_id
 
 MAX_PAIRING = 65536
 
 
 def enroll(given: argparse.Namespace, output: Output) -> int:
     """From the pairing string to ``status: connected``."""
-    directory, asking = Directory(given.directory.absolute()), Asking(output, given.patience)
+    directory, asking = _directory(given), Asking(output, given.patience)
     passphrase_file = None if given.passphrase_file is None else str(given.passphrase_file.absolute())
     text = _pairing(given)
     renewing = Renewing(directory, asking, Hooks((), 0), _silent)
@@ -47,7 +48,7 @@ def enroll(given: argparse.Namespace, output: Output) -> int:
 
 def status(given: argparse.Namespace, output: Output) -> int:
     """Whether the server takes the certificate, and until when."""
-    directory = Directory(given.directory.absolute())
+    directory = _directory(given)
     pair, connection = directory.identity()
     word = "unknown"
     if not given.offline:
@@ -87,7 +88,7 @@ def run(given: argparse.Namespace, output: Output) -> int:
 
 def call(given: argparse.Namespace, _: Output) -> int:
     """Send the query as it is, and print what comes back."""
-    pair, connection = Directory(given.directory.absolute()).identity()
+    pair, connection = _directory(given).identity()
     query = sys.stdin.read() if given.query == "-" else given.query
     try:
         variables = None if given.variables is None else read_text(given.variables)
@@ -111,7 +112,7 @@ def call(given: argparse.Namespace, _: Output) -> int:
 
 def revoke(given: argparse.Namespace, output: Output) -> int:
     """Have the certificate revoked; a new pairing string is needed after that."""
-    directory = Directory(given.directory.absolute())
+    directory = _directory(given)
     pair, connection = directory.identity()
     if not given.yes:
         if not sys.stdin.isatty():
@@ -128,7 +129,7 @@ def revoke(given: argparse.Namespace, output: Output) -> int:
 
 def doctor(given: argparse.Namespace, output: Output) -> int:
     """Say what is wrong, each with the next step."""
-    findings = list(examining.examine(Directory(given.directory.absolute())))
+    findings = list(examining.examine(Directory(given.directory.absolute(), _group(given))))
     is_well = all(finding.is_well for finding in findings)
     if given.json:
         told = [{"name": each.name, "ok": each.is_well, "told": each.told, "advice": each.advice} for each in findings]
@@ -141,7 +142,7 @@ def doctor(given: argparse.Namespace, output: Output) -> int:
 
 def export(given: argparse.Namespace, output: Output) -> int:
     """Write a keystore, a truststore, or both."""
-    pair, connection = Directory(given.directory.absolute()).identity()
+    pair, connection = _directory(given).identity()
     password = read_passphrase(str(given.password_file)) or b""
     if given.pkcs12 is None and given.truststore is None:
         raise BadInput("nothing_to_export", "Name a file: --pkcs12 FILE, --truststore FILE, or both.")
@@ -155,6 +156,20 @@ def export(given: argparse.Namespace, output: Output) -> int:
             exporting.save(given.truststore, exporting.truststore(pair.anchors, password=password))
     output.result({"pkcs12": given.pkcs12, "truststore": given.truststore, "alias": exporting.ALIAS.decode()})
     return Exit.FINE
+
+
+def _directory(given: argparse.Namespace) -> Directory:
+    """The identity's directory, which nobody else can get at."""
+    directory = Directory(given.directory.absolute(), _group(given))
+    directory.refuse_exposed()
+    return directory
+
+
+def _group(given: argparse.Namespace) -> int | None:
+    try:
+        return None if given.group is None else group_id(given.group)
+    except ValueError as error:
+        raise BadInput("group_unknown", f"{given.group}: {error}.") from error
 
 
 def _pairing(given: argparse.Namespace) -> str | None:
@@ -176,9 +191,9 @@ def _renewing(given: argparse.Namespace, output: Output, seconds: float | None =
     for command in given.reload:
         split(command)  # what cannot be read is refused before anything is done
     return Renewing(
-        Directory(given.directory.absolute()),
+        _directory(given),
         Asking(output, given.patience if seconds is None else seconds),
-        Hooks(given.reload, given.reload_seconds),
+        Hooks(given.reload, given.reload_seconds, given.umask),
         output.event,
         given.same_key,
     )

@@ -17,7 +17,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,17 +34,21 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from connector import exposure
 from connector.agent import files
 from connector.agent.outcomes import BadInput, FilesUnusable, Locked, explained
 from connector.client.keys import PrivateKey
 from connector.domain.strict_json import JSONError, read_object
+from connector.exposure import Finding, Trusted
 
 KEY, CHAIN, ANCHORS = "tls.key", "tls.crt", "ca.crt"
 CURRENT, FORMER, VERSIONS, PENDING = "current", "former", "versions", "pending"
 CONNECTION, STATE = "connection.json", "state.json"
 STEP, REQUEST = "step.json", "request.pem"
+SECRET = {KEY, STEP}
 LOCK, RUN_LOCK = "lock", "run.lock"
 NAME_DIGITS = 16
+MAX_PASSPHRASE_FILE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +133,32 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The directory of one identity."""
+    """The directory of one identity. ``group`` is one whose members may read and write it beside the owner."""
 
     path: Path
+    group: int | None = None
+
+    @property
+    def trusted(self) -> Trusted:
+        """Whose files are accepted."""
+        return Trusted.within(self.path, self.group)
+
+    def findings(self) -> Iterator[Finding]:
+        """What others could read or change in the directory."""
+        trusted = self.trusted
+        yield from exposure.examine(self.path, self.path.stat(), is_secret=False, trusted=trusted)
+        for path in sorted(self.path.rglob("*")):
+            with suppress(FileNotFoundError):  # an agent may be at work
+                yield from exposure.examine(path, path.lstat(), is_secret=path.name in SECRET, trusted=trusted)
+
+    def refuse_exposed(self) -> None:
+        """Return if the directory is safe, or is not there yet.
+
+        Raises:
+            FilesUnusable: others can get at it.
+        """
+        with explained(), suppress(FileNotFoundError):
+            exposure.refuse(self.findings())
 
     @contextmanager
     def locked(self, name: str = LOCK) -> Iterator[None]:
@@ -144,7 +171,9 @@ class Directory:
         with explained():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Open for reading: what nothing is written to does not keep a file system from being remounted.
-            descriptor = os.open(self.path / name, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, files.PRIVATE)
+            descriptor = os.open(
+                self.path / name, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, files.PRIVATE
+            )
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -337,10 +366,7 @@ def read_passphrase(path: str | None) -> bytes | None:
     if path is None:
         return None
     with explained():
-        file = Path(path)
-        octets, mode = file.read_bytes(), file.stat().st_mode
-    if mode & 0o077:
-        raise FilesUnusable("passphrase_open", f"{path} can be read by others. Run: chmod 600 {path}")
+        octets = exposure.read(Path(path), is_secret=True, most=MAX_PASSPHRASE_FILE, trusted=Trusted.here())
     lines = octets.splitlines()
     if len(lines) != 1 or not lines[0]:
         raise FilesUnusable("passphrase_empty", f"{path} should hold one line, the passphrase.")

@@ -3,7 +3,6 @@
 import os
 import socket
 import ssl
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ class Finding:
 
 def examine(directory: Directory) -> Iterator[Finding]:
     """Look at the files, then at the way to the server, then ask the server."""
-    yield _directory(directory)
+    yield from _directory(directory)
     yield _writable(directory)
     pair, connection = directory.current, _connection(directory)
     if pair is None or connection is None:
@@ -65,18 +64,21 @@ def _connection(directory: Directory) -> Connection | None:
         return None
 
 
-def _directory(directory: Directory) -> Finding:
+def _directory(directory: Directory) -> Iterator[Finding]:
     try:
-        found = directory.path.stat()
+        owner, exposed = directory.path.stat().st_uid, list(directory.findings())
     except OSError as error:
-        return Finding("directory", is_well=False, told=f"{directory.path}: {error.strerror}", advice="name it with -d")
-    if found.st_uid != os.geteuid():
+        yield Finding("directory", is_well=False, told=f"{directory.path}: {error.strerror}", advice="name it with -d")
+        return
+    if owner != os.geteuid():
         advice = f"run as its owner, or: chown -R $(id -un) {directory.path}"
-        return Finding("directory", is_well=False, told=f"{directory.path} belongs to somebody else", advice=advice)
-    if stat.S_IMODE(found.st_mode) & 0o022:
-        advice = f"chmod 700 {directory.path}"
-        return Finding("directory", is_well=False, told=f"{directory.path} can be written by others", advice=advice)
-    return Finding("directory", is_well=True, told=str(directory.path))
+        yield Finding("directory", is_well=False, told=f"{directory.path} belongs to another user", advice=advice)
+    elif not exposed:
+        yield Finding("directory", is_well=True, told=f"{directory.path}, for its owner alone")
+    for each in exposed:
+        name = "directory" if each.path == directory.path else "key file" if each.path.name == KEY else "file"
+        told = f"{each.path} {each.what}"
+        yield Finding(name, is_well=False, told=told, advice=each.mend.removeprefix("Run: "))
 
 
 def _writable(directory: Directory) -> Finding:
@@ -92,7 +94,6 @@ def _writable(directory: Directory) -> Finding:
 
 
 def _files(directory: Directory, pair: Pair, connection: Connection) -> Iterator[Finding]:
-    yield _key_file(pair)
     yield _tried(
         "key", lambda: _key_fits(pair, connection), "connector-agent enroll --replace with a new pairing string"
     )
@@ -118,17 +119,6 @@ def _files(directory: Directory, pair: Pair, connection: Connection) -> Iterator
         )
     if (directory.path / FORMER).is_symlink():
         yield Finding("former", is_well=True, told="kept until the new certificate has been used")
-
-
-def _key_file(pair: Pair) -> Finding:
-    path = pair.path / KEY
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-    except OSError as error:
-        return Finding("key file", is_well=False, told=f"{path}: {error.strerror}", advice="enroll --replace")
-    if mode & 0o077:
-        return Finding("key file", is_well=False, told=f"{path} can be read by others", advice=f"chmod 600 {path}")
-    return Finding("key file", is_well=True, told=f"{path}, for its owner alone")
 
 
 def _key_fits(pair: Pair, connection: Connection) -> str:

@@ -9,8 +9,10 @@ PRIVATE = 0o600
 
 def write(path: Path, octets: bytes, mode: int = PRIVATE) -> None:
     """A new file, on disk when this returns."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
     with os.fdopen(descriptor, "wb") as file:
+        if mode != PRIVATE:
+            os.fchmod(descriptor, mode)  # whatever the umask is
         file.write(octets)
         file.flush()
         os.fsync(descriptor)

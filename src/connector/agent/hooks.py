@@ -15,10 +15,14 @@ MAX_TOLD = 500
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Run one after the other, each within the time limit; no shell is involved, unless a command names one."""
+    """Run one after the other, each within the time limit; no shell is involved, unless a command names one.
+
+    ``umask`` is theirs; with -1 they have the agent's.
+    """
 
     commands: Sequence[str]
     seconds: float
+    umask: int = -1
 
     def run(self, directory: Path, event: Callable[..., None]) -> None:
         """Run them all. The directory is in CONNECTOR_AGENT_DIR.
@@ -39,6 +43,7 @@ class Hooks:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                umask=self.umask,
                 start_new_session=True,  # so that what it starts ends with it
             )
         except OSError as error:

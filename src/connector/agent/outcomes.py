@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
+from connector.exposure import Exposed
+
 
 class Exit(IntEnum):
     """The exit statuses; they are API (docs/agent.md)."""
@@ -90,6 +92,8 @@ def explained() -> Iterator[None]:
         raise FilesUnusable(
             "files_unusable", f"The key and the certificate cannot be used together: {error.reason or error}."
         ) from error
+    except Exposed as error:
+        raise FilesUnusable("files_exposed", str(error)) from error
     except OSError as error:
         what = error.filename or "A file"
         raise FilesUnusable(

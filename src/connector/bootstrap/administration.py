@@ -1,6 +1,5 @@
 """What the commands for administrators work with: the data directory of a server that may be running."""
 
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,11 +10,12 @@ from cryptography import x509
 from pydantic import TypeAdapter
 
 from connector.bootstrap import objects, start
+from connector.bootstrap.files import load_safely
 from connector.bootstrap.objects import CONNECTOR_PATH
 from connector.bootstrap.start import ADDRESSES
 from connector.domain.pairing import Links
 from connector.ports.transaction import Clock, MakeID, Random, Store
-from connector.settings import Settings, load
+from connector.settings import Settings
 from connector.storage import Database
 from connector.system import keystore
 from connector.system.passwords import Argon2Passwords
@@ -63,10 +63,11 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
 
     Raises:
         SettingsError: a setting is unknown or wrong.
+        Exposed: other users can get at a file.
         NotReady: no server has started there yet, or a file is missing or damaged.
         StorageUnavailable: the database cannot be used, or is of another version.
     """
-    settings = load(data_dir=data_dir, config=config, overrides={}, environ=os.environ)
+    settings, _ = load_safely(data_dir=data_dir, config=config)
     directory = settings.data_dir
     database = start.database(settings)
     if database.url is None:

@@ -1,13 +1,12 @@
 """The database of a data directory, for the commands that care for it, whether a server runs or not."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from connector.bootstrap import start
 from connector.bootstrap.administration import require_file
-from connector.settings import load
+from connector.bootstrap.files import load_safely
 from connector.storage import Database
 from connector.system import keystore
 
@@ -17,9 +16,11 @@ def database(*, data_dir: Path | None, config: Path | None) -> Database:
 
     Raises:
         SettingsError: a setting is unknown or wrong.
+        Exposed: other users can get at a file.
         KeystoreError: the file with its URL cannot be used.
     """
-    return start.database(load(data_dir=data_dir, config=config, overrides={}, environ=os.environ))
+    settings, _ = load_safely(data_dir=data_dir, config=config)
+    return start.database(settings)
 
 
 def existing(*, data_dir: Path | None, config: Path | None) -> Database:

@@ -100,7 +100,8 @@ def code_flow(settings: Settings, bearers: OIDC | None) -> CodeFlow | None:
         return None
     secret = given.client_secret.get_secret_value() if given.client_secret is not None else None
     if given.client_secret_file is not None:
-        secret = keystore.read_secret(given.client_secret_file, "client secret").decode(errors="replace")
+        octets = keystore.read_secret(given.client_secret_file, "client secret", settings.trusted)
+        secret = octets.decode(errors="replace")
     return CodeFlow(bearers, given.client_id, given.scopes, secret)
 
 
@@ -216,7 +217,7 @@ def server_certificate(
 
     source: serving.OwnCA | serving.Files = serving.OwnCA(issue)
     if settings.tls.certificate_file is not None and settings.tls.key_file is not None:
-        source = serving.Files(settings.tls.certificate_file, settings.tls.key_file)
+        source = serving.Files(settings.tls.certificate_file, settings.tls.key_file, settings.trusted)
     log = telemetry.logger()
     return serving.ServerCertificate(
         source,

@@ -15,15 +15,17 @@ from typing import Any
 
 import uvloop
 
-from connector import serving
+from connector import exposure, serving
 from connector.bootstrap import objects, start
 from connector.bootstrap.chores import compare_clocks, flush, keep_up, record_repeats
+from connector.bootstrap.files import load_safely
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.secrets import Secret
+from connector.exposure import Trusted
 from connector.oidc import OIDC
 from connector.pki.issuer import Issuer
 from connector.ports.transaction import Store
-from connector.settings import Settings, load_told
+from connector.settings import Settings
 from connector.storage import Database
 from connector.system import keystore, telemetry
 from connector.usecases.refusals import Refusals
@@ -39,14 +41,15 @@ def serve(
     """Run the server until it is told to stop. The first start makes what is missing.
 
     Raises:
-        SettingsError, KeystoreError, ListenerError, ServerCertificateError: the start was stopped, and why.
+        SettingsError, Exposed, KeystoreError, ListenerError, ServerCertificateError: the start was stopped, and why.
         StorageUnavailable: the database cannot be used.
         WorkersError: its workers cannot be kept running.
     """
-    settings, origins = load_told(data_dir=data_dir, config=config, overrides=flags, environ=os.environ)
+    settings, origins = load_safely(data_dir=data_dir, config=config, flags=flags)
+    # For root, a command acts for the owner of the data directory. A server acts for nobody else.
+    exposure.refuse(exposure.directory(settings.data_dir, Trusted.here(settings.files.group_id)))
     bearers = objects.bearers_of(settings)  # before anything is made: a wrong setting leaves nothing behind
     telemetry.configure(settings.log.level, settings.log.format)
-    keystore.forbid_core_dumps()
     with keystore.locked(settings.data_dir):
         database = start.database(settings)
         prepared = asyncio.run(_prepare(settings, database))

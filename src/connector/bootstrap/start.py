@@ -72,11 +72,12 @@ def database(settings: Settings) -> Database:
 
     Raises:
         KeystoreError: the file with its URL cannot be used.
+        Exposed: others can read it.
     """
     given = settings.database
     url = given.url.get_secret_value() if given.url else None
     if given.url_file is not None:
-        url = keystore.read_secret(given.url_file, "URL").decode(errors="replace")
+        url = keystore.read_secret(given.url_file, "URL", settings.trusted).decode(errors="replace")
     return Database(settings.data_dir / DATABASE, url, given.connections)
 
 
@@ -87,10 +88,15 @@ def _is_in_use(tx: Transaction) -> bool:
 def _open_issuer(settings: Settings, *, now: datetime) -> Issuer:
     passphrase = settings.ca.passphrase.get_secret_value().encode() if settings.ca.passphrase else None
     if settings.ca.passphrase_file is not None:
-        passphrase = keystore.read_secret(settings.ca.passphrase_file, "passphrase")
+        passphrase = keystore.read_secret(settings.ca.passphrase_file, "passphrase", settings.trusted)
     plan = CAPlan(settings.ca.key, settings.ca.root_validity, settings.ca.issuing_validity)
     return keystore.open_or_create(
-        settings.data_dir / "ca", plan=plan, passphrase=passphrase, now=now, random=token_bytes
+        settings.data_dir / "ca",
+        plan=plan,
+        passphrase=passphrase,
+        trusted=settings.trusted,
+        now=now,
+        random=token_bytes,
     )
 
 

@@ -1,6 +1,7 @@
 """The commands, and how they end."""
 
 import io
+import os
 import sys
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from connector.cli.command import Config, DataDir, command
 from connector.cli.exits import EXIT_FAILED, EXIT_SETTINGS
 from connector.domain.directory import EntityKind
 from connector.domain.refusals import Refusal
+from connector.exposure import Exposed, forbid_core_dumps
 from connector.serving import ListenerError, ServerCertificateError, WorkersError
 from connector.settings import SettingsError
 from connector.settings import document as settings_page
@@ -19,6 +21,8 @@ from connector.settings.sections import Listeners
 from connector.system.keystore import KeystoreError
 from connector.web.problems import document as errors_page
 from connector.web.problems import problem
+
+_OWNER_ALONE = 0o077
 
 app = typer.Typer(
     help="Connector gives external systems an identity.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -101,6 +105,8 @@ def errors() -> None:
 
 def run() -> None:
     """Run the command; a refusal is one sentence on standard error and an exit status of its own."""
+    os.umask(_OWNER_ALONE)
+    forbid_core_dumps()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A name that the terminal's encoding lacks is shown escaped.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -114,7 +120,7 @@ def run() -> None:
     except Refusal as refusal:
         print(f"connector: {refusal} [{refusal.code}]", file=sys.stderr)
         sys.exit(problem(refusal).exit)
-    except (SettingsError, KeystoreError, ListenerError, ServerCertificateError, bootstrap.NotReady) as error:
+    except (SettingsError, Exposed, KeystoreError, ListenerError, ServerCertificateError, bootstrap.NotReady) as error:
         print(f"connector: {error}", file=sys.stderr)
         sys.exit(EXIT_SETTINGS)
     except WorkersError as error:

@@ -13,6 +13,8 @@ from typing import NoReturn, Protocol
 
 from cryptography import x509
 
+from connector import exposure
+from connector.exposure import Trusted
 from connector.serving.tls import ServerContext
 
 # Seconds between two looks at whether there is a newer certificate.
@@ -64,8 +66,9 @@ class OwnCA:
 class Files:
     """A certificate chain and a key that somebody else keeps fresh; read again when one of the files has changed."""
 
-    def __init__(self, chain: Path, key: Path) -> None:
+    def __init__(self, chain: Path, key: Path, trusted: Trusted) -> None:
         self._paths = (chain, key)
+        self._trusted = trusted
         self._read: tuple[object, ...] = ()
 
     def is_due(self, loaded: x509.Certificate, now: datetime) -> bool:  # noqa: ARG002 - files tell by themselves
@@ -73,10 +76,13 @@ class Files:
         return self._state() != self._read
 
     def take(self) -> KeyPair:
-        """What is in them now. A file that cannot be read raises OSError."""
+        """What is in them now. A file that cannot be read raises OSError, one that others can get at Exposed."""
         self._read = self._state()
-        chain, key = (_read(path) for path in self._paths)
-        return KeyPair(chain, key)
+        chain, key = self._paths
+        return KeyPair(self._content(chain, is_secret=False), self._content(key, is_secret=True))
+
+    def _content(self, path: Path, *, is_secret: bool) -> bytes:
+        return exposure.read(path, is_secret=is_secret, most=MAX_FILE, trusted=self._trusted)
 
     def _state(self) -> tuple[object, ...]:
         return tuple(_identity(path) for path in self._paths)
@@ -192,12 +198,4 @@ def _identity(path: Path) -> object:
         status = path.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(MAX_FILE + 1)
-    if len(content) > MAX_FILE:
-        raise ValueError(f"{path} is too large for a PEM file")
-    return content
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode, status.st_uid, status.st_gid

@@ -14,6 +14,8 @@ from typing import Any, get_args
 from pydantic import SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
+from connector.exposure import Trusted, directory, named, read, refuse
+from connector.exposure.files import group_id
 from connector.settings.section import Section
 from connector.settings.sections import Settings
 
@@ -22,6 +24,7 @@ DATA_DIR = "CONNECTOR_DATA_DIR"
 CONFIG = "CONNECTOR_CONFIG"
 DEFAULT_DATA_DIR = "connector-data"
 FILE_NAME = "connector.toml"
+_GROUP = "CONNECTOR_FILES__GROUP"
 MAX_FILE_OCTETS = 1 << 20
 
 # Kubernetes puts the addresses of a Service named "connector" or "connector-mtls" into every container beside it.
@@ -112,6 +115,7 @@ def load(
 
     Raises:
         SettingsError: anything is unknown or wrong.
+        Exposed: others can write the data directory or the file.
     """
     return load_told(data_dir=data_dir, config=config, overrides=overrides, environ=environ)[0]
 
@@ -121,16 +125,18 @@ def load_told(
 ) -> tuple[Settings, Mapping[str, str]]:
     """The same, and where each that was given came from: the file, ``environment`` or ``flag``, by ``section.name``."""
     problems: list[Problem] = []
-    directory = data_dir or _path(environ, DATA_DIR, problems) or Path(DEFAULT_DATA_DIR)
-    named = config or _path(environ, CONFIG, problems)
+    home = data_dir or _path(environ, DATA_DIR, problems) or Path(DEFAULT_DATA_DIR)
+    file = config or _path(environ, CONFIG, problems)
+    trusted = Trusted.within(home, _group(environ))
+    refuse([*directory(home, trusted), *named(file or home / FILE_NAME, trusted, is_secret=False)])
     given: dict[str, _Given] = {}
     for source in (
-        _from_file(named or directory / FILE_NAME, problems, required=named is not None),
+        _from_file(file or home / FILE_NAME, problems, required=file is not None, trusted=trusted),
         _from_environment(environ, problems),
         _from_flags(overrides, problems),
     ):
         given.update(source)
-    settings = _validated(directory, given, problems)
+    settings = _validated(home, given, problems)
     if settings is None or problems:
         raise SettingsError(problems)
     return settings, {name: each.origin for name, each in given.items()}
@@ -143,10 +149,18 @@ def _path(environ: Mapping[str, str], variable: str, problems: list[Problem]) ->
     return Path(text) if text else None
 
 
-def _from_file(path: Path, problems: list[Problem], *, required: bool) -> dict[str, _Given]:
+def _group(environ: Mapping[str, str]) -> int | None:
+    """The group that may write the settings file. What is wrong with the setting is found when all are checked."""
+    try:
+        return group_id(environ[_GROUP])
+    except (KeyError, ValueError):
+        return None
+
+
+def _from_file(path: Path, problems: list[Problem], *, required: bool, trusted: Trusted) -> dict[str, _Given]:
     origin = str(path)
     given: dict[str, _Given] = {}
-    for section, table in _read(path, problems, required=required).items():
+    for section, table in _read(path, problems, required=required, trusted=trusted).items():
         if section not in sections():
             advice = f"Give --data-dir or {DATA_DIR}." if section == "data_dir" else _nearest(section, sections())
             problems.append(Problem(section, origin, f"There is no such section. {advice}".rstrip()))
@@ -168,13 +182,9 @@ def _from_file(path: Path, problems: list[Problem], *, required: bool) -> dict[s
     return given
 
 
-def _read(path: Path, problems: list[Problem], *, required: bool) -> dict[str, Any]:
+def _read(path: Path, problems: list[Problem], *, required: bool, trusted: Trusted) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            octets = file.read(MAX_FILE_OCTETS + 1)
-        if len(octets) <= MAX_FILE_OCTETS:
-            return tomllib.loads(octets.decode())
-        reason = f"It is larger than {MAX_FILE_OCTETS} octets"
+        return tomllib.loads(read(path, is_secret=False, most=MAX_FILE_OCTETS, trusted=trusted).decode())
     except FileNotFoundError:
         reason = "There is no such file" if required else ""
     except OSError as error:

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr, model_validator
 
 from connector.domain.tokens import TokenPolicy, TokenType
+from connector.exposure import Trusted
 from connector.pki.csr import CSRPolicy
 from connector.pki.profile import CLIENT, Profile
 from connector.pki.requested import UNGRANTED
+from connector.settings.files import Files
 from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.oidc import OIDC
 from connector.settings.processes import Console, Maintenance, Serving
@@ -292,7 +294,13 @@ class Settings(BaseModel):
     maintenance: Maintenance = Maintenance()
     limits: Limits = Limits()
     quotas: Quotas = Quotas()
+    files: Files = Files()
     log: Log = Log()
+
+    @property
+    def trusted(self) -> Trusted:
+        """Whose files are accepted."""
+        return Trusted.within(self.data_dir, self.files.group_id)
 
     @property
     def csr_policy(self) -> CSRPolicy:

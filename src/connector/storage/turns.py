@@ -29,7 +29,8 @@ class Turn:
         """Wait for the turn, but not for ever."""
         with suppress(OSError):  # a disk that is full or read-only
             if self._descriptor is None:
-                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+                self._descriptor = os.open(self._path, flags, 0o600)
             end = time.monotonic() + PATIENCE_SECONDS
             while not self._taken() and time.monotonic() < end:
                 time.sleep(LOOK_SECONDS)

@@ -11,9 +11,7 @@ made anew in the place of one that was there.
 
 import fcntl
 import os
-import resource
 import shutil
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +21,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from connector import exposure
+from connector.exposure import Trusted
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
 from connector.pki.signer import KeySigner, UnsuitableKeyError
 from connector.ports.transaction import Random
@@ -63,7 +63,7 @@ def locked(directory: Path) -> Iterator[None]:
     """
     with _explained(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -74,30 +74,34 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def open_or_create(directory: Path, *, plan: CAPlan, passphrase: bytes | None, now: datetime, random: Random) -> Issuer:
+def open_or_create(
+    directory: Path, *, plan: CAPlan, passphrase: bytes | None, trusted: Trusted, now: datetime, random: Random
+) -> Issuer:
     """The issuer whose files are in ``directory``; at the first start, when there is no such directory, a new one.
 
     To be called while :func:`locked` holds the data directory. A kill at any moment leaves all files or no directory.
 
     Raises:
         KeystoreError: the CA cannot be made, or what is there cannot be used.
+        Exposed: others can get at it.
     """
     if now.year < FIRST_YEAR:
         raise KeystoreError(f"The clock says {now:%Y-%m-%d}. Set it right first: certificates depend on it.")
     with _explained(directory):
         if not os.path.lexists(directory):
             _create(directory, plan=plan, passphrase=passphrase, now=now, random=random)
-        return _open(directory, passphrase=passphrase, now=now)
+        return _open(directory, passphrase=passphrase, trusted=trusted, now=now)
 
 
-def read_secret(path: Path, what: str) -> bytes:
+def read_secret(path: Path, what: str, trusted: Trusted) -> bytes:
     """The one line of a file that only its owner can read; ``what`` it is, for the refusal.
 
     Raises:
-        KeystoreError: others can read it, or it does not hold one line.
+        KeystoreError: it does not hold one line.
+        Exposed: others can read it.
     """
     with _explained(path):
-        lines = _read_private(path).splitlines()
+        lines = _read(path, trusted, is_secret=True).splitlines()
     if len(lines) != 1 or not 0 < len(lines[0]) <= MAX_SECRET_OCTETS:
         raise KeystoreError(f"{path} should hold one line, the {what}, of at most {MAX_SECRET_OCTETS} octets.")
     return lines[0]
@@ -115,11 +119,6 @@ def write_secret(path: Path, text: str) -> None:
         _write(new, f"{text}\n".encode())
         new.replace(path)
         _sync(path.parent)
-
-
-def forbid_core_dumps() -> None:
-    """A core dump would hold the keys."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _create(directory: Path, *, plan: CAPlan, passphrase: bytes | None, now: datetime, random: Random) -> None:
@@ -162,28 +161,27 @@ def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Ran
     }
 
 
-def _open(directory: Path, *, passphrase: bytes | None, now: datetime) -> Issuer:
+def _open(directory: Path, *, passphrase: bytes | None, trusted: Trusted, now: datetime) -> Issuer:
     missing = [name for name in NEEDED if not (directory / name).exists()]
     if missing:
         raise KeystoreError(
             f"{directory} lacks {', '.join(missing)}. Put the files back from the backup. Removing the directory makes "
             "a new CA, whose clients must all enroll again."
         )
-    if stat.S_IMODE(directory.stat().st_mode) & 0o022:
-        raise KeystoreError(f"{directory} can be written by others. Run: chmod 700 {directory}")
-    if (directory / ROOT_KEY).exists():
-        _read_private(directory / ROOT_KEY)
-    signer = _load_signer(directory / ISSUING_KEY, passphrase)
-    certificate, root = _load_certificate(directory / ISSUING, now), _load_certificate(directory / ROOT, now)
+    exposure.refuse(exposure.directory(directory, trusted))
+    exposure.refuse(exposure.named(directory / ROOT_KEY, trusted, is_secret=True))
+    signer = _load_signer(directory / ISSUING_KEY, passphrase, trusted)
+    certificate = _load_certificate(directory / ISSUING, trusted, now)
+    root = _load_certificate(directory / ROOT, trusted, now)
     try:
         return Issuer(certificate, signer, root)
     except ValueError as error:
         raise KeystoreError(f"The files in {directory} do not belong together: {error}.") from error
 
 
-def _load_signer(path: Path, passphrase: bytes | None) -> KeySigner:
+def _load_signer(path: Path, passphrase: bytes | None, trusted: Trusted) -> KeySigner:
     try:
-        return KeySigner.load(_read_private(path), passphrase)
+        return KeySigner.load(_read(path, trusted, is_secret=True), passphrase)
     except TypeError as error:
         raise KeystoreError(
             f"{path} is encrypted, and there is no passphrase. Set CONNECTOR_CA__PASSPHRASE or ca.passphrase_file."
@@ -196,9 +194,9 @@ def _load_signer(path: Path, passphrase: bytes | None) -> KeySigner:
         raise KeystoreError(f"{path} cannot be read: the passphrase is wrong, or the file is damaged.") from error
 
 
-def _load_certificate(path: Path, now: datetime) -> x509.Certificate:
+def _load_certificate(path: Path, trusted: Trusted, now: datetime) -> x509.Certificate:
     try:
-        certificate = x509.load_pem_x509_certificate(_read(path)[0])
+        certificate = x509.load_pem_x509_certificate(_read(path, trusted, is_secret=False))
     except ValueError as error:
         raise KeystoreError(f"{path} is not a certificate in PEM.") from error
     if now > certificate.not_valid_after_utc:
@@ -208,24 +206,8 @@ def _load_certificate(path: Path, now: datetime) -> x509.Certificate:
     return certificate
 
 
-def _read_private(path: Path) -> bytes:
-    octets, mode = _read(path)
-    if mode & 0o077:
-        raise KeystoreError(f"{path} can be read by others than its owner. Run: chmod 600 {path}")
-    return octets
-
-
-def _read(path: Path) -> tuple[bytes, int]:
-    """The octets and the permission bits of one and the same open file."""
-    # Without O_NONBLOCK, opening a FIFO would wait for ever.
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if not stat.S_ISREG(mode):
-            raise KeystoreError(f"{path} should be a regular file.")
-        octets = file.read(MAX_FILE_OCTETS + 1)
-    if len(octets) > MAX_FILE_OCTETS:
-        raise KeystoreError(f"{path} is larger than {MAX_FILE_OCTETS} octets.")
-    return octets, stat.S_IMODE(mode)
+def _read(path: Path, trusted: Trusted, *, is_secret: bool) -> bytes:
+    return exposure.read(path, is_secret=is_secret, most=MAX_FILE_OCTETS, trusted=trusted)
 
 
 def _write(path: Path, octets: bytes) -> None:
