@@ -19,6 +19,7 @@ from connector.client import Client, Configuration, make_csr, make_key
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
+COMMAND_SECONDS = 100.0
 # All tests come from one address, and many try wrong credentials.
 UNTHROTTLED = {"CONNECTOR_LIMITS__ATTEMPTS": "0"}
 COMMAND = (sys.executable, "-m", "connector.cli")
@@ -132,6 +133,7 @@ class Server:
             text=True,
             env=environment(self.settings),
             check=check,
+            timeout=COMMAND_SECONDS,
         )
 
     def anonymous(self) -> Client:

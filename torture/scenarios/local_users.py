@@ -43,7 +43,7 @@ def given_files(server: Server, directory: Path) -> Mapping[str, Path]:
     return {"settings": settings, "chain": chain, "key": key}
 
 
-async def exposed_files_refused(site: Site, directory: Path) -> dict[str, int | float]:
+async def exposed_files_refused(site: Site, directory: Path, *, most: int | None = None) -> dict[str, int | float]:
     """Where others can write the data directory, the settings, a key or the database, or read a key or the database,
     neither the server nor a command does anything: each names the file and the command that mends it. When that was
     run, all goes on.
@@ -53,19 +53,19 @@ async def exposed_files_refused(site: Site, directory: Path) -> dict[str, int | 
     given = given_files(server, directory)
     loose = [
         (server.data, 0o777, "go-w"),
-        (server.data, 0o1777, "go-w"),
         (server.data / "connector.db", 0o666, "600"),
-        (server.data / "connector.db", 0o604, "600"),
         (server.data / "admin.key", 0o644, "600"),
+        (given["key"], 0o644, "600"),
+        (given["settings"], 0o666, "go-w"),
+        (server.data, 0o1777, "go-w"),
+        (server.data / "connector.db", 0o604, "600"),
         (server.data / "ca" / "issuing.key", 0o640, "600"),
         (server.data / "ca" / "root.key", 0o604, "600"),
         (server.data / "ca", 0o775, "go-w"),
         (server.data / "ca" / "root.pem", 0o646, "o-w"),
-        (given["key"], 0o644, "600"),
         (given["chain"], 0o666, "go-w"),
-        (given["settings"], 0o666, "go-w"),
         (server.data.parent, 0o777, "go-w"),
-    ]
+    ][:most]
     refusals = 0
     for path, mode, mend in loose:
         with loosened(path, mode):
