@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,6 +209,22 @@ def test_refusal_names_every_file_once(tmp_path: Path) -> None:
 
     assert [finding.path.name for finding in caught.value.findings] == ["a", "b"]
     assert str(caught.value).count("chmod 600") == 2
+
+
+def test_directories_of_users_outside_a_user_namespace_are_accepted(home: Path) -> None:
+    """In a user namespace everybody who is not in it has one number, and nobody inside can act as them. Outside of one,
+    that number is a user like any other.
+    """
+    nobody = int(Path("/proc/sys/kernel/overflowuid").read_text())
+    os.chown(home.parent, nobody, -1)
+    home.chmod(0o700)
+    program = "import sys; from pathlib import Path; from connector.exposure import *\n"
+    program += "print(*directory(Path(sys.argv[1]), Trusted.here()), sep='')"
+    command = [sys.executable, "-c", program, str(home)]
+    unshared = ["unshare", "--map-root-user", *command]
+
+    assert f"{home.parent} leads to" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert subprocess.run(unshared, capture_output=True, text=True, check=True).stdout == "\n"
 
 
 def test_group_is_given_by_name_or_number() -> None:

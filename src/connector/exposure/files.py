@@ -1,4 +1,4 @@
-"""Who else on this machine could read or change a file (decision 0035).
+"""Who else on this machine could read or change a file (decision 0045).
 
 A secret file (a key, a passphrase, a database) is for its owner alone. Any other file (settings, certificates) may be
 read by everyone, but only its owner may change it. The owner is the user of this process, or root. A directory that
@@ -16,6 +16,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = 0
@@ -90,8 +91,11 @@ def examine(path: Path, found: os.stat_result, *, is_secret: bool, trusted: Trus
     """What is wrong with a file or directory of this status."""
     if found.st_uid not in trusted.users:
         yield Finding(path, f"belongs to {_user(found.st_uid)}", f"Run: chown {_user(trusted.user)} {_quoted(path)}")
-    if stat.S_ISLNK(found.st_mode):
-        return  # anybody may follow it; only its owner can change it
+    if not stat.S_ISLNK(found.st_mode):  # anybody may follow a link; only its owner can change it
+        yield from _bits(path, found, is_secret=is_secret, trusted=trusted)
+
+
+def _bits(path: Path, found: os.stat_result, *, is_secret: bool, trusted: Trusted) -> Iterator[Finding]:
     mode, refused = stat.S_IMODE(found.st_mode), _refused(found, trusted)
     can_write = mode & 0o022 & refused
     if is_secret and mode & 0o055 & refused:
@@ -166,11 +170,11 @@ def _way(path: Path, trusted: Trusted) -> Iterator[Finding]:
     for step, found in _steps(path):
         if stat.S_ISLNK(found.st_mode):
             yield from examine(step, found, is_secret=False, trusted=trusted)
-        elif found.st_uid not in trusted.users:
+        elif found.st_uid not in trusted.users | _outsiders():
             advice = f"Move what is in it to a directory that only root and {_user(trusted.user)} can write"
             yield Finding(step, f"leads to {path} and belongs to {_user(found.st_uid)}", advice)
         elif not found.st_mode & stat.S_ISVTX:
-            yield from examine(step, found, is_secret=False, trusted=trusted)
+            yield from _bits(step, found, is_secret=False, trusted=trusted)
 
 
 def _steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -199,6 +203,20 @@ def _steps(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
                 at = step
                 if todo:
                     yield step, found
+
+
+@cache
+def _outsiders() -> frozenset[int]:
+    """The number under which a user namespace shows everybody who is not in it (user_namespaces(7)), in such a
+    namespace. A directory of theirs leads into it, as the root of a file system that was there before: nobody inside
+    can change it.
+    """
+    with suppress(OSError, ValueError):
+        nobody = int(Path("/proc/sys/kernel/overflowuid").read_text())
+        mapped = [tuple(map(int, line.split())) for line in Path("/proc/self/uid_map").read_text().splitlines()]
+        if not any(first <= nobody < first + count for first, _, count in mapped):
+            return frozenset({nobody})
+    return frozenset()
 
 
 def _user(number: int) -> str:
