@@ -204,7 +204,10 @@ async def refused(site: Site, *told: str) -> None:
     """A start says all of this, in whatever case, and serves nothing."""
     server = site.first
     (server.data / "addresses.json").unlink(missing_ok=True)
-    done = await asyncio.to_thread(_serve, server)
+    try:
+        done = await asyncio.to_thread(_serve, server)
+    except subprocess.TimeoutExpired as expired:
+        raise AssertionError(f"it served, where it should have said: {', '.join(told)}") from expired
     assert done.returncode not in {0, None}, done
     assert all(each.lower() in done.stderr.lower() for each in told), done.stderr
     assert "Traceback" not in done.stderr, done.stderr
