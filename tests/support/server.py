@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from connector.client import Client, Configuration, make_csr, make_key
 
-START_SECONDS = 30.0
+START_SECONDS = 90.0
 STOP_SECONDS = 20.0
 COMMAND_SECONDS = 100.0
 # All tests come from one address, and many try wrong credentials.
