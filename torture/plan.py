@@ -22,6 +22,7 @@ from torture.scenarios import (
     loads,
     local_users,
     model,
+    operators,
     races,
     readers,
     stops,
@@ -131,7 +132,7 @@ def _on(database: str, name: str, what: str, scenario: Callable[[Site, Path], An
 
 def plan() -> list[Check]:
     """Every check, in order."""
-    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads(), *_greed(), *_locals()]
+    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads(), *_greed(), *_locals(), *_operators()]
 
 
 def _races() -> list[Check]:
@@ -283,4 +284,17 @@ def _locals() -> list[Check]:
     return [
         _on("SQLite", "S27", "files that other users can get at", exposed),
         _on("SQLite", "S28", "memory that other processes, or a core dump, could hold", memory, **LIKE_A_USER),
+    ]
+
+
+def _operators() -> list[Check]:
+    def typed(place: Place) -> Counts:
+        return operators.bad_input(place.sqlite())
+
+    def repeated(place: Place) -> Counts:
+        return operators.repeats(place.sqlite())
+
+    return [
+        Check("S25", "bad texts in every form, cursor and body; a bad label that was kept", "SQLite", typed),
+        Check("S26", "wrong documents with secrets in them; sign-ins with unknown names", "SQLite", repeated),
     ]
