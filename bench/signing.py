@@ -22,6 +22,7 @@ from connector.pki.holders import Holder
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
 from connector.pki.profile import CLIENT, Profile
 from connector.pki.signer import KeySigner
+from connector.web.csrs import read
 
 COMMON_NAME = "00000000-0000-4000-8000-000000000000"
 REQUESTS = 200
@@ -43,11 +44,11 @@ def answer() -> None:
     now = datetime.now(UTC)
     signer, profile = issuer(now), Profile(CLIENT, CSRPolicy(SUBJECT))
     holder = Holder(COMMON_NAME, COMMON_NAME, "application", COMMON_NAME)
-    texts = [b64encode(new_csr(SUBJECT.text(COMMON_NAME))).decode() for _ in range(REQUESTS)]
+    texts = [b64encode(new_csr(SUBJECT.text(COMMON_NAME))) for _ in range(REQUESTS)]
     for line in sys.stdin:
         done, started, cpu = 0, time.perf_counter(), time.process_time()
         while (elapsed := time.perf_counter() - started) < float(line):
-            request = verify(texts[done % REQUESTS], policy=profile.csr, common_name=COMMON_NAME)
+            request = verify(read(texts[done % REQUESTS]), policy=profile.csr, common_name=COMMON_NAME)
             serial = serial_number(token_bytes(SERIAL_OCTETS), now=now)
             signer.sign(profile.plan(request, holder, authority=signer.authority, serial=serial, now=now))
             done += 1

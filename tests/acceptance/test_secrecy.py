@@ -44,7 +44,7 @@ def test_time_tells_nothing_of_a_token(tmp_path: Path) -> None:
             text = choose.choice(near if is_near else far)
             started = time.perf_counter()
             with pytest.raises(TokenUnknown):
-                await world.enrollment.configure(text, None)
+                await world.configure(text, None)
             samples[is_near].append(time.perf_counter() - started)
         await world.store.close()
         return samples

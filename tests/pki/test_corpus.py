@@ -12,13 +12,13 @@ from time import process_time
 
 import pytest
 from cryptography import x509
-from tests.support.csr import COMMON_NAME, SUBJECT
+from tests.support.csr import COMMON_NAME, SUBJECT, verify
 from tests.support.golden import assert_golden, spki_of
 from tests.support.issuing import issue, make_issuer
 from tests.vectors.drafts import pem, send
 
 from connector.domain.refusals.csr import BadCSR
-from connector.pki.csr import CSRPolicy, VerifiedRequest, verify
+from connector.pki.csr import CSRPolicy, VerifiedRequest
 from connector.pki.names import SubjectPolicy
 from connector.pki.requested import UNGRANTED
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, make_csr, send
+from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, make_csr, send, verify
 
 from connector.domain.refusals.csr import (
     BadCSR,
@@ -28,7 +28,7 @@ from connector.domain.refusals.csr import (
     CSRTooLarge,
 )
 from connector.pki import der
-from connector.pki.csr import MAX_CSR_OCTETS, CSRPolicy, VerifiedRequest, verify
+from connector.pki.csr import MAX_CSR_OCTETS, CSRPolicy, VerifiedRequest
 from connector.pki.requested import UNGRANTED
 
 KEY = ec.generate_private_key(ec.SECP256R1())

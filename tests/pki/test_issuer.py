@@ -17,11 +17,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, PrivateKey, make_csr, send
+from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, PrivateKey, make_csr, send, verify
 from tests.support.issuing import DAY, HOLDER, PROFILE, issue, issuer_pem, make_issuer, root_pem
 
 from connector.pki.authority import Authority, Content, ProfileViolation
-from connector.pki.csr import VerifiedRequest, verify
+from connector.pki.csr import VerifiedRequest
 from connector.pki.exact import WrongSignature, check
 from connector.pki.extensions import KeyUsage, Pointers, Purpose
 from connector.pki.general_names import GeneralName, NameKind
@@ -359,7 +359,7 @@ def test_unknown_kind_of_key() -> None:
 def test_chain_of_the_contract() -> None:
     """Three texts of base64 on one line: the leaf, the issuing CA, and both, leaf first."""
     issued = issue(ISSUER, REQUEST, profile=PROFILE, serial=1, now=NOW)
-    leaf, issuing, both = (b64decode(text, validate=True) for text in chains.encode(issued.der, ISSUER.der))
+    leaf, issuing, both = (b64decode(text, validate=True) for text in chains.encode(issued.der, [ISSUER.der]))
 
     assert leaf.decode() == issued.pem
     assert issuing.decode() == issuer_pem(ISSUER)

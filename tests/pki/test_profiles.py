@@ -15,13 +15,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 from spiffe import SpiffeId, X509Svid
-from tests.support.csr import COMMON_NAME, POLICY, PrivateKey, make_csr, send
+from tests.support.csr import COMMON_NAME, POLICY, PrivateKey, make_csr, send, verify
 from tests.support.issuing import HOLDER, PROFILE, issue, issuer_pem, make_issuer, root_pem
 
 from connector.domain.refusals.csr import BadCSR, CSRExtensionRefused, CSRKeyRefused
 from connector.pki import der, keys
 from connector.pki.authority import Authority
-from connector.pki.csr import CSRPolicy, VerifiedRequest, verify
+from connector.pki.csr import CSRPolicy, VerifiedRequest
 from connector.pki.extensions import Pointers
 from connector.pki.general_names import GeneralName, NameKind, NamePattern
 from connector.pki.keys import KeyKind

@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.csr import COMMON_NAME, POLICY, SUBJECT
+from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, verify
 from tests.support.golden import assert_golden, spki_of
 from tests.support.issuing import issue, make_issuer
 from tests.vectors import asked, der, keys
@@ -16,7 +16,7 @@ from tests.vectors.drafts import MARKER, Applicant, Draft, Vector, pem, send
 from tests.vectors.proofs import sha1_rsa
 
 from connector.domain.refusals.csr import BadCSR, CSRSignatureInvalid
-from connector.pki.csr import CSRPolicy, VerifiedRequest, verify
+from connector.pki.csr import CSRPolicy, VerifiedRequest
 from connector.pki.requested import UNGRANTED
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 654321, tzinfo=UTC)

@@ -16,7 +16,7 @@ from pkilint.bin import lint_pkix_signer_signee_cert_chain as chain_linter
 from pkilint.pkix import certificate as certificate_linter
 from pkilint.pkix import extension as extension_linter
 from pkilint.pkix import name as name_linter
-from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, make_csr, send
+from tests.support.csr import COMMON_NAME, POLICY, SUBJECT, make_csr, send, verify
 from tests.support.golden import assert_golden
 from tests.support.issuing import HOLDER, PROFILE, Leaf, fresh_serial, issue, issuer_pem, make_issuer, root_pem
 from tests.vectors import certificates, keys
@@ -24,7 +24,6 @@ from tests.vectors.catalogue import vectors
 from tests.vectors.drafts import Applicant
 
 from connector.pki.authority import ProfileViolation
-from connector.pki.csr import verify
 from connector.pki.exact import check
 from connector.pki.issuer import Issuer
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from tests.support.issuing import DAY, PROFILE, make_issuer
 
+from connector.domain.certificates import Certificate
 from connector.domain.directory import Entity, EntityKind
 from connector.domain.principals import Caller, Role
 from connector.domain.quotas import Quotas
@@ -15,8 +16,11 @@ from connector.domain.tokens import Minted, Terms, TokenPolicy, TokenType
 from connector.ports.transaction import Store, Transaction
 from connector.usecases import registration
 from connector.usecases.access import Realm, create_tenant, enter
-from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
+from connector.usecases.admission import LapsedCertificate, PresentedCertificate, PresentedToken
+from connector.usecases.enrollment import Configuration, Enrollment, EnrollmentPolicy
+from connector.usecases.issuers import Issuers
 from connector.usecases.quotas import Allowances
+from connector.web.csrs import request
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -48,13 +52,28 @@ class World:
     def __post_init__(self) -> None:
         self.enrollment = Enrollment(
             self.store,
-            ISSUER,
+            Issuers(ISSUER),
             POLICY,
             lambda: self.time,
             token_bytes,
             uuid4,
             allowances=Allowances(self.quotas),
         )
+
+    async def enroll(self, text: str, source: str | None, csr: str, key: str | None = None) -> Certificate:
+        return await self.enrollment.sign(PresentedToken(text, source), request(csr, key))
+
+    async def renew(self, fingerprint: bytes, csr: str, key: str | None = None) -> Certificate:
+        return await self.enrollment.sign(PresentedCertificate(fingerprint), request(csr, key))
+
+    async def renew_lapsed(self, fingerprint: bytes, csr: str, proof: bytes, key: str | None = None) -> Certificate:
+        return await self.enrollment.sign(LapsedCertificate(fingerprint, proof), request(csr, key))
+
+    async def configure(self, text: str, source: str | None) -> Configuration:
+        return await self.enrollment.configure(PresentedToken(text, source))
+
+    async def describe(self, text: str, source: str | None) -> str:
+        return await self.enrollment.describe(PresentedToken(text, source))
 
     async def tenant(self, external_id: str = "acme") -> Realm:
         def create(tx: Transaction) -> Realm:

@@ -7,8 +7,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from connector.pki.csr import CSRPolicy
+from connector.pki import csr
+from connector.pki.csr import CSRPolicy, VerifiedRequest
 from connector.pki.names import SubjectPolicy
+from connector.web import csrs
 
 SUBJECT = SubjectPolicy("Org", "OrgUnit", "locality", "province", "DE")
 POLICY = CSRPolicy(SUBJECT)
@@ -29,3 +31,8 @@ def make_csr(key: PrivateKey, *extensions: x509.ExtensionType, name: x509.Name |
 def send(pem: bytes) -> str:
     """The argument in which a client sends the PEM."""
     return b64encode(pem).decode()
+
+
+def verify(text: str, *, policy: CSRPolicy, common_name: str) -> VerifiedRequest:
+    """The request in what a client sends, read and checked as the server does it."""
+    return csr.verify(csrs.read(text.encode(errors="surrogatepass")), policy=policy, common_name=common_name)

@@ -12,11 +12,14 @@ from tests.support.authority import ISSUER, START, World
 from tests.support.csr import PrivateKey, make_csr
 from tests.support.issuing import make_issuer
 from tests.support.memory.store import MemoryStore
+from tests.support.signers import Hostile
 from tests.vectors.keys import rsa_private
 
 from connector.domain.refusals.csr import CSRKeyRefused
 from connector.pki.issuer import Issuer
-from connector.usecases.enrollment import LONG_CSR, Enrollment
+from connector.pki.signatures import IssuerAlgorithm
+from connector.usecases.issuers import Issuers
+from connector.usecases.issuing import LONG_CSR
 
 RSA_2048 = rsa_private(2048)
 QUICK = {
@@ -31,7 +34,7 @@ def rsa_issuer() -> Issuer:
     return make_issuer("rsa3072", now=START, validity=ISSUER.certificate.not_valid_after_utc - START)
 
 
-def signs_in(key: PrivateKey, issuer: Issuer = ISSUER, times: int = 1) -> bool:
+def signs_in(key: PrivateKey, times: int = 1) -> bool:
     """Whether the certificate for this key is made in the event loop's own thread."""
     world = World(MemoryStore())
     threads: list[int] = []
@@ -43,11 +46,11 @@ def signs_in(key: PrivateKey, issuer: Issuer = ISSUER, times: int = 1) -> bool:
     async def scenario() -> None:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
-        enrollment: Enrollment = replace(world.enrollment, random=random, issuer=issuer)
+        world.enrollment = replace(world.enrollment, random=random)
         name = world.enrollment.policy.profile.csr.subject.name(minted.token.system_auth_id)
-        issued = await enrollment.enroll(minted.secret.text, None, b64encode(make_csr(key, name=name)).decode())
+        issued = await world.enroll(minted.secret.text, None, b64encode(make_csr(key, name=name)).decode())
         for _ in range(times - 1):
-            issued = await enrollment.renew(issued.fingerprint, b64encode(make_csr(key, name=name)).decode())
+            issued = await world.renew(issued.fingerprint, b64encode(make_csr(key, name=name)).decode())
 
     asyncio.run(scenario())
     (thread,) = {thread == threading.get_ident() for thread in threads}
@@ -67,8 +70,31 @@ def test_an_rsa_key_goes_aside() -> None:
 
 
 def test_an_rsa_issuer_signs_aside() -> None:
-    """Where the issuer's key is RSA, every certificate is made in a thread."""
-    assert not signs_in(QUICK["p256"], rsa_issuer())
+    """Where the issuer's key is RSA, every certificate is signed in a thread; an elliptic key signs at once."""
+    assert signed_in(rsa_issuer()) != threading.get_ident()
+    assert signed_in(ISSUER) == threading.get_ident()
+
+
+def signed_in(issuer: Issuer) -> int:
+    """The thread in which the issuer's signer is called."""
+    world, threads = World(MemoryStore()), []
+
+    def watch(octets: bytes, algorithm: IssuerAlgorithm) -> bytes:
+        threads.append(threading.get_ident())
+        return issuer.signer.sign(octets, algorithm)
+
+    signer = Hostile(issuer.signer.public_key, watch, issuer.is_slow)
+
+    async def scenario() -> None:
+        world.enrollment = replace(world.enrollment, issuers=Issuers(Issuer(issuer.certificate, signer, issuer.root)))
+        tenant = await world.tenant()
+        minted = await world.hand_over(tenant, await world.register(tenant))
+        name = world.enrollment.policy.profile.csr.subject.name(minted.token.system_auth_id)
+        await world.enroll(minted.secret.text, None, b64encode(make_csr(QUICK["p256"], name=name)).decode())
+
+    asyncio.run(scenario())
+    (thread,) = threads
+    return thread
 
 
 def test_no_csr_for_rsa_is_short() -> None:
@@ -88,7 +114,7 @@ def test_a_refusal_comes_out_of_the_thread() -> None:
         name = world.enrollment.policy.profile.csr.subject.name(minted.token.system_auth_id)
         csr = b64encode(make_csr(rsa_private(3072, 3), name=name)).decode()
         with pytest.raises(CSRKeyRefused, match="exponent"):
-            await world.enrollment.enroll(minted.secret.text, None, csr)
+            await world.enroll(minted.secret.text, None, csr)
         found = await world.store.read(lambda tx: tx.tokens.find(minted.token.digest))
 
         assert found is not None

@@ -44,7 +44,7 @@ async def enrolled(world: World) -> tuple[Any, Any, Any, Any]:
     tenant = await world.tenant()
     entity = await world.register(tenant)
     minted = await world.hand_over(tenant, entity)
-    issued = await world.enrollment.enroll(
+    issued = await world.enroll(
         minted.secret.text, None, csr(world.enrollment.subject_text(minted.token.system_auth_id))
     )
     return tenant, entity, minted, issued
@@ -70,9 +70,9 @@ def test_a_life(world: World) -> None:
         tenant = await world.tenant()
         entity = await world.register(tenant)
         minted = await world.hand_over(tenant, entity)
-        told = await world.enrollment.configure(minted.secret.text, None)
-        first = await world.enrollment.enroll(told.minted.secret.text, None, csr(told.subject))
-        second = await world.enrollment.renew(first.fingerprint, csr(told.subject))
+        told = await world.configure(minted.secret.text, None)
+        first = await world.enroll(told.minted.secret.text, None, csr(told.subject))
+        second = await world.renew(first.fingerprint, csr(told.subject))
         await world.store.transaction(lambda tx: revoke_presented(tx, second.fingerprint, now=world.time))
 
         assert await actions(world) == [
@@ -123,8 +123,8 @@ def test_a_named_system_auth_gets_a_new_token(world: World) -> None:
 
         assert second.token.system_auth_id == first.token.system_auth_id
         with pytest.raises(TokenWithdrawn):
-            await world.enrollment.configure(first.secret.text, None)
-        await world.enrollment.configure(second.secret.text, None)
+            await world.configure(first.secret.text, None)
+        await world.configure(second.secret.text, None)
 
     run(scenario())
 
@@ -139,7 +139,7 @@ def test_a_token_expires(world: World) -> None:
             assert minted.token.expires_at == world.time + timedelta(minutes=minutes)
             world.time = minted.token.expires_at
             with pytest.raises(TokenExpired):
-                await world.enrollment.configure(minted.secret.text, None)
+                await world.configure(minted.secret.text, None)
             assert (await actions(world))[-1] is Action.TOKEN_REFUSED
 
     run(scenario())
@@ -152,7 +152,7 @@ def test_the_next_token_has_its_owners_lifetime(world: World) -> None:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant, "runtime", EntityKind.RUNTIME))
         world.time += timedelta(minutes=59)
-        told = await world.enrollment.configure(minted.secret.text, None)
+        told = await world.configure(minted.secret.text, None)
 
         assert told.minted.token.expires_at == world.time + timedelta(minutes=60)
 
@@ -164,11 +164,11 @@ def test_what_is_unknown_leaves_no_trace(world: World) -> None:
 
     async def scenario() -> None:
         with pytest.raises(TokenUnknown):
-            await world.enrollment.configure("A" * 88, None)
+            await world.configure("A" * 88, None)
         with pytest.raises(TokenUnknown):
-            await world.enrollment.enroll("A" * 88, None, "no CSR")
+            await world.enroll("A" * 88, None, "no CSR")
         with pytest.raises(CertificateUnknown):
-            await world.enrollment.renew(bytes(32), "no CSR")
+            await world.renew(bytes(32), "no CSR")
         assert await actions(world) == []
 
     run(scenario())
@@ -181,7 +181,7 @@ def test_two_redeemers_one_winner(world: World) -> None:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
         subject = world.enrollment.subject_text(minted.token.system_auth_id)
-        tries = [world.enrollment.enroll(minted.secret.text, None, csr(subject)) for _ in range(2)]
+        tries = [world.enroll(minted.secret.text, None, csr(subject)) for _ in range(2)]
         outcomes = await asyncio.gather(*tries, return_exceptions=True)
 
         assert [TokenSpent] == [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
@@ -195,16 +195,16 @@ def test_a_revoked_holder_has_no_way_back(world: World) -> None:
 
     async def scenario() -> None:
         _, _, _, issued = await enrolled(world)
-        beside = await world.enrollment.mint_beside(issued.fingerprint)
-        told = await world.enrollment.configure(beside.secret.text, None)
+        beside = await world.enrollment.mint_for_holder(issued.fingerprint)
+        told = await world.configure(beside.secret.text, None)
         await world.store.transaction(lambda tx: revoke_presented(tx, issued.fingerprint, now=world.time))
 
         with pytest.raises(TokenWithdrawn):
-            await world.enrollment.enroll(told.minted.secret.text, None, csr(told.subject))
+            await world.enroll(told.minted.secret.text, None, csr(told.subject))
         with pytest.raises(CertificateRevoked):
-            await world.enrollment.mint_beside(issued.fingerprint)
+            await world.enrollment.mint_for_holder(issued.fingerprint)
         with pytest.raises(CertificateRevoked):
-            await world.enrollment.renew(issued.fingerprint, csr(told.subject))
+            await world.renew(issued.fingerprint, csr(told.subject))
 
     run(scenario())
 
@@ -220,9 +220,7 @@ def test_an_expired_certificate_is_nobody(world: World) -> None:
         with pytest.raises(CertificateExpired):
             await world.enrollment.identify(issued.fingerprint)
         with pytest.raises(CertificateExpired):
-            await world.enrollment.renew(
-                issued.fingerprint, csr(world.enrollment.subject_text(minted.token.system_auth_id))
-            )
+            await world.renew(issued.fingerprint, csr(world.enrollment.subject_text(minted.token.system_auth_id)))
 
     run(scenario())
 
@@ -245,7 +243,7 @@ def test_unregistering_ends_everything(world: World) -> None:
         with pytest.raises(CertificateRevoked):
             await world.enrollment.identify(issued.fingerprint)
         with pytest.raises(TokenWithdrawn):
-            await world.enrollment.configure(pending.secret.text, None)
+            await world.configure(pending.secret.text, None)
         with pytest.raises(ObjectNotFound):
             await world.hand_over(tenant, entity)
         (certificate,) = await world.store.read(
@@ -277,7 +275,7 @@ def test_deleting_a_system_auth_ends_only_its_own(world: World) -> None:
             await world.enrollment.identify(issued.fingerprint)
         with pytest.raises(ObjectNotFound):
             await delete(EntityKind.APPLICATION)
-        await world.enrollment.configure(other.secret.text, None)
+        await world.configure(other.secret.text, None)
 
     run(scenario())
 
@@ -312,9 +310,7 @@ def test_nobody_renews_anothers(world: World) -> None:
         tenant, entity, _, issued = await enrolled(world)
         other = await world.hand_over(tenant, entity)
         with pytest.raises(CSRSubjectMismatch):
-            await world.enrollment.renew(
-                issued.fingerprint, csr(world.enrollment.subject_text(other.token.system_auth_id))
-            )
+            await world.renew(issued.fingerprint, csr(world.enrollment.subject_text(other.token.system_auth_id)))
         assert (await actions(world))[-1] is Action.CERTIFICATE_REFUSED
 
     run(scenario())
@@ -351,9 +347,7 @@ def test_refused_csrs_are_counted(world: World) -> None:
 
         for attempt in range(1, 11):
             with pytest.raises(CSRSubjectMismatch):
-                await world.enrollment.enroll(
-                    minted.secret.text, None, csr(world.enrollment.subject_text("somebody-else"))
-                )
+                await world.enroll(minted.secret.text, None, csr(world.enrollment.subject_text("somebody-else")))
             assert await state() is (TokenState.MINTED if attempt < 10 else TokenState.WITHDRAWN)
         assert await refused(world) == 10
 
@@ -372,7 +366,7 @@ def test_a_redemption_under_way_does_not_outlive_its_owner(world: World) -> None
         await world.store.transaction(lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, now=late))
         world.time = begun
         with pytest.raises(TokenWithdrawn):
-            await world.enrollment.enroll(
+            await world.enroll(
                 minted.secret.text, None, csr(world.enrollment.subject_text(minted.token.system_auth_id))
             )
         assert (
@@ -393,14 +387,14 @@ def test_a_token_that_hangs_on_a_certificate_stays_short_lived(world: World) -> 
         runtime = await world.register(tenant, "runtime", EntityKind.RUNTIME)
         minted = await world.hand_over(tenant, runtime)
         subject = world.enrollment.subject_text(minted.token.system_auth_id)
-        issued = await world.enrollment.enroll(minted.secret.text, None, csr(subject))
+        issued = await world.enroll(minted.secret.text, None, csr(subject))
         world.time = issued.not_after - timedelta(minutes=1)
-        beside = await world.enrollment.mint_beside(issued.fingerprint)
-        told = await world.enrollment.configure(beside.secret.text, None)
+        beside = await world.enrollment.mint_for_holder(issued.fingerprint)
+        told = await world.configure(beside.secret.text, None)
         assert told.minted.token.expires_at == world.time + timedelta(minutes=5)
         world.time = issued.not_after + timedelta(seconds=1)
         with pytest.raises(CertificateExpired):
-            await world.enrollment.enroll(told.minted.secret.text, None, csr(subject))
+            await world.enroll(told.minted.secret.text, None, csr(subject))
 
     run(scenario())
 
@@ -412,10 +406,10 @@ def test_a_worthless_token_does_not_fill_the_audit(world: World, monkeypatch: py
     async def scenario() -> None:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
-        await world.enrollment.configure(minted.secret.text, None)
+        await world.configure(minted.secret.text, None)
         for _ in range(6):
             with pytest.raises(TokenSpent):
-                await world.enrollment.configure(minted.secret.text, None)
+                await world.configure(minted.secret.text, None)
         assert await refused(world) == 3
 
     run(scenario())

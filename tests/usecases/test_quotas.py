@@ -16,12 +16,12 @@ from tests.support.memory.store import MemoryStore
 
 from connector.client import make_csr, make_key
 from connector.domain.audit import Action
+from connector.domain.certificates import Certificate
 from connector.domain.directory import EntityKind
 from connector.domain.quotas import DAY, MINUTE, Limit, Quotas
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.csr import CSRSubjectMismatch
 from connector.domain.refusals.quotas import LimitReached, QuotaExceeded, RateLimited
-from connector.pki.issuer import Issued
 from connector.usecases.revocation import revoke_presented
 
 KEY = make_key()
@@ -32,12 +32,12 @@ def csr(world: World, system_auth_id: str) -> str:
     return b64encode(make_csr(KEY, world.enrollment.subject_text(system_auth_id))).decode()
 
 
-async def enrolled(world: World) -> tuple[Issued, str]:
+async def enrolled(world: World) -> tuple[Certificate, str]:
     """A certificate, and a CSR for its renewal."""
     realm = await world.tenant()
     minted = await world.hand_over(realm, await world.register(realm))
     request = csr(world, minted.token.system_auth_id)
-    return await world.enrollment.enroll(minted.secret.text, None, request), request
+    return await world.enroll(minted.secret.text, None, request), request
 
 
 def run(scenario: Coroutine[Any, Any, None]) -> None:
@@ -52,15 +52,15 @@ def test_a_holder_gets_so_many_certificates_a_day() -> None:
         first, request = await enrolled(world)
         world.time += HOUR
         for _ in range(2):
-            await world.enrollment.renew(first.fingerprint, request)
+            await world.renew(first.fingerprint, request)
         with pytest.raises(QuotaExceeded) as caught:
-            await world.enrollment.renew(first.fingerprint, request)
+            await world.renew(first.fingerprint, request)
 
         assert caught.value.limit == Limit.CERTIFICATES_A_DAY
         assert caught.value.value == 3
         assert caught.value.retry_after == 23 * 3600
         world.time += 23 * HOUR
-        await world.enrollment.renew(first.fingerprint, request)
+        await world.renew(first.fingerprint, request)
 
     run(scenario())
 
@@ -71,15 +71,15 @@ def test_a_holder_has_so_many_good_certificates() -> None:
 
     async def scenario() -> None:
         first, request = await enrolled(world)
-        second = await world.enrollment.renew(first.fingerprint, request)
-        await world.enrollment.renew(first.fingerprint, request)
+        second = await world.renew(first.fingerprint, request)
+        await world.renew(first.fingerprint, request)
         with pytest.raises(QuotaExceeded) as caught:
-            await world.enrollment.renew(first.fingerprint, request)
+            await world.renew(first.fingerprint, request)
 
         assert caught.value.limit == Limit.CERTIFICATES
         assert caught.value.retry_after == (first.not_after - world.time).total_seconds()
         await world.store.transaction(lambda tx: revoke_presented(tx, second.fingerprint, now=world.time))
-        await world.enrollment.renew(first.fingerprint, request)
+        await world.renew(first.fingerprint, request)
 
     run(scenario())
 
@@ -90,14 +90,14 @@ def test_a_repeated_step_is_free() -> None:
 
     async def scenario() -> None:
         first, request = await enrolled(world)
-        renewed = await world.enrollment.renew(first.fingerprint, request, "key")
+        renewed = await world.renew(first.fingerprint, request, "key")
         for _ in range(5):
-            assert await world.enrollment.renew(first.fingerprint, request, "key") == renewed
+            assert await world.renew(first.fingerprint, request, "key") == renewed
         with pytest.raises(QuotaExceeded):
-            await world.enrollment.renew(first.fingerprint, request, "another")
+            await world.renew(first.fingerprint, request, "another")
         with pytest.raises(RateLimited):
-            await world.enrollment.renew(first.fingerprint, request, "another")
-        assert await world.enrollment.renew(first.fingerprint, request, "key") == renewed
+            await world.renew(first.fingerprint, request, "another")
+        assert await world.renew(first.fingerprint, request, "key") == renewed
 
     run(scenario())
 
@@ -109,16 +109,16 @@ def test_a_holder_gets_so_many_tokens_a_minute() -> None:
     async def scenario() -> None:
         first, _ = await enrolled(world)
         world.time += MINUTE
-        minted = [await world.enrollment.mint_beside(first.fingerprint) for _ in range(2)]
-        told = await world.enrollment.configure(minted[0].secret.text, None)
+        minted = [await world.enrollment.mint_for_holder(first.fingerprint) for _ in range(2)]
+        told = await world.configure(minted[0].secret.text, None)
         with pytest.raises(RateLimited) as caught:
-            await world.enrollment.mint_beside(first.fingerprint)
+            await world.enrollment.mint_for_holder(first.fingerprint)
         assert (caught.value.limit, caught.value.retry_after) == (Limit.TOKENS_A_MINUTE, 60)
         with pytest.raises(RateLimited):
-            await world.enrollment.configure(minted[1].secret.text, None)
+            await world.configure(minted[1].secret.text, None)
         world.time += MINUTE
-        await world.enrollment.configure(minted[1].secret.text, None)
-        await world.enrollment.configure(told.minted.secret.text, None)
+        await world.configure(minted[1].secret.text, None)
+        await world.configure(told.minted.secret.text, None)
 
     run(scenario())
 
@@ -133,14 +133,14 @@ def test_tokens_that_a_holder_fetched_lead_to_no_more_certificates_than_renewals
         minted = await world.hand_over(realm, entity)
         system_auth_id = minted.token.system_auth_id
         request = csr(world, system_auth_id)
-        first = await world.enrollment.enroll(minted.secret.text, None, request)
-        fetched = [await world.enrollment.mint_beside(first.fingerprint) for _ in range(2)]
-        await world.enrollment.enroll(fetched[0].secret.text, None, request)
+        first = await world.enroll(minted.secret.text, None, request)
+        fetched = [await world.enrollment.mint_for_holder(first.fingerprint) for _ in range(2)]
+        await world.enroll(fetched[0].secret.text, None, request)
         with pytest.raises(QuotaExceeded):
-            await world.enrollment.enroll(fetched[1].secret.text, None, request)
+            await world.enroll(fetched[1].secret.text, None, request)
         world.time += timedelta(seconds=20)
         handed = await world.hand_over(realm, entity, system_auth_id=system_auth_id)
-        await world.enrollment.enroll(handed.secret.text, None, request)
+        await world.enroll(handed.secret.text, None, request)
 
     run(scenario())
 
@@ -156,13 +156,13 @@ def test_refused_renewals_are_looked_at_so_often_a_minute() -> None:
         wrong = csr(world, "somebody-else")
         for _ in range(2):
             with pytest.raises(CSRSubjectMismatch):
-                await world.enrollment.renew(first.fingerprint, wrong)
+                await world.renew(first.fingerprint, wrong)
         for _ in range(50):
             with pytest.raises(RateLimited) as caught:
-                await world.enrollment.renew(first.fingerprint, request)
+                await world.renew(first.fingerprint, request)
         assert (caught.value.limit, caught.value.retry_after) == (Limit.REFUSALS_A_MINUTE, 30)
         world.time += timedelta(seconds=30)
-        await world.enrollment.renew(first.fingerprint, request)
+        await world.renew(first.fingerprint, request)
 
         await world.enrollment.refusals.flush(world.store)
         events = await world.store.read(lambda tx: tx.audit.list(action=Action.CERTIFICATE_REFUSED))
@@ -200,7 +200,7 @@ def test_a_tenant_has_so_many_of_each() -> None:
         minted = [await world.hand_over(acme, shop) for _ in range(2)]
         with pytest.raises(QuotaExceeded, match=Limit.TENANT_TOKENS.value):
             await world.hand_over(acme, shop)
-        await world.enrollment.enroll(minted[0].secret.text, None, csr(world, minted[0].token.system_auth_id))
+        await world.enroll(minted[0].secret.text, None, csr(world, minted[0].token.system_auth_id))
         with pytest.raises(QuotaExceeded, match=Limit.TENANT_CERTIFICATES.value):
             await world.hand_over(acme, shop)
         used = await world.store.read(
@@ -261,7 +261,7 @@ class QuotasOfAHolder(RuleBasedStateMachine):
         now = self.world.time
         of_the_day = [at for at, _ in self.issued if at > now - DAY]
         good = [ends for _, ends in self.issued if ends >= now]
-        answer = self.answer(self.world.enrollment.renew(self.first.fingerprint, self.request))
+        answer = self.answer(self.world.renew(self.first.fingerprint, self.request))
         if self.attempts_left() < 1:
             assert isinstance(answer, RateLimited)
         elif len(of_the_day) >= DAILY or len(good) >= GOOD:
@@ -269,13 +269,13 @@ class QuotasOfAHolder(RuleBasedStateMachine):
             assert answer.retry_after is not None
             self.refuse()
         else:
-            assert isinstance(answer, Issued)
+            assert isinstance(answer, Certificate)
             self.issued.append((now, answer.not_after))
 
     @rule()
     def renew_wrongly(self) -> None:
         """A wrong CSR is judged while there is room for attempts."""
-        answer = self.answer(self.world.enrollment.renew(self.first.fingerprint, self.wrong))
+        answer = self.answer(self.world.renew(self.first.fingerprint, self.wrong))
         if self.attempts_left() < 1:
             assert isinstance(answer, RateLimited)
         else:
@@ -286,7 +286,7 @@ class QuotasOfAHolder(RuleBasedStateMachine):
     def fetch_a_token(self) -> None:
         """A token is minted while there is room for it in the minute."""
         now = self.world.time
-        answer = self.answer(self.world.enrollment.mint_beside(self.first.fingerprint))
+        answer = self.answer(self.world.enrollment.mint_for_holder(self.first.fingerprint))
         if len([at for at in self.minted if at > now - MINUTE]) >= TOKENS:
             assert isinstance(answer, RateLimited)
         else:

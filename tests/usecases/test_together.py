@@ -79,14 +79,14 @@ def test_nothing_is_renewed_past_a_revocation(worlds: tuple[World, World], runne
             minted = await here.hand_over(realm, entity)
             subject = here.enrollment.subject_text(minted.token.system_auth_id)
             csr = b64encode(make_csr(key, subject)).decode()
-            first = await here.enrollment.enroll(minted.secret.text, None, csr)
+            first = await here.enroll(minted.secret.text, None, csr)
 
             def end(tx: Any, realm: Realm = realm) -> Any:
                 which = CertificateFilter(realm.tenant.id)
                 return revoke(tx, which, RevocationReason.KEY_COMPROMISE, actor="test", now=here.time)
 
-            calls: list[Awaitable[Any]] = [here.enrollment.renew(first.fingerprint, csr) for _ in range(4)]
-            calls += [here.enrollment.mint_beside(first.fingerprint) for _ in range(4)]
+            calls: list[Awaitable[Any]] = [here.renew(first.fingerprint, csr) for _ in range(4)]
+            calls += [here.enrollment.mint_for_holder(first.fingerprint) for _ in range(4)]
             calls.insert(number % 8, there.store.transaction(end))
             await both(*calls)
             assert await good(here, realm) == 0
@@ -111,9 +111,9 @@ def test_nothing_is_enrolled_past_an_unregistration(worlds: tuple[World, World],
                 for one in minted
             ]
             calls: list[Awaitable[Any]] = [
-                here.enrollment.enroll(one.secret.text, None, csr) for one, csr in zip(minted[:3], csrs, strict=False)
+                here.enroll(one.secret.text, None, csr) for one, csr in zip(minted[:3], csrs, strict=False)
             ]
-            calls += [here.enrollment.configure(one.secret.text, None) for one in minted[3:]]
+            calls += [here.configure(one.secret.text, None) for one in minted[3:]]
             calls += [here.hand_over(realm, entity, alone=False) for _ in range(3)]
 
             def end(tx: Any, realm: Realm = realm, id: str = entity.id) -> Any:
@@ -134,9 +134,9 @@ def test_refusals_at_once_share_a_transaction(worlds: tuple[World, World], runne
         realm = await here.tenant()
         entity = await here.register(realm)
         minted = await here.hand_over(realm, entity)
-        await here.enrollment.configure(minted.secret.text, None)
+        await here.configure(minted.secret.text, None)
 
-        calls = [world.enrollment.configure(minted.secret.text, None) for world in worlds for _ in range(150)]
+        calls = [world.configure(minted.secret.text, None) for world in worlds for _ in range(150)]
         outcomes = await both(*calls)
 
         assert {type(outcome) for outcome in outcomes} == {TokenSpent}

@@ -29,6 +29,7 @@ from connector.system import keystore, telemetry
 from connector.system.passwords import Argon2Passwords
 from connector.usecases.accounts import remove_ended as remove_ended_sessions
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
+from connector.usecases.issuers import Issuers
 from connector.usecases.maintenance import BATCH, remove_ended_tokens
 from connector.usecases.quotas import Allowances
 from connector.usecases.refusals import Refusals
@@ -146,7 +147,16 @@ def web(
     limits = settings.limits
     allowances = Allowances(settings.quotas.values(), settings.serving.workers)
     made = Web(
-        enrollment=Enrollment(store, issuer, policy, clock, token_bytes, make_id, refusals, allowances),
+        enrollment=Enrollment(
+            store,
+            Issuers(issuer),
+            policy,
+            clock,
+            token_bytes,
+            make_id,
+            refusals=refusals,
+            allowances=allowances,
+        ),
         links=links(urls, issuer.root),
         settings=_web_settings(settings, urls["public"]),
         bearers=bearers,

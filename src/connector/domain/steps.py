@@ -22,16 +22,16 @@ class Step:
     request: bytes
 
 
-def step(credential: bytes, key: str, csr: str) -> Step:
+def step(credential: bytes, key: str, csr: bytes) -> Step:
     """The step that the holder of a credential takes under a key of its own choice.
 
     Args:
         credential: the SHA-256 of the one-time token or of the certificate that is to be renewed.
         key: any text; two holders may choose the same.
-        csr: the argument as it was sent. Line ends in it mean nothing.
+        csr: what was sent. Line ends in it mean nothing.
     """
-    unwrapped = csr.replace("\r", "").replace("\n", "")
+    unwrapped = csr.replace(b"\r", b"").replace(b"\n", b"")
     return Step(
         name=sha256(b"connector step\0" + credential + key.encode()).digest(),
-        request=sha256(unwrapped.encode()).digest(),
+        request=sha256(unwrapped).digest(),
     )

@@ -1,18 +1,16 @@
-"""CSRs (PKCS #10, RFC 2986): from what a client sends to a request that has been checked.
+"""CSRs (PKCS #10, RFC 2986): from DER to a request that has been checked.
 
 What is checked first costs least, and the key is judged before OpenSSL computes with it:
-size, base64, PEM, structure, key, signature, subject, and, if the policy says so, the requested extensions.
+size, structure, key, signature, subject, and, if the policy says so, the requested extensions.
 """
 
-import re
-from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from connector.domain.refusals.csr import CSRMalformed, CSRNotBase64, CSRNotPEM, CSRSignatureInvalid, CSRTooLarge
+from connector.domain.refusals.csr import CSRMalformed, CSRSignatureInvalid, CSRTooLarge
 from connector.pki import der, keys, requested, signatures
 from connector.pki.keys import ALL_KINDS, KeyKind, PublicKey
 from connector.pki.names import SubjectPolicy
@@ -46,13 +44,14 @@ class VerifiedRequest:
     spki: bytes
 
 
-def verify(text: str, *, policy: CSRPolicy, common_name: str) -> VerifiedRequest:
-    """The request in ``text``: base64 of one PEM block.
+def verify(encoded: bytes, *, policy: CSRPolicy, common_name: str) -> VerifiedRequest:
+    """The request that ``encoded`` (its DER) is.
 
     Raises:
         BadCSR: one of its kinds, for the first fault in the order that the module names.
     """
-    encoded = _decode_pem(_decode_base64(text))
+    if len(encoded) > MAX_CSR_OCTETS:
+        raise CSRTooLarge
     try:
         request = _read(encoded)
         extensions = requested.extensions(request.attributes)
@@ -64,61 +63,6 @@ def verify(text: str, *, policy: CSRPolicy, common_name: str) -> VerifiedRequest
     except der.DERError as error:
         raise CSRMalformed(f"{error}.") from error
     return VerifiedRequest(subject, public_key, request.spki)
-
-
-# The argument
-
-
-def _decode_base64(text: str) -> bytes:
-    if len(text) > MAX_CSR_OCTETS:
-        raise CSRTooLarge(f"Send at most {MAX_CSR_OCTETS} characters.", "Error while parsing CSR: too large.")
-    try:
-        # Clients wrap the text; line ends are ignored, and nothing else.
-        return _strict_base64(text.replace("\r", "").replace("\n", "").encode("ascii"))
-    except ValueError as error:
-        raise CSRNotBase64 from error
-
-
-def _strict_base64(encoded: bytes) -> bytes:
-    decoded = b64decode(encoded, validate=True)
-    # The decoder lets padding in excess pass, and bits that belong to no octet (RFC 4648 3.5).
-    if b64encode(decoded) != encoded:
-        raise ValueError("not the base64 of any octets")
-    return decoded
-
-
-# RFC 7468 7; the second is what old tools and keytool write.
-_LABELS = (b"CERTIFICATE REQUEST", b"NEW CERTIFICATE REQUEST")
-_BEGIN = b"-----BEGIN "
-# The body's alphabet has no "-", so that the match cannot go back and forth.
-_PEM = re.compile(rb"-----BEGIN ((?:NEW )?CERTIFICATE REQUEST)-----([A-Za-z0-9+/=\s]*)-----END \1-----")
-
-
-def _decode_pem(data: bytes) -> bytes:
-    """The DER of the one block. Text around it is ignored (RFC 7468 2): ``openssl req -text`` prints some.
-
-    A second block is refused whatever its label, so that no two readers can take different ones.
-    """
-    block = _PEM.match(data, data.find(_BEGIN)) if data.count(_BEGIN) == 1 else None
-    if block is None:
-        raise CSRNotPEM(_pem_advice(data))
-    try:
-        return _strict_base64(b"".join(block[2].split()))
-    except ValueError as error:
-        raise CSRNotPEM("The PEM block's body is not base64.") from error
-
-
-def _pem_advice(data: bytes) -> str:
-    blocks = data.count(_BEGIN)
-    if blocks == 0 and data[:1] == bytes((der.SEQUENCE,)):
-        return "This is bare DER: send PEM (openssl req -inform DER)."
-    if blocks == 0:
-        return "Send a PEM block that begins with -----BEGIN CERTIFICATE REQUEST-----."
-    if blocks > 1:
-        return "Send exactly one PEM block."
-    if not any(_BEGIN + label + b"-----" in data for label in _LABELS):
-        return "The PEM block's label must be CERTIFICATE REQUEST."
-    return "Send the PEM block as it is: base64 alone between its two lines."
 
 
 # The structure

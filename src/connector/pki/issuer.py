@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
-from typing import Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -21,27 +20,6 @@ SERIAL_OCTETS = 16
 _TIME_BITS = 31
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(seconds=2)
-
-
-@dataclass(frozen=True, slots=True)
-class Issued:
-    """A client certificate that has passed its check. It counts as issued once it is recorded.
-
-    ``fingerprint`` is the SHA-256 of ``der``, ``key`` that of the SPKI; both ends of the validity are inclusive.
-    """
-
-    der: bytes = field(repr=False)
-    serial: int
-    fingerprint: bytes
-    key: bytes
-    not_before: datetime
-    not_after: datetime
-
-    @classmethod
-    def of(cls, plan: Plan, der: bytes) -> Self:
-        """What a plan became."""
-        key, fingerprint = sha256(plan.spki).digest(), sha256(der).digest()
-        return cls(der, plan.serial, fingerprint, key, plan.not_before, plan.not_after)
 
 
 # No slots: what is the same for every certificate is computed once.
@@ -111,15 +89,16 @@ class Issuer:
 
         Raises:
             SignerError: it does not sign.
-            InvalidSignature: what it gives does not verify.
+            WrongSignature: what it gives does not verify.
         """
         signed, algorithm = b"connector", self.authority.algorithm
-        signatures.verify(
-            self.authority.public_key,
-            algorithm=algorithm.encoded,
-            signature=self.signer.sign(signed, algorithm),
-            signed=signed,
-        )
+        signature = self.signer.sign(signed, algorithm)
+        try:
+            signatures.verify(
+                self.authority.public_key, algorithm=algorithm.encoded, signature=signature, signed=signed
+            )
+        except InvalidSignature as error:
+            raise exact.WrongSignature("the signer has another key, or is broken") from error
 
 
 def serial_number(random: bytes, *, now: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from connector.domain import tokens
 from connector.domain.steps import TOKEN_REPLAY
+from connector.usecases.admission import PresentedToken
 from connector.usecases.enrollment import Enrollment
 
 
@@ -21,7 +22,7 @@ async def recognize_bearer(enrollment: Enrollment, text: str, source: str | None
         if token is not None and token.spent_at is not None and enrollment.clock() - token.spent_at <= TOKEN_REPLAY:
             tokens.check_source(token, source)
             return enrollment.subject_text(token.system_auth_id)
-    return await enrollment.describe(text, source)
+    return await enrollment.describe(PresentedToken(text, source))
 
 
 async def recognize_holder(enrollment: Enrollment, fingerprint: bytes) -> str:

@@ -1,6 +1,5 @@
 """When a certificate is to be renewed: a window, from which each holder picks a moment of its own (after RFC 9773)."""
 
-from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -63,14 +62,14 @@ def window(certificate: Certificate, *, issuer: bytes, policy: RenewalPolicy) ->
     )
 
 
-def lapsed_statement(fingerprint: bytes, csr: str) -> bytes:
+def lapsed_statement(fingerprint: bytes, csr: bytes) -> bytes:
     """What the key of an expired certificate signs to have it renewed: which certificate, and for which CSR.
 
     Args:
         fingerprint: the SHA-256 of the expired certificate's DER.
-        csr: the argument ``csr`` as it is sent.
+        csr: the CSR as it is sent, in whatever encoding.
     """
-    return b"connector renewal after expiry\0" + fingerprint + sha256(csr.encode()).digest()
+    return b"connector renewal after expiry\0" + fingerprint + sha256(csr).digest()
 
 
 def check_lapsed(certificate: Certificate | None, *, policy: RenewalPolicy, now: datetime) -> Certificate:
@@ -93,17 +92,16 @@ def check_lapsed(certificate: Certificate | None, *, policy: RenewalPolicy, now:
     return certificate
 
 
-def check_proof(certificate: Certificate, proof: str, csr: str) -> None:
-    """Return if the proof, in base64, is the signature of the certificate's key over :func:`lapsed_statement`.
+def check_proof(certificate: Certificate, proof: bytes, csr: bytes) -> None:
+    """Return if the proof is the signature of the certificate's key over :func:`lapsed_statement`.
 
     Raises:
         ProofRefused: it is not.
     """
     try:
-        signature = b64decode(proof, validate=True)
         key = x509.load_der_x509_certificate(certificate.der).public_key()
         statement = lapsed_statement(certificate.fingerprint, csr)
-        signatures.verify_sha256(key, signature=signature, signed=statement)
+        signatures.verify_sha256(key, signature=proof, signed=statement)
     except (ValueError, InvalidSignature) as error:
         raise ProofRefused from error
 

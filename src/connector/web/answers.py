@@ -6,9 +6,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from connector.domain.refusals import Refusal
+from connector.domain.refusals import Refusal, Unavailable
 from connector.domain.refusals.requests import Overloaded
-from connector.domain.refusals.storage import StorageUnavailable
 from connector.web.problems import body, problem
 
 RETRY_AFTER_SECONDS = "2"
@@ -46,7 +45,7 @@ def octets_answer(octets: bytes, *, status: int = 200, headers: Mapping[str, str
 def error_answer(error: BaseException, headers: Mapping[str, str] | None = None) -> Response:
     """The error as a whole answer, with its HTTP status."""
     retry = {}
-    if isinstance(error, StorageUnavailable | Overloaded):
+    if isinstance(error, Unavailable | Overloaded):
         retry = {"retry-after": RETRY_AFTER_SECONDS}
     elif isinstance(error, Refusal) and error.retry_after is not None:
         retry = {"retry-after": str(error.retry_after)}  # RFC 6585 4

@@ -130,11 +130,11 @@ class Web:
         )
 
     def _health(self) -> list[BaseRoute]:
-        readiness = Readiness(self.enrollment.store, self.enrollment.issuer, self.bearers)
+        readiness = Readiness(self.enrollment, self.bearers)
         return [Route("/healthz", healthz), Route("/readyz", readiness.readyz)]
 
     def _certificates(self) -> list[BaseRoute]:
-        issuer = self.enrollment.issuer
+        issuer = self.enrollment.issuers.signing
         return [
             Route(f"/{name}.{ending}", _file(certificate.public_bytes(encoding), media_type))
             for name, certificate in (("root", issuer.root), ("issuing", issuer.certificate))

@@ -1,6 +1,7 @@
 """Certificates as the GraphQL contract carries them: base64 of PEM."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from typing import NamedTuple
 
 # RFC 7468 2: lines of 64 characters.
@@ -22,9 +23,9 @@ def pem(certificate: bytes) -> str:
     return "\n".join(("-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""))
 
 
-def encode(leaf: bytes, issuing: bytes) -> EncodedChain:
-    """The chain of two certificates, from their DER, leaf first. The trust anchor is handed out separately."""
-    leaf_pem, issuing_pem = pem(leaf), pem(issuing)
+def encode(leaf: bytes, above: Sequence[bytes]) -> EncodedChain:
+    """The chain, leaf first, from the DER of the leaf and of the CAs above it. The trust anchor is handed out apart."""
+    leaf_pem, issuing_pem = pem(leaf), "".join(pem(each) for each in above)
     return EncodedChain(_base64(leaf_pem), _base64(issuing_pem), _base64(leaf_pem + issuing_pem))
 
 

@@ -2,15 +2,17 @@
 
 import time
 from asyncio import Lock, timeout
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from connector.domain.refusals import Unavailable
+from connector.domain.refusals.issuers import SignerUnavailable
 from connector.domain.refusals.storage import StorageUnavailable
-from connector.pki.issuer import Issuer
 from connector.ports.oidc import Bearers
-from connector.ports.transaction import Store
+from connector.usecases.enrollment import Enrollment
 from connector.web.answers import json_answer
 from connector.web.notes import note
 from connector.web.problems import body
@@ -32,8 +34,7 @@ class Readiness:
     away is a warning: holders of certificates and API keys go on as before, and no replica would be better off.
     """
 
-    store: Store
-    issuer: Issuer
+    enrollment: Enrollment
     bearers: Bearers | None = None
     _failure: BaseException | None = None
     _asked: float = float("-inf")
@@ -52,12 +53,17 @@ class Readiness:
 
     async def _ask(self) -> BaseException | None:
         try:
-            async with timeout(PROBE_SECONDS):
-                await self.store.probe()
-            self.issuer.prove()
-        except TimeoutError:
-            return StorageUnavailable()
+            await _within(StorageUnavailable, self.enrollment.store.probe())
+            await _within(SignerUnavailable, self.enrollment.signing.prove(self.enrollment.issuers.signing))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a reason not to be ready
             note(error)
             return error
         return None
+
+
+async def _within(refusal: type[Unavailable], answer: Awaitable[None]) -> None:
+    try:
+        async with timeout(PROBE_SECONDS):
+            await answer
+    except TimeoutError as error:
+        raise refusal from error

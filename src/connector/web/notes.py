@@ -1,6 +1,6 @@
 """What the web writes to the log: one record for each outcome."""
 
-from connector.domain.refusals import Refusal
+from connector.domain.refusals import Refusal, Unavailable
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.system.telemetry import logger
 
@@ -11,6 +11,8 @@ def note(error: BaseException) -> None:
     """Write down a refusal by its code; whatever else went wrong, with all that is known of it."""
     if isinstance(error, StorageUnavailable):
         log.warning("storage.unavailable", code=error.code, reason=_reason(error.__cause__))
+    elif isinstance(error, Unavailable):
+        log.error("ca.unavailable", code=error.code, reason=_reason(error.__cause__))
     elif isinstance(error, Refusal):
         log.info("request.refused", code=error.code)
     else:

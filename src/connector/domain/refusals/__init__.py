@@ -27,8 +27,10 @@
     │   ├── RateLimited           too much in a short time
     │   └── QuotaExceeded         as much as the settings allow is there
     ├── TooManyAttempts           too many wrong credentials from one address
-    └── StorageUnavailable        nothing was recorded, so nothing was done
-        └── StorageFull · StorageReadOnly
+    └── Unavailable               nothing was done, and the same may succeed later
+        ├── SignerUnavailable · IssuerUnknown
+        └── StorageUnavailable    nothing was recorded
+            └── StorageFull · StorageReadOnly
 
 A class's docstring is its default message; ``code`` is API and never changes; the text is safe to show.
 """
@@ -46,3 +48,7 @@ class Refusal(Exception):
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or cleandoc(type(self).__doc__ or self.code).split("\n\n", 1)[0])
+
+
+class Unavailable(Refusal):
+    """Nothing was done, and the same request may succeed later."""

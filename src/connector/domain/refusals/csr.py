@@ -20,6 +20,9 @@ class CSRTooLarge(BadCSR):
 
     code = "csr_too_large"
 
+    def __init__(self) -> None:
+        super().__init__("Send at most 32768 characters.", "Error while parsing CSR: too large.")
+
 
 class CSRNotBase64(BadCSR):
     """The CSR argument is not standard base64."""

@@ -1,9 +1,9 @@
 """Nothing was recorded, so nothing was done."""
 
-from connector.domain.refusals import Refusal
+from connector.domain.refusals import Unavailable
 
 
-class StorageUnavailable(Refusal):
+class StorageUnavailable(Unavailable):
     """The database does not answer, so nothing was changed. Try again in a moment; if it lasts, look at /readyz."""
 
     code = "storage_unavailable"

@@ -30,7 +30,7 @@ async def assets(_: Desk, request: Request) -> Response:
 
 async def ca(visit: Visit) -> Response:
     """The issuers, one under the other."""
-    issuer = visit.desk.enrollment.issuer
+    issuer = visit.desk.enrollment.issuers.signing
     told = [("root", issuer.root), ("issuing", issuer.certificate)]
     return visit.show(
         "ca.html",
@@ -51,7 +51,7 @@ async def ca(visit: Visit) -> Response:
 
 async def ca_file(visit: Visit) -> Response:
     """A certificate of the CA, to keep."""
-    issuer, name = visit.desk.enrollment.issuer, str(visit.request.path_params["name"])
+    issuer, name = visit.desk.enrollment.issuers.signing, str(visit.request.path_params["name"])
     files: dict[str, x509.Certificate] = {"root": issuer.root, "issuing": issuer.certificate}
     if name not in files:
         raise InvalidData("Invalid data name: use root or issuing.")

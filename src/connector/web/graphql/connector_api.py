@@ -1,5 +1,6 @@
 """The resolvers of the Connector API (connector.graphql)."""
 
+from base64 import b64decode
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -12,12 +13,12 @@ from connector.domain.principals import Holder, TokenBearer
 from connector.domain.refusals.callers import CredentialMissing
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.refusals.requests import MethodNotAllowed
-from connector.pki.issuer import Issued
+from connector.usecases.admission import Credential, LapsedCertificate, PresentedCertificate, PresentedToken
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.recognition import recognize_bearer, recognize_holder
 from connector.usecases.renewal import Window
 from connector.usecases.revocation import revoke_presented
-from connector.web import chains
+from connector.web import chains, csrs
 from connector.web.graphql.call import Call, Info
 from connector.web.graphql.sdl import sdl
 from connector.web.graphql.wanted import wanted
@@ -57,11 +58,11 @@ class ConnectorAPI:
     async def _configuration(self, _: None, info: Info) -> dict[str, Any]:
         match info.context.principal:
             case TokenBearer(text) if "token" in wanted(info):
-                found = await self.enrollment.configure(text, info.context.source)
+                found = await self.enrollment.configure(PresentedToken(text, info.context.source))
                 return self._answer(found.subject, {"token": found.minted.secret.text})
             case TokenBearer(text):
                 # The next one is not asked for: to spend this one would leave the system with none.
-                return self._answer(await self.enrollment.describe(text, info.context.source))
+                return self._answer(await self.enrollment.describe(PresentedToken(text, info.context.source)))
             case Holder(fingerprint):
                 certificate = await self.enrollment.identify(fingerprint)
 
@@ -72,7 +73,7 @@ class ConnectorAPI:
                         raise MethodNotAllowed(
                             "A certificate's holder gets a token by POST alone. Send the query by POST."
                         )
-                    return {"token": (await self.enrollment.mint_beside(fingerprint)).secret.text}
+                    return {"token": (await self.enrollment.mint_for_holder(fingerprint)).secret.text}
 
                 window = self.enrollment.window(certificate)
                 return self._answer(self.enrollment.subject_text(certificate.system_auth_id), token, window)
@@ -92,22 +93,21 @@ class ConnectorAPI:
     async def _sign(self, _: None, info: Info, csr: str) -> dict[str, str]:
         match info.context.principal:
             case TokenBearer(text):
-                issued = await self.enrollment.enroll(text, info.context.source, csr, info.context.step)
-                event = "certificate.issued"
+                return await self._certificate(
+                    "certificate.issued", PresentedToken(text, info.context.source), csr, info
+                )
             case Holder(fingerprint):
-                issued = await self.enrollment.renew(fingerprint, csr, info.context.step)
-                event = "certificate.renewed"
-            case _:
-                raise CredentialMissing
-        return self._issued(event, issued)
+                return await self._certificate("certificate.renewed", PresentedCertificate(fingerprint), csr, info)
+        raise CredentialMissing
 
     async def _renew_expired(self, _: None, info: Info, certificate: str, csr: str, proof: str) -> dict[str, str]:
-        issued = await self.enrollment.renew_lapsed(_fingerprint(certificate), csr, proof, info.context.step)
-        return self._issued("certificate.renewed", issued)
+        credential = LapsedCertificate(_fingerprint(certificate), _proof(proof))
+        return await self._certificate("certificate.renewed", credential, csr, info)
 
-    def _issued(self, event: str, issued: Issued) -> dict[str, str]:
-        log.info(event, serial=f"{issued.serial:x}")
-        encoded = chains.encode(issued.der, self.enrollment.issuer.der)
+    async def _certificate(self, event: str, credential: Credential, csr: str, info: Info) -> dict[str, str]:
+        certificate = await self.enrollment.sign(credential, csrs.request(csr, info.context.step))
+        log.info(event, serial=certificate.serial)
+        encoded = chains.encode(certificate.der, self.enrollment.issuers.chain(certificate.issuer))
         return {
             "certificateChain": encoded.certificate_chain,
             "caCertificate": encoded.ca_certificate,
@@ -141,6 +141,13 @@ def _renewal(window: Window) -> dict[str, Any]:
         "now": window.now,
         "checkAfterSeconds": int(window.check.total_seconds()),
     }
+
+
+def _proof(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        return b""  # which is no signature of any key
 
 
 def _fingerprint(text: str) -> bytes:

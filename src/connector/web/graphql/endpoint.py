@@ -33,7 +33,6 @@ from connector.domain.refusals.requests import (
     QueryTooExpensive,
     UnsupportedMediaType,
 )
-from connector.domain.refusals.storage import StorageUnavailable
 from connector.domain.refusals.tokens import TokenUnknown
 from connector.domain.strict_json import JSONError, read, read_text
 from connector.web.answers import error_answer, json_answer
@@ -220,7 +219,7 @@ class GraphQLEndpoint:
 
 def _may_be_sent_again(error: Exception) -> bool:
     """Whether the same request is granted later, so that the answer as a whole says when (Retry-After)."""
-    return isinstance(error, StorageUnavailable) or (isinstance(error, LimitReached) and error.retry_after is not None)
+    return isinstance(error, Unavailable) or (isinstance(error, LimitReached) and error.retry_after is not None)
 
 
 async def _check_peer(receive: Receive) -> None:

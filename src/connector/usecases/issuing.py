@@ -1,0 +1,134 @@
+"""Issuing: from a grant and a CSR to a certificate that is recorded. There is no other way to a certificate.
+
+The order is the same for every grant: read and check the CSR, plan the certificate, sign it, check what was signed, and
+then one transaction that spends the credential and records certificate and audit. The loser of a race is refused there,
+and its signed octets are dropped: what was never stored was never issued.
+"""
+
+from asyncio import to_thread
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from hmac import compare_digest
+
+from connector.domain import certificates as inventory
+from connector.domain.certificates import Certificate
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.callers import Unauthenticated
+from connector.domain.refusals.csr import BadCSR, CSRKeyNotBound
+from connector.domain.refusals.quotas import LimitReached
+from connector.domain.refusals.steps import StepTaken
+from connector.domain.refusals.tokens import TokenSpent
+from connector.pki.csr import verify
+from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
+from connector.pki.plan import Plan
+from connector.pki.profile import Profile
+from connector.ports.transaction import Random, Store, Transaction
+from connector.usecases.admission import CertificateRequest, Grant
+from connector.usecases.events import certificate_event
+from connector.usecases.issuers import Issuers
+from connector.usecases.signing import Signing
+
+# As base64 of PEM, a CSR for a P-256 key has some 600 characters and costs 0.2 ms; one for RSA cannot have fewer than
+# 1100, and costs up to 7 (decision 0015). Whatever else is long may be slow to read.
+LONG_CSR = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Issuing:
+    """Plans, signs, checks and records certificates."""
+
+    store: Store
+    issuers: Issuers
+    profile: Profile
+    random: Random
+    signing: Signing = field(default_factory=Signing)
+
+    async def issue(self, grant: Grant, request: CertificateRequest, *, now: datetime) -> Certificate:
+        """The certificate that the grant allows, recorded; or, for a step that was taken before, what it brought.
+
+        Raises:
+            BadCSR: the CSR cannot be granted; nothing was spent.
+            TokenSpent: the credential was used before.
+            StepTaken, CertificateRevoked: the step came before with another CSR, or what it brought is good no more.
+            Unauthenticated: the credential is no longer good.
+            LimitReached: a limit of the system auth is met.
+            SignerUnavailable, StorageUnavailable: nothing was done.
+        """
+        try:
+            try:
+                return await self._issue(grant, request, now=now)
+            except (TokenSpent, StepTaken, LimitReached) as refusal:
+                return await self._again(grant, refusal, now=now)
+        except (BadCSR, StepTaken, Unauthenticated, LimitReached) as refusal:
+            await grant.note_refusal(refusal)
+            raise
+
+    async def _issue(self, grant: Grant, request: CertificateRequest, *, now: datetime) -> Certificate:
+        if grant.barred is not None:
+            raise grant.barred
+        # One issuer and one profile for the whole of it, whatever changes meanwhile.
+        issuer, profile = self.issuers.signing, self.profile
+
+        def plan() -> Plan:
+            return self._plan(grant, request, issuer, profile, now=now)
+
+        planned = plan() if len(request.sent) < LONG_CSR else await to_thread(plan)
+        certificate = _record(grant, planned, await self.signing.sign(issuer, planned), issuer, now=now)
+        event = certificate_event(grant.action, certificate, actor=grant.by, at=now, reason=grant.reason)
+
+        def record(tx: Transaction) -> None:
+            events = grant.spend(tx)
+            tx.inventory.add(certificate)
+            tx.audit.append(*events, event)
+
+        await self.store.transaction(record, alone=grant.alone)
+        return certificate
+
+    def _plan(
+        self, grant: Grant, request: CertificateRequest, issuer: Issuer, profile: Profile, *, now: datetime
+    ) -> Plan:
+        verified = verify(request.read(request.sent), policy=profile.csr, common_name=grant.holder.system_auth_id)
+        if grant.key is not None and not compare_digest(grant.key, sha256(verified.spki).digest()):
+            raise CSRKeyNotBound
+        serial = serial_number(self.random(SERIAL_OCTETS), now=now)
+        return profile.plan(verified, grant.holder, authority=issuer.authority, serial=serial, now=now)
+
+    async def _again(self, grant: Grant, refusal: Refusal, *, now: datetime) -> Certificate:
+        """What the grant's step brought, if it was taken lately enough; else the refusal stands.
+
+        Raises:
+            StepTaken: it was taken with another CSR.
+            CertificateRevoked, CertificateExpired: what it brought is good no more.
+        """
+        step = grant.step
+        if step is None:
+            raise refusal
+        name = step.name
+        found = await self.store.read(lambda tx: tx.inventory.of_step(name), single=True)
+        if found is None or found.issued_at < grant.replays_since:
+            raise refusal
+        if not compare_digest(found.request or b"", step.request):
+            raise StepTaken
+        return inventory.check(found, now=now)
+
+
+def _record(grant: Grant, plan: Plan, der: bytes, issuer: Issuer, *, now: datetime) -> Certificate:
+    holder, step = grant.holder, grant.step
+    return Certificate(
+        serial=f"{plan.serial:x}",
+        fingerprint=sha256(der).digest(),
+        issuer=issuer.fingerprint,
+        key=sha256(plan.spki).digest(),
+        system_auth_id=holder.system_auth_id,
+        owner_id=holder.owner_id,
+        owner_kind=grant.owner_kind,
+        tenant_id=holder.tenant_id,
+        not_before=plan.not_before,
+        not_after=plan.not_after,
+        issued_at=now,
+        der=der,
+        step=None if step is None else step.name,
+        request=None if step is None else step.request,
+        lapsed_at=grant.lapsed_at,
+    )
