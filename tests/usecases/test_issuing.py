@@ -221,7 +221,7 @@ def test_there_is_no_other_way_to_a_certificate() -> None:
     sign for issuing, and for our own server. Nothing hands a key to a library that would sign with it.
     """
     assert callers("Grant") == {"usecases/admission.py"}
-    assert callers("admit") - {"web/graphql/endpoint.py", "web/console/signing.py"} == {"usecases/enrollment.py"}
+    assert callers("Admission") == {"usecases/enrollment.py"}
     assert callers("issue") == {"usecases/enrollment.py", "serving/certificates.py"}  # the latter: its own callable
     assert callers("Issuing") == {"usecases/enrollment.py"}
     assert callers("signed") == {"pki/issuer.py"}

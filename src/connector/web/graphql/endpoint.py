@@ -19,7 +19,7 @@ from graphql import (
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector.domain.principals import Anonymous, Bearer, TokenBearer
-from connector.domain.refusals import Refusal
+from connector.domain.refusals import Refusal, Unavailable
 from connector.domain.refusals.callers import JWTRefused, Unauthenticated
 from connector.domain.refusals.keys import KeyUnknown
 from connector.domain.refusals.quotas import LimitReached
