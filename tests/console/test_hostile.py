@@ -30,18 +30,19 @@ INJECTIONS = [
     "=cmd|' /C calc'!A0",
 ]
 LONG = "x" * 10_000
+NO_NAMES = (LONG, "\u202etxt", "a\nb", " ", "", "\u0000")
 POLICY = {"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"}
 
 
 def test_no_text_becomes_more(browser: Browser, stage: Stage) -> None:
-    """The sixteen texts as descriptions, labels and searches, on every page that shows them: no dialog, no complaint,
-    nothing of them becomes an element, and they read as they were written.
+    """The sixteen texts as names, descriptions, labels and searches, on every page that shows them: no dialog, no
+    complaint, nothing of them becomes an element, and they read as they were written.
     """
     ids = []
     for number, text in enumerate(INJECTIONS):
         made = stage.server.administer(
             "mutation ($in: ApplicationRegisterInput!) { result: registerApplication(in: $in) { id } }",
-            {"in": {"name": f"hostile {number}", "description": _plain(text), "labels": {"text": text}}},
+            {"in": {"name": _name(number, text), "description": _plain(text), "labels": {"text": text}}},
         )
         ids.append(made["id"])
     window = Window.open(browser, stage.server)
@@ -60,18 +61,20 @@ def test_no_text_becomes_more(browser: Browser, stage: Stage) -> None:
         assert page.locator("tbody tr").count() == 1
         assert page.locator("script:not([src]), iframe, img, style, main svg:not(.chart)").count() == 0
     window.go("/console/t/default/applications")
+    names = page.locator("main").inner_text()
+    assert [text for number, text in enumerate(INJECTIONS) if _name(number, text) not in names] == []
     assert window.dialogs == []
     assert window.complaints == []
 
 
 def test_no_refusal_becomes_more(browser: Browser, stage: Stage) -> None:
-    """The sixteen as names, in forms that refuse them: the message and the field show them as text."""
+    """The sixteen as names of runtimes, in a form that refuses them: the message and the field show them as text."""
     window = Window.open(browser, stage.server)
     window.sign_in("administrator")
     page = window.page
     for text in INJECTIONS:
-        window.go("/console/t/default/applications")
-        page.get_by_text("Register an application").click()
+        window.go("/console/t/default/runtimes")
+        page.get_by_text("Register a runtime").click()
         page.locator("#new-name").fill(text)
         page.get_by_role("button", name="Register", exact=True).click()
         page.get_by_role("alert").wait_for()
@@ -82,8 +85,13 @@ def test_no_refusal_becomes_more(browser: Browser, stage: Stage) -> None:
     assert {each for each in window.complaints if "400" not in each} == set()
 
 
-@pytest.mark.parametrize("name", [*INJECTIONS, LONG, "\u202etxt", "a\nb", " ", "", "\u0000"])
-@pytest.mark.parametrize("path", ["/console/t/default/applications", "/console/keys", "/console/tenants"])
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        *(("/console/t/default/applications", name) for name in NO_NAMES),
+        *((path, name) for path in ("/console/keys", "/console/tenants") for name in (*INJECTIONS, *NO_NAMES)),
+    ],
+)
 def test_names_that_are_none_are_refused(stage: Stage, name: str, path: str) -> None:
     """A name full of HTML, of marks that turn the writing around, of ten thousand characters or of none: one clean
     refusal, whose page is small and shows it as text.
@@ -160,6 +168,11 @@ def test_queries_of_nonsense(stage: Stage, below: str, query: str) -> None:
     with visitor(stage.server, "viewer") as made:
         answer = made.http.get(f"/console/t/default/{below}?{query}")
         assert answer.status_code in (200, 400)
+
+
+def _name(number: int, text: str) -> str:
+    """The text as an application's name, which is any printable text."""
+    return "".join(character for character in f"{number} {text}" if character.isprintable())[:100].strip()
 
 
 def _plain(text: str) -> str:

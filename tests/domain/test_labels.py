@@ -152,7 +152,7 @@ def test_keys(key: str) -> None:
     assert labels.read_filter(key, None).key == key
 
 
-@pytest.mark.parametrize("key", ["", "x" * 257, "-a", "a-", "/a", "a b", "ä", "a\n", "a\x00", "a$", "a'", "_", "a:b"])
+@pytest.mark.parametrize("key", ["", "x" * 257, "-a", "a-", "/a", "a b", "ä", "a\n", "a\x00", "a$", "a'", "a:b"])
 def test_keys_refused(key: str) -> None:
     """Any other key is refused, to set and to look for."""
     with pytest.raises(InvalidData, match="label key"):
@@ -239,11 +239,13 @@ def test_so_much_together() -> None:
         ("a--b", "mp-a-b"),
         ("Größe 2.0", "mp-gr-e-2-0"),
         ("trailing.", "mp-trailing"),
-        ("日本", "mp-"),
+        ("日本", "mp-cf2abf0c"),
     ],
 )
 def test_normalized_names(name: str, normalized: str) -> None:
-    """As the original normalizes: lower case, a dash for all else, no two dashes together, mp- before it once."""
+    """As Compass normalizes: lower case, a dash for anything else, no two dashes together, one mp- in front; a name of
+    which nothing would be left gets a digest of its own.
+    """
     assert labels.normalized(name) == normalized
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 from tests.support import records
 
+from connector.domain import labels
 from connector.domain.directory import Entity, Tenant
 from connector.domain.principals import ApiKey, Role
 from connector.domain.refusals.storage import StorageUnavailable
@@ -119,7 +120,7 @@ def test_the_database_keeps_the_audit_append_only(connection: Connection, statem
 
 def test_what_the_first_version_recorded_is_all_there(connection: Connection) -> None:
     """A database of the first version is brought up to date with its rows: its key may do what it could, everything
-    everywhere; its entities have no labels yet; and an older server that still writes can do so.
+    everywhere; its entities have no labels yet, and a normalised name; and an older server that still writes can do so.
     """
     made = records.tenant(), records.entity(), records.api_key()
     other = records.tenant(2), records.entity(2, tenant_id=records.tenant(2).id), records.api_key(2)
@@ -130,9 +131,9 @@ def test_what_the_first_version_recorded_is_all_there(connection: Connection) ->
     _write_as_the_first_version(connection, *other)
 
     tx = SqlTransaction(connection)
-    for tenant, entity, key in (made, other):
+    for tenant, entity, key, normalized in ((*made, labels.normalized(made[1].name)), (*other, None)):
         assert tx.tenants.find(tenant.external_id) == tenant
-        assert tx.directory(tenant.id).entities(entity.kind) == [entity]
+        assert tx.directory(tenant.id).entities(entity.kind) == [replace(entity, normalized_name=normalized)]
         assert tx.keys.find(key.digest) == replace(key, role=Role.ADMINISTRATOR)
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,8 +14,11 @@ from connector.domain.refusals.objects import InvalidData
 from connector.domain.strict_json import JSON
 
 MAX_NAME = 100
-MAX_RUNTIME_NAME = 36
+MAX_RUNTIME_NAME = 256
+MAX_PROVIDER_NAME = 256
 MAX_DESCRIPTION = 2000
+MAX_DETAIL = 256
+MAX_URL = 512
 MAX_EXTERNAL_ID = 128
 MOST_SYSTEM_AUTHS = 1000
 
@@ -23,10 +26,24 @@ EVENTS_LABEL = "runtime_eventServiceUrl"
 NORMALIZED_LABEL = "isNormalized"
 INTEGRATION_LABEL = "integrationSystemID"
 
+# The rules as Compass's clients read them.
+_WRONG_FORMAT = "must be in a valid format"
+_TOO_LONG = "the length must be no more than {}"
+
 # Letters, digits and the punctuation of product names; nothing that a DN, a shell, HTML or a terminal acts upon.
 _NAME = re.compile(r"[^\W_](?:[\w .\-]*[^\W_])?")
-_RUNTIME_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?")
+_RUNTIME_NAME = re.compile(r"[A-Za-z0-9._\-]+")
 _EXTERNAL_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._\-]*[A-Za-z0-9])?")
+
+
+DETAILS: Mapping[str, int] = {
+    "healthCheckURL": MAX_DETAIL,
+    "baseUrl": MAX_URL,
+    "applicationNamespace": MAX_DETAIL,
+    "localTenantID": MAX_DETAIL,
+    "systemNumber": MAX_DETAIL,
+}
+"""The details that an entity may have, by their names in the Director API, with the most characters of each."""
 
 
 class EntityKind(StrEnum):
@@ -54,8 +71,9 @@ class Tenant:
 class Entity:
     """An application, a runtime or an integration system that a tenant has registered.
 
-    Applications alone have a provider's name, an integration system that looks after them, and a runtime to which
-    their events go.
+    Applications alone have a provider's name, an integration system that manages them, and a runtime to which their
+    events go. ``details`` are texts that clients store and read back, by their names in :data:`DETAILS`. No two
+    applications of a tenant have the same ``normalized_name``; it is None for other kinds.
     """
 
     id: str
@@ -69,6 +87,8 @@ class Entity:
     labels: Labels
     eventing_runtime_id: str | None
     updated_at: datetime | None
+    details: Mapping[str, str] = field(default_factory=dict)
+    normalized_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,29 +126,33 @@ def register_entity(
         InvalidData: a field breaks a rule; the message names it.
     """
     name = particulars["name"]
+    _check_entity_name(kind, name)
     bare = Entity(str(id), tenant.id, kind, name, None, now, None, None, {}, None, None)
-    given = {**_default_labels(kind, name), **(particulars.get("labels") or {})}
+    given = {**_default_labels(kind), **(particulars.get("labels") or {})}
+    if kind is EntityKind.APPLICATION:
+        given["name"] = labels.normalized(name)  # whatever was given: clients find the application by it
     return replace(update_entity(bare, {**particulars, "labels": given}, now=now), updated_at=None)
 
 
 def update_entity(entity: Entity, changes: Mapping[str, Any], *, now: datetime) -> Entity:
     """The entity with those fields changed: ``name``, ``description``, ``provider_name``, ``labels``,
-    ``integration_system_id``, ``eventing_runtime_id``.
+    ``integration_system_id``, ``eventing_runtime_id``, ``details``. A detail that is None is removed.
 
     Raises:
         InvalidData: a field breaks a rule; the message names it.
     """
-    changed = replace(entity, **changes, updated_at=now)
+    details = {**entity.details, **changes.get("details", {})}
+    kept = {name: text for name, text in details.items() if text is not None}
+    changed = replace(entity, **{**changes, "details": kept}, updated_at=now)
     if "integration_system_id" in changes:
         changed = replace(changed, labels={**changed.labels, INTEGRATION_LABEL: changed.integration_system_id or ""})
-    if entity.kind is EntityKind.RUNTIME:
-        _check_runtime_name(changed.name)
-    else:
-        check_name(changed.name)
+    _check_entity_name(entity.kind, changed.name)
     _check_text("description", changed.description, MAX_DESCRIPTION)
-    _check_text("providerName", changed.provider_name, MAX_NAME)
+    _check_text("providerName", changed.provider_name, MAX_PROVIDER_NAME)
+    for name, text in changed.details.items():
+        _check_text(name, text, DETAILS[name])
     labels.check(changed.labels)
-    return changed
+    return replace(changed, normalized_name=_normalized_name(changed))
 
 
 def add_system_auth(entity: Entity, *, id: UUID, now: datetime) -> SystemAuth:
@@ -154,11 +178,31 @@ def events_url(application: Entity, runtime: Entity | None) -> str:
     return f"{base.rstrip('/')}/{name}/v1/events"
 
 
-def _default_labels(kind: EntityKind, name: str) -> Labels:
-    """What clients of the original expect to find (wire contract b.4)."""
+def ascii_lower(text: str) -> str:
+    """The text with its ASCII letters in lower case: databases lower no others alike."""
+    return "".join(character.lower() if character.isascii() else character for character in text)
+
+
+def complete_labels(kind: EntityKind, changes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The changes, with ``isNormalized`` among a runtime's new labels: agents rely on it, and may not send it."""
+    if kind is not EntityKind.RUNTIME or "labels" not in changes:
+        return changes
+    return {**changes, "labels": {**_default_labels(kind), **changes["labels"]}}
+
+
+def _normalized_name(entity: Entity) -> str | None:
+    """The text in which two applications of a tenant must differ: the normalised name, with the system's number."""
+    if entity.kind is not EntityKind.APPLICATION:
+        return None
+    number = entity.details.get("systemNumber")
+    return labels.normalized(entity.name) + (f"/{number}" if number else "")
+
+
+def _default_labels(kind: EntityKind) -> dict[str, JSON]:
+    """The labels that clients of Compass expect to find."""
     match kind:
         case EntityKind.APPLICATION:
-            return {"name": labels.normalized(name), "managed": "false", INTEGRATION_LABEL: ""}
+            return {"managed": "false", INTEGRATION_LABEL: ""}
         case EntityKind.RUNTIME:
             return {NORMALIZED_LABEL: "true"}
         case EntityKind.INTEGRATION_SYSTEM:
@@ -166,7 +210,7 @@ def _default_labels(kind: EntityKind, name: str) -> Labels:
 
 
 def check_name(name: str) -> str:
-    """The name, if it may be one of anything but a runtime, whose rule is the original's own.
+    """The name, if it may be that of a tenant, an API key or a person; applications and runtimes have wider rules.
 
     Raises:
         InvalidData: it breaks the rule.
@@ -179,17 +223,22 @@ def check_name(name: str) -> str:
     return name
 
 
-def _check_runtime_name(name: str) -> None:
-    if len(name) > MAX_RUNTIME_NAME or not _RUNTIME_NAME.fullmatch(name):
-        raise InvalidData(
-            "Invalid data name: use 1 to 36 lower-case letters, digits, dashes and dots, "
-            "with a letter or digit at each end."
-        )
+def _check_entity_name(kind: EntityKind, name: str) -> None:
+    most = MAX_RUNTIME_NAME if kind is EntityKind.RUNTIME else MAX_NAME
+    if len(name) > most:
+        raise InvalidData.breaks("name", _TOO_LONG.format(most), f"Use 1 to {most} characters.")
+    if kind is EntityKind.RUNTIME and not _RUNTIME_NAME.fullmatch(name):
+        raise InvalidData.breaks("name", _WRONG_FORMAT, "Use ASCII letters, digits, dashes, dots and underscores.")
+    # Control characters are not printable, nor what turns the direction of writing or cannot be seen.
+    if not name.isprintable() or not name.strip():
+        raise InvalidData.breaks("name", _WRONG_FORMAT, "Use printable characters, not only spaces.")
 
 
 def _check_text(field: str, text: str | None, most: int) -> None:
-    if text is not None and (len(text) > most or not _is_text(text)):
-        raise InvalidData(f"Invalid data {field}: use at most {most} characters, without control characters.")
+    if text is not None and len(text) > most:
+        raise InvalidData.breaks(field, _TOO_LONG.format(most), f"Use at most {most} characters.")
+    if text is not None and not _is_text(text):
+        raise InvalidData.breaks(field, _WRONG_FORMAT, "Use text without control characters.")
 
 
 def _is_text(text: str) -> bool:

@@ -19,7 +19,9 @@ MOST_ELEMENTS = 250
 MAX_DEPTH = 16
 MOST_FILTERS = 10
 
-_KEY = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._\-/]*[A-Za-z0-9])?")
+_PREFIX = "mp-"
+
+_KEY = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._\-/]*[A-Za-z0-9_])?")
 # The two forms of SQL/JSON path by which clients of the original look for a value, alone or in a list.
 # The JSON reader takes the white space around the value: two patterns for it side by side would take cubic time.
 _PATH = re.compile(r"\$\[\*\]\s*\?\s*\(\s*@\s*==(?P<value>.+)\)", re.DOTALL)
@@ -92,9 +94,15 @@ def read_filter(key: str, query: str | None) -> LabelFilter:
 
 
 def normalized(name: str) -> str:
-    """The name by which an application is known in URLs: ``mp-`` and lower-case letters, digits and single dashes."""
+    """The name by which an application is known in URLs: ``mp-`` and lower-case letters, digits and single dashes.
+
+    A name without a Latin letter or a digit would leave ``mp-`` alone, the same for all such names. It gets the first
+    octets of the name's SHA-256 in hexadecimal, so that they can be told apart.
+    """
     plain = _dashed(name)
-    return name if name == plain and name.startswith("mp-") else f"mp-{plain}"
+    if name == plain and name.startswith(_PREFIX):
+        return name
+    return _PREFIX + (plain or sha256(name.encode()).hexdigest()[:8])
 
 
 def _dashed(name: str) -> str:
@@ -122,7 +130,7 @@ def _check_key(key: str) -> None:
     if len(key) > MAX_KEY or not _KEY.fullmatch(key):
         raise InvalidData(
             "Invalid data label key: use 1 to 256 ASCII letters, digits, dots, dashes, underscores and slashes, with "
-            "a letter or digit at each end."
+            "a letter, digit or underscore at each end."
         )
 
 

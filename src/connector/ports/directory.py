@@ -47,12 +47,19 @@ class Tenants(Protocol):
         """The tenant of that internal id."""
 
     def list(
-        self, *, within: frozenset[str] | None = None, after: str | None = None, most: int | None = None
+        self,
+        *,
+        within: frozenset[str] | None = None,
+        containing: str = "",
+        after: str | None = None,
+        most: int | None = None,
     ) -> Sequence[Tenant]:
-        """The tenants by external id: those of ``within`` if it is given, those after ``after``, so many at most."""
+        """The tenants by external id: those of ``within`` if it is given, those whose external id or name contains
+        the text (ASCII letters in either case), those after ``after``; ``most`` is the largest number returned.
+        """
 
-    def count(self, *, within: frozenset[str] | None = None) -> int:
-        """How many there are."""
+    def count(self, *, within: frozenset[str] | None = None, containing: str = "") -> int:
+        """The number of such tenants."""
 
 
 class Directory(Protocol):

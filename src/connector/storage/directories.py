@@ -8,11 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain import labels
-from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant
+from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant, ascii_lower
 from connector.domain.labels import LabelFilter
 from connector.domain.overview import Standings
 from connector.domain.refusals.objects import NotUniqueName, ObjectInUse, ObjectNotFound
@@ -29,7 +29,16 @@ _KIND = (entities.c.tenant_id == bindparam("tenant"), entities.c.kind == bindpar
 _FIND_ENTITY = Prepared(select(entities).where(*_KIND, entities.c.id == bindparam("id")))
 _FIND_ENTITY_NAMED = select(entities).where(*_KIND, entities.c.name == bindparam("name"))
 _NAMES = select(entities.c.id, entities.c.name).where(entities.c.tenant_id == bindparam("tenant"))
-_CHANGED = ("name", "description", "provider_name", "integration_system_id", "labels", "eventing_runtime_id")
+_CHANGED = (
+    "name",
+    "description",
+    "provider_name",
+    "integration_system_id",
+    "labels",
+    "eventing_runtime_id",
+    "details",
+    "normalized_name",
+)
 _UPDATE_ENTITY = (
     update(entities).where(*_THIS).values({name: bindparam(f"new_{name}") for name in (*_CHANGED, "updated_at")})
 )
@@ -65,15 +74,21 @@ class SqlTenants:
         return None if row is None else Tenant(*row)
 
     def list(
-        self, *, within: frozenset[str] | None = None, after: str | None = None, most: int | None = None
+        self,
+        *,
+        within: frozenset[str] | None = None,
+        containing: str = "",
+        after: str | None = None,
+        most: int | None = None,
     ) -> Sequence[Tenant]:
         place = None if after is None else (after,)
-        statement = select(tenants).where(*_within(within))
+        statement = select(tenants).where(*_within(within), *_containing(containing))
         statement = page(statement, [tenants.c.external_id], newest_first=False, after=place, most=most)
         return [Tenant(*row) for row in self._connection.execute(statement)]
 
-    def count(self, *, within: frozenset[str] | None = None) -> int:
-        return self._connection.execute(select(func.count()).select_from(tenants).where(*_within(within))).scalar_one()
+    def count(self, *, within: frozenset[str] | None = None, containing: str = "") -> int:
+        statement = select(func.count()).select_from(tenants).where(*_within(within), *_containing(containing))
+        return self._connection.execute(statement).scalar_one()
 
 
 class SqlDirectory:
@@ -194,6 +209,20 @@ class SqlDirectory:
 
 def _within(external_ids: frozenset[str] | None) -> list[ColumnElement[bool]]:
     return [] if external_ids is None else [tenants.c.external_id.in_(sorted(external_ids))]
+
+
+def _containing(text: str) -> list[ColumnElement[bool]]:
+    if not text:
+        return []
+    lowered = ascii_lower(text)
+    return [
+        or_(
+            *(
+                func.lower(column).contains(lowered, autoescape=True)
+                for column in (tenants.c.external_id, tenants.c.name)
+            )
+        )
+    ]
 
 
 def _holds(which: LabelFilter) -> ColumnElement[bool]:

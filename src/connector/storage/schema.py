@@ -147,7 +147,11 @@ entities = Table(
     Column("labels", Json, nullable=False, server_default="{}"),
     Column("eventing_runtime_id", Text),
     Column("updated_at", Moment),
+    Column("details", Json, nullable=False, server_default="{}"),
+    Column("normalized_name", Text),
     UniqueConstraint("tenant_id", "kind", "name"),
+    # Of applications alone, and not of those that an older server has registered.
+    Index(None, "tenant_id", "normalized_name", unique=True),
     # The newest first, page by page.
     Index(None, "tenant_id", "kind", "created_at", "id"),
 )

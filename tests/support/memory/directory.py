@@ -9,7 +9,7 @@ from typing import Any, Self
 from connector.domain.administrators import Administrator, Session, SignInLink
 from connector.domain.audit import Event
 from connector.domain.certificates import Certificate, Condition, TrustAnchor
-from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant
+from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant, ascii_lower
 from connector.domain.labels import LabelFilter, terms
 from connector.domain.overview import Standings
 from connector.domain.principals import ApiKey
@@ -56,14 +56,21 @@ class MemoryTenants:
         return self._tenants.get(id)
 
     def list(
-        self, *, within: frozenset[str] | None = None, after: str | None = None, most: int | None = None
+        self,
+        *,
+        within: frozenset[str] | None = None,
+        containing: str = "",
+        after: str | None = None,
+        most: int | None = None,
     ) -> Sequence[Tenant]:
         found = [tenant for tenant in self._tenants.values() if within is None or tenant.external_id in within]
+        text = ascii_lower(containing)
+        found = [each for each in found if text in ascii_lower(each.external_id) or text in ascii_lower(each.name)]
         found = [tenant for tenant in found if after is None or tenant.external_id > after]
         return sorted(found, key=attrgetter("external_id"))[:most]
 
-    def count(self, *, within: frozenset[str] | None = None) -> int:
-        return len(self.list(within=within))
+    def count(self, *, within: frozenset[str] | None = None, containing: str = "") -> int:
+        return len(self.list(within=within, containing=containing))
 
 
 class MemoryDirectory:
@@ -75,17 +82,14 @@ class MemoryDirectory:
 
     def add_entity(self, entity: Entity) -> None:
         self._own(entity)
-        if self.entity_named(entity.kind, entity.name) is not None:
-            raise NotUniqueName
+        self._check_names(entity)
         self._tables.entities[entity.id] = entity
 
     def update_entity(self, entity: Entity) -> None:
         self._own(entity)
         if self.entity(entity.kind, entity.id) is None:
             raise ObjectNotFound
-        same = self.entity_named(entity.kind, entity.name)
-        if same is not None and same.id != entity.id:
-            raise NotUniqueName
+        self._check_names(entity)
         self._tables.entities[entity.id] = entity
 
     def entity(self, kind: EntityKind, id: str) -> Entity | None:
@@ -171,6 +175,12 @@ class MemoryDirectory:
 
     def remove_system_auth(self, auth: SystemAuth) -> bool:
         return self.system_auth(auth.id) is not None and bool(self._tables.system_auths.pop(auth.id))
+
+    def _check_names(self, entity: Entity) -> None:
+        for other in self.entities(entity.kind):
+            alike = entity.normalized_name is not None and other.normalized_name == entity.normalized_name
+            if other.id != entity.id and (alike or other.name == entity.name):
+                raise NotUniqueName
 
     def _own(self, record: Entity | SystemAuth) -> None:
         if record.tenant_id != self._tenant:

@@ -8,6 +8,16 @@ class InvalidData(Refusal):
 
     code = "invalid_data"
 
+    broken: tuple[str, str, str] | None = None
+    """A field, the rule that it breaks, and what to do; where one field breaks one rule."""
+
+    @classmethod
+    def breaks(cls, field: str, rule: str, advice: str) -> "InvalidData":
+        """The refusal of a field that breaks a rule."""
+        refusal = cls(f"Invalid data {field}: {rule}. {advice}")
+        refusal.broken = (field, rule, advice)
+        return refusal
+
 
 class ObjectNotFound(Refusal):
     """Object not found. Check its id, and that the Tenant header names its tenant."""

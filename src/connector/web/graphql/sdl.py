@@ -2,7 +2,10 @@
 
 from importlib.resources import files
 
+FILES = {"connector": ("connector",), "director": ("director", "catalogue")}
+"""Each API's files: their definitions together are its schema."""
 
-def sdl(name: str) -> str:
-    """The text of ``<name>.graphql``."""
-    return (files(__package__) / f"{name}.graphql").read_text("utf-8")
+
+def sdl(api: str) -> str:
+    """The schema of an API as text."""
+    return "\n".join((files(__package__) / f"{name}.graphql").read_text("utf-8") for name in FILES[api])

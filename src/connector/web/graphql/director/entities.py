@@ -1,16 +1,27 @@
 """Applications, runtimes and integration systems, which are alike in most."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from ariadne import MutationType, QueryType
+from graphql import get_named_type
 
 from connector.domain.certificates import Condition, Standing
-from connector.domain.directory import MOST_SYSTEM_AUTHS, Entity, EntityKind, SystemAuth, events_base, events_url
+from connector.domain.directory import (
+    DETAILS,
+    MOST_SYSTEM_AUTHS,
+    Entity,
+    EntityKind,
+    SystemAuth,
+    complete_labels,
+    events_base,
+    events_url,
+)
 from connector.domain.labels import read_filters
 from connector.domain.principals import Holder
-from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectNotFound
 from connector.domain.refusals.requests import QueryTooExpensive
 from connector.domain.strict_json import JSON
 from connector.ports.transaction import Transaction
@@ -19,7 +30,7 @@ from connector.usecases.access import Realm
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import AuthFields
-from connector.web.graphql.director.paging import Cursors, Fields, page
+from connector.web.graphql.director.paging import Cursors, Fields, empty_page, page
 from connector.web.graphql.wanted import wanted
 
 MOST_SYSTEM_AUTHS_OF_A_PAGE = 10 * MOST_SYSTEM_AUTHS
@@ -32,6 +43,23 @@ _NAMES = {
     "integrationSystemID": "integration_system_id",
     "labels": "labels",
 }
+
+SYNC = "SYNC"
+
+# Selected by every client of Compass, and kept for none.
+_NEVER_ANY: Mapping[EntityKind, Fields] = {
+    EntityKind.APPLICATION: {
+        "webhooks": [],
+        "operations": [],
+        "integrationDependencies": empty_page(),
+        "bundles": empty_page(),
+    },
+    EntityKind.RUNTIME: {"webhooks": [], "runtimeContexts": empty_page()},
+    EntityKind.INTEGRATION_SYSTEM: {},
+}
+
+# What is not kept: a non-empty value is refused, so that no client waits for a call that never comes.
+_NOT_KEPT = ("webhooks", "bundles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,32 +129,37 @@ class EntityFields:
 
         return await self.director.read(info, read)
 
-    async def register(self, _: None, info: Info, **arguments: Fields) -> Fields:
+    async def register(self, _: None, info: Info, mode: str = SYNC, **arguments: Fields) -> Fields:
         enrollment = self.director.enrollment
+        _check_mode(mode)
         particulars = _particulars(arguments["in"])
-        return await self._write(
-            info,
-            lambda tx, realm: registration.register(
-                tx,
-                realm,
-                self.kind,
-                particulars,
-                allowances=enrollment.allowances,
-                make_id=enrollment.make_id,
-                now=enrollment.clock(),
-            ),
-            alone=False,
-        )
+        with _in_compass_words(info, self.word):
+            return await self._write(
+                info,
+                lambda tx, realm: registration.register(
+                    tx,
+                    realm,
+                    self.kind,
+                    particulars,
+                    allowances=enrollment.allowances,
+                    make_id=enrollment.make_id,
+                    now=enrollment.clock(),
+                ),
+                alone=False,
+            )
 
-    async def update(self, _: None, info: Info, id: str, **arguments: Fields) -> Fields:
+    async def update(self, _: None, info: Info, id: str, mode: str = SYNC, **arguments: Fields) -> Fields:
         now = self.director.enrollment.clock()
-        changes = _particulars(arguments["in"])
-        return await self._write(
-            info, lambda tx, realm: registration.update(tx, realm, self.kind, id, changes, now=now)
-        )
+        _check_mode(mode)
+        changes = complete_labels(self.kind, _particulars(arguments["in"]))
+        with _in_compass_words(info, self.word):
+            return await self._write(
+                info, lambda tx, realm: registration.update(tx, realm, self.kind, id, changes, now=now)
+            )
 
-    async def unregister(self, _: None, info: Info, id: str) -> Fields:
+    async def unregister(self, _: None, info: Info, id: str, mode: str = SYNC) -> Fields:
         now = self.director.enrollment.clock()
+        _check_mode(mode)
         names = wanted(info)
 
         def remove(tx: Transaction, realm: Realm) -> Fields:
@@ -136,8 +169,9 @@ class EntityFields:
 
         return await self.director.write(info, remove)
 
-    async def unpair(self, _: None, info: Info, id: str) -> Fields:
+    async def unpair(self, _: None, info: Info, id: str, mode: str = SYNC) -> Fields:
         now = self.director.enrollment.clock()
+        _check_mode(mode)
         return await self._write(info, lambda tx, realm: registration.unpair(tx, realm, self.kind, id, now=now))
 
     async def set_label(self, _: None, info: Info, key: str, value: JSON, **owner: str) -> Fields:
@@ -219,9 +253,44 @@ class EntityFields:
         ]
 
 
+@contextmanager
+def _in_compass_words(info: Info, word: str) -> Iterator[None]:
+    """Refuse a field that breaks a rule, and a name that is taken, in the words that tests of Compass's clients read.
+
+    Raises:
+        InvalidData, NotUniqueName: as from within, with another message.
+    """
+    try:
+        yield
+    except InvalidData as refusal:
+        if refusal.broken is None:
+            raise
+        field, rule, advice = refusal.broken
+        input_type = get_named_type(info.parent_type.fields[info.field_name].args["in"].type)
+        raise InvalidData(f"Invalid data {input_type} [{field}={rule}]. {advice}") from refusal
+    except NotUniqueName as refusal:
+        raise NotUniqueName(f"Object name is not unique [object={word}]. Choose another name.") from refusal
+
+
+def _check_mode(mode: str | None) -> None:
+    """Raises InvalidData where the caller wants a change to be made later: each is made before its answer."""
+    if mode not in (None, SYNC):
+        raise InvalidData("Invalid data mode: changes are made at once. Leave it out, or use SYNC.")
+
+
 def _particulars(given: Fields) -> Fields:
-    """The fields by the domain's names. No labels are an empty set of labels."""
-    named = {_NAMES[name]: value for name, value in given.items()}
+    """The fields by the domain's names. No labels are an empty set of labels.
+
+    Raises:
+        InvalidData: webhooks or bundles are given.
+    """
+    for name in _NOT_KEPT:
+        if given.get(name):
+            raise InvalidData(f"Invalid data {name}: Connector does not keep them. Leave them out.")
+    named = {_NAMES[name]: value for name, value in given.items() if name in _NAMES}
+    details = {name: value for name, value in given.items() if name in DETAILS}
+    if details:
+        named["details"] = details
     return {**named, "labels": named["labels"] or {}} if "labels" in named else named
 
 
@@ -242,6 +311,8 @@ def _plain(entity: Entity, standing: Standing | None) -> Fields:
         "metadata": {"creationTimestamp": entity.created_at},
         "createdAt": entity.created_at,
         "updatedAt": entity.updated_at,
+        **entity.details,
+        **_NEVER_ANY[entity.kind],
     }
 
 

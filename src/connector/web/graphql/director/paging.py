@@ -80,19 +80,25 @@ def page(
     first = MOST_IN_A_PAGE if arguments.get("first") is None else arguments["first"]
     if not 1 <= first <= MOST_IN_A_PAGE:
         raise InvalidData(f"Invalid data first: use 1 to {MOST_IN_A_PAGE}.")
-    after = None if arguments.get("after") is None else cursors.read(arguments["after"])
-    found = read(after, first + 1)
-    shown = found[:first]
+    start = arguments.get("after") or ""
+    found = read(cursors.read(start) if start else None, first + 1)
+    shown, has_next = found[:first], len(found) > first
     return {
         "data": tell(shown),
+        # Clients of Compass loop until endCursor is empty, and send after: "" for the first page.
         "pageInfo": {
-            "startCursor": cursors.write(place(shown[0])) if shown else "",
-            "endCursor": cursors.write(place(shown[-1])) if shown else "",
-            "hasNextPage": len(found) > first,
+            "startCursor": start,
+            "endCursor": cursors.write(place(shown[-1])) if has_next else "",
+            "hasNextPage": has_next,
         },
         # Counted only where it is asked for: it takes longer the longer the list is.
         "totalCount": count() if "totalCount" in wanted else 0,
     }
+
+
+def empty_page() -> Fields:
+    """A page of a list that has nothing in it."""
+    return {"data": [], "pageInfo": {"startCursor": "", "endCursor": "", "hasNextPage": False}, "totalCount": 0}
 
 
 def _pack(value: object) -> object:

@@ -16,6 +16,12 @@ from connector.web.graphql.director.scopes import required
 from connector.web.graphql.director.tenants import TenantFields
 from connector.web.graphql.sdl import sdl
 
+SYSTEM_AUTH_TYPES = {
+    EntityKind.APPLICATION.name: "AppSystemAuth",
+    EntityKind.RUNTIME.name: "RuntimeSystemAuth",
+    EntityKind.INTEGRATION_SYSTEM.name: "IntSysSystemAuth",
+}
+
 
 def director_schema(director: Director) -> GraphQLSchema:
     """The executable schema. A root field without a resolver or without a scope does not start."""
@@ -25,11 +31,12 @@ def director_schema(director: Director) -> GraphQLSchema:
     for fields in (TokenFields(director), CertificateFields(director), TenantFields(director)):
         fields.bind(query, mutation)
     token = InterfaceType("OneTimeToken", lambda fields, *_: f"OneTimeTokenFor{fields['type']}")
+    auth = InterfaceType("SystemAuth", lambda fields, *_: SYSTEM_AUTH_TYPES[fields["type"]])
     scalars = (
         ScalarType("Timestamp", serializer=timestamp, value_parser=_read_timestamp),
         ScalarType("Labels", value_parser=_read_labels),
     )
-    schema = make_executable_schema(sdl("director"), query, mutation, token, *scalars)
+    schema = make_executable_schema(sdl("director"), query, mutation, token, auth, *scalars)
     for root in (schema.query_type, schema.mutation_type):
         for name, field in root.fields.items() if root is not None else ():
             required(root, name)

@@ -45,15 +45,19 @@ class TenantFields:
     async def tenants(self, _: None, info: Info, **arguments: Any) -> Fields:
         names = wanted(info)
 
+        term = arguments.get("searchTerm") or ""
+
         def read(tx: Transaction, caller: Caller) -> Fields:
             within = caller.tenants
             return page(
-                Cursors(f"tenants {_within(caller)}", (str,)),
+                Cursors(f"tenants {_within(caller)} {term}", (str,)),
                 arguments,
-                read=lambda after, most: tx.tenants.list(within=within, after=after[0] if after else None, most=most),
+                read=lambda after, most: tx.tenants.list(
+                    within=within, containing=term, after=after[0] if after else None, most=most
+                ),
                 place=lambda tenant: (tenant.external_id,),
                 tell=lambda found: [_tenant(tenant) for tenant in found],
-                count=lambda: tx.tenants.count(within=within),
+                count=lambda: tx.tenants.count(within=within, containing=term),
                 wanted=names,
             )
 

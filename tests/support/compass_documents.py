@@ -1,0 +1,138 @@
+"""The Director documents that Compass's clients send, built from their selections, exactly as they are spelled."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+CRED = (
+    "... on BasicCredentialData { username password } "
+    "... on CertificateOAuthCredentialData { clientId certificate url } "
+    "... on OAuthCredentialData { clientId clientSecret url }"
+)
+AUTH = (
+    f"credential {{ {CRED} }} oneTimeToken {{ __typename token used expiresAt }} certCommonName accessStrategy "
+    "additionalHeaders additionalQueryParams requestAuth { csrf { tokenEndpointURL "
+    f"credential {{ {CRED} }} additionalHeaders additionalQueryParams }} }}"
+)
+WEBHOOK = (
+    "id applicationID applicationTemplateID runtimeID formationTemplateID type mode correlationIdKey retryInterval "
+    f"timeout url urlTemplate inputTemplate headerTemplate outputTemplate statusTemplate auth {{ {AUTH} }} createdAt"
+)
+FETCH = f"url auth {{ {AUTH} }} mode filter status {{ condition message timestamp }}"
+VERSION = "value deprecated deprecatedSince forRemoval"
+SPEC = f"id data format type fetchRequest {{ {FETCH} }}"
+
+
+def page(selection: str) -> str:
+    """A page of objects, each with this selection."""
+    return f"data {{ {selection} }} pageInfo {{ startCursor endCursor hasNextPage }} totalCount"
+
+
+API = f"id name description spec {{ {SPEC} }} targetURL group version {{ {VERSION} }}"
+EVENT = f"id name description group spec {{ {SPEC} }} version {{ {VERSION} }}"
+DOC = f"id title displayName description format kind data fetchRequest {{ {FETCH} }}"
+BIA = (
+    f"id context inputParams auth {{ {AUTH} }} status {{ condition timestamp message reason }} "
+    "runtimeID runtimeContextID"
+)
+BUNDLE = (
+    f"id name description instanceAuthRequestInputSchema instanceAuths {{ {BIA} }} defaultInstanceAuth {{ {AUTH} }} "
+    f"apiDefinitions {{ {page(API)} }} eventDefinitions {{ {page(EVENT)} }} documents {{ {page(DOC)} }}"
+)
+INTDEP = (
+    "id name description ordID partOfPackage visibility releaseStatus mandatory "
+    f"version {{ {VERSION} }} labels aspects {{ id name description mandatory apiResources {{ ordID }} "
+    "eventResources { ordID subset { eventType } } }"
+)
+APP = (
+    "id name providerName description baseUrl systemNumber systemStatus integrationSystemID applicationTemplateID "
+    f"labels deletedAt updatedAt error status {{ condition timestamp }} webhooks {{ {WEBHOOK} }} "
+    f"integrationDependencies {{ {page(INTDEP)} }} healthCheckURL bundles {{ {page(BUNDLE)} }} "
+    f"auths {{ id auth {{ {AUTH} }} }} "
+    "operations { id operationType status error errorSeverity createdAt updatedAt } "
+    "eventingConfiguration { defaultURL }"
+)
+RT = (
+    "id name description applicationNamespace labels status { condition timestamp } metadata { creationTimestamp } "
+    f"auths {{ id auth {{ {AUTH} }} }} runtimeContexts {{ {page('id key value labels')} }} "
+    f"webhooks {{ {WEBHOOK} }} eventingConfiguration {{ defaultURL }}"
+)
+FORM = "id name formationTemplateId state status { condition errors { assignmentID message errorCode } }"
+INTSYS = f"id name description auths {{ id auth {{ {AUTH} }} }}"
+MINTED = "token connectorURL raw rawEncoded legacyConnectorURL"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One root field: how it is spelled, with %(name)s where the client writes an id, and its selection."""
+
+    name: str
+    kind: str
+    arguments: str
+    selection: str
+
+    def document(self, *, alias: str = "result: ", **ids: str) -> str:
+        """The document as a client sends it."""
+        return f"{self.kind} {{ {alias}{self.name}({self.arguments % ids}) {{ {self.selection} }} }}"
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "register application": Operation("registerApplication", "mutation", 'in: { name: "%(new)s", }', APP),
+    "register legacy application": Operation(
+        "registerApplication", "mutation", 'in: { name: "%(new)s", labels: { legacy: true, }, }', APP
+    ),
+    "register managed application": Operation(
+        "registerApplication", "mutation", 'in: { name: "%(new)s", integrationSystemID: "%(system)s", }', APP
+    ),
+    "register described application": Operation(
+        "registerApplication",
+        "mutation",
+        'in: { name: "%(new)s", providerName: "provider", description: "described", '
+        'labels: { applicationType: "SAP Cloud for Customer", }, healthCheckURL: "http://health.example/check", }',
+        APP,
+    ),
+    "application": Operation("application", "query", 'id: "%(application)s"', APP),
+    "applications": Operation("applications", "query", 'first: 200, after: ""', page(APP)),
+    "register runtime": Operation("registerRuntime", "mutation", 'in: { name: "%(new)s", description: "d", }', RT),
+    "register labelled runtime": Operation(
+        "registerRuntime", "mutation", 'in: { name: "%(new)s", labels: { placeholder: ["placeholder"], }, }', RT
+    ),
+    "runtime": Operation("runtime", "query", 'id: "%(runtime)s"', RT),
+    "runtimes": Operation("runtimes", "query", 'first: 200, after: ""', page(RT)),
+    "application token": Operation("requestOneTimeTokenForApplication", "mutation", 'id: "%(application)s"', MINTED),
+    "runtime token": Operation(
+        "requestOneTimeTokenForRuntime", "mutation", 'id: "%(runtime)s"', MINTED.rpartition(" ")[0]
+    ),
+    "register integration system": Operation(
+        "registerIntegrationSystem", "mutation", 'in: { name: "%(new)s", }', INTSYS
+    ),
+    "integration system": Operation("integrationSystem", "query", 'id: "%(system)s"', INTSYS),
+    "set runtime label": Operation(
+        "setRuntimeLabel", "mutation", 'runtimeID: "%(runtime)s", key: "isNormalized", value: "true"', "key value"
+    ),
+    "set application label": Operation(
+        "setApplicationLabel",
+        "mutation",
+        'applicationID: "%(application)s", key: "name", value: "%(new)s"',
+        "key value",
+    ),
+    "delete application label": Operation(
+        "deleteApplicationLabel", "mutation", 'applicationID: "%(application)s", key: "name"', "key value"
+    ),
+    "set default eventing": Operation(
+        "setDefaultEventingForApplication",
+        "mutation",
+        'runtimeID: "%(runtime)s", appID: "%(application)s"',
+        "defaultURL",
+    ),
+    "delete default eventing": Operation(
+        "deleteDefaultEventingForApplication", "mutation", 'appID: "%(application)s"', "defaultURL"
+    ),
+    "viewer": Operation("viewer", "query", "", "id type __typename"),
+    "adapter's application": Operation(
+        "application", "query", 'id: "%(application)s"', "name labels eventingConfiguration { defaultURL }"
+    ),
+    "unregister runtime": Operation("unregisterRuntime", "mutation", 'id: "%(runtime)s"', RT),
+    "unregister application": Operation("unregisterApplication", "mutation", 'id: "%(application)s"', APP),
+    "unregister integration system": Operation("unregisterIntegrationSystem", "mutation", 'id: "%(system)s"', INTSYS),
+}
+"""In an order in which each finds what it needs: the objects are unregistered last."""
