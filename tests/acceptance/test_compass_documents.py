@@ -20,8 +20,10 @@ def ids(admin: Director, request: pytest.FixtureRequest) -> dict[str, str]:
     """One object of each kind, and a name that is free."""
     new = request.node.callspec.indices
     unique = f"n{abs(hash(str(sorted(new.items()))))}"
+    formation = 'mutation { result: createFormation(formation: {name: "%s"}) { name } }'
     return {
         "new": f"{unique}-new",
+        "formation": admin.ask(formation % f"{unique}-formation")["name"],
         "application": admin.register(f"{unique}-application", healthCheckURL="http://health.example"),
         "runtime": admin.register(f"{unique}-Runtime", "Runtime"),
         "system": admin.register(f"{unique}-system", "IntegrationSystem"),

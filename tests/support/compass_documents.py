@@ -128,6 +128,32 @@ OPERATIONS: Mapping[str, Operation] = {
         "deleteDefaultEventingForApplication", "mutation", 'appID: "%(application)s"', "defaultURL"
     ),
     "viewer": Operation("viewer", "query", "", "id type __typename"),
+    "create formation": Operation("createFormation", "mutation", 'formation: { name: "%(new)s", }', FORM),
+    "assign application": Operation(
+        "assignFormation",
+        "mutation",
+        'objectID: "%(application)s", objectType: APPLICATION, formation: { name: "%(formation)s", }',
+        FORM,
+    ),
+    "assign runtime": Operation(
+        "assignFormation",
+        "mutation",
+        'objectID: "%(runtime)s", objectType: RUNTIME, formation: { name: "%(formation)s", }',
+        FORM,
+    ),
+    "formation by name": Operation("formationByName", "query", 'name: "%(formation)s"', FORM),
+    "formations": Operation("formations", "query", 'first: 200, after: ""', page(FORM)),
+    "formations of an object": Operation("formationsForObject", "query", 'objectID: "%(application)s"', FORM),
+    "applications of a runtime": Operation(
+        "applicationsForRuntime", "query", 'runtimeID: "%(runtime)s", first: 200, after: ""', page(APP)
+    ),
+    "unassign application": Operation(
+        "unassignFormation",
+        "mutation",
+        'objectID: "%(application)s", objectType: APPLICATION, formation: { name: "%(formation)s", }',
+        FORM,
+    ),
+    "delete formation": Operation("deleteFormation", "mutation", 'formation: { name: "%(formation)s", }', FORM),
     "adapter's application": Operation(
         "application", "query", 'id: "%(application)s"', "name labels eventingConfiguration { defaultURL }"
     ),

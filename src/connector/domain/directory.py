@@ -24,7 +24,11 @@ MOST_SYSTEM_AUTHS = 1000
 
 EVENTS_LABEL = "runtime_eventServiceUrl"
 NORMALIZED_LABEL = "isNormalized"
+CONSOLE_LABEL = "runtime_consoleUrl"
 INTEGRATION_LABEL = "integrationSystemID"
+
+OWN_LABELS = frozenset({EVENTS_LABEL, CONSOLE_LABEL, NORMALIZED_LABEL})
+"""The labels that a runtime's agent sets on its own runtime; without them it never reports that it is in step."""
 
 # The rules as Compass's clients read them.
 _WRONG_FORMAT = "must be in a valid format"

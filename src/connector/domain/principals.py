@@ -34,6 +34,8 @@ class Scope(StrEnum):
     INTEGRATION_SYSTEM_READ = "integration_system:read"
     INTEGRATION_SYSTEM_WRITE = "integration_system:write"
     INTEGRATION_SYSTEM_AUTHS_READ = "integration_system.auths:read"
+    FORMATION_READ = "formation:read"
+    FORMATION_WRITE = "formation:write"
     TOKEN_READ = "one_time_token:read"
     TOKEN_WRITE = "one_time_token:write"
     CERTIFICATE_READ = "certificate:read"

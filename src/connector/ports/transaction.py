@@ -9,6 +9,7 @@ from connector.ports.administrators import Administrators, Sessions, SignInLinks
 from connector.ports.audit import Audit
 from connector.ports.certificates import Inventory, TrustAnchors
 from connector.ports.directory import Directory, Tenants
+from connector.ports.formations import Formations
 from connector.ports.keys import ApiKeys
 from connector.ports.quotas import Usage
 from connector.ports.tokens import Tokens
@@ -37,6 +38,9 @@ class Transaction(Protocol):
 
     def directory(self, tenant_id: str) -> Directory:
         """What that tenant has registered."""
+
+    def formations(self, tenant_id: str) -> Formations:
+        """That tenant's formations."""
 
     @property
     def tokens(self) -> Tokens:

@@ -29,6 +29,7 @@ from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignIn
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.quotas import SqlUsage
+from connector.storage.formations import SqlFormations
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
 from connector.storage.statements import Insert, Prepared, beside, chunks, page
 
@@ -340,6 +341,9 @@ class SqlTransaction:
 
     def directory(self, tenant_id: str) -> SqlDirectory:
         return SqlDirectory(self._connection, tenant_id)
+
+    def formations(self, tenant_id: str) -> SqlFormations:
+        return SqlFormations(self._connection, tenant_id)
 
     def probe(self) -> None:
         """Write something that means nothing."""

@@ -168,6 +168,26 @@ label_terms = Table(
     Column("term", LargeBinary(DIGEST_OCTETS), primary_key=True),
 )
 
+formations = Table(
+    "formations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Text, ForeignKey("tenants.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    UniqueConstraint("tenant_id", "name"),
+)
+
+# What is assigned to a formation keeps the formation; an object that is removed is assigned to none.
+formation_assignments = Table(
+    "formation_assignments",
+    metadata,
+    Column("formation_id", Text, ForeignKey("formations.id"), primary_key=True),
+    Column("object_id", Text, ForeignKey("entities.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("kind", Word(EntityKind), nullable=False),
+    Column("assigned_at", Moment, nullable=False),
+)
+
 system_auths = Table(
     "system_auths",
     metadata,

@@ -15,6 +15,7 @@ from connector.ports.certificates import CertificateFilter
 from connector.ports.directory import Directory
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import MakeID, Random, Transaction
+from connector.usecases import formations
 from connector.usecases.access import Realm
 from connector.usecases.quotas import Allowances
 from connector.usecases.revocation import revoke, token_event, withdraw
@@ -124,9 +125,10 @@ def unregister(tx: Transaction, realm: Realm, kind: EntityKind, id: str, *, now:
 
     Raises:
         ObjectNotFound: the tenant has none of that id.
-        ObjectInUse: it is an integration system that applications name.
+        ObjectInUse: it is an integration system that applications name, or an application in a formation.
     """
     entity = registered(tx, realm, kind, id)
+    formations.check_unassigned(tx, realm, entity)
     if not _directory(tx, realm).remove_entity(entity):
         raise ObjectNotFound
     tx.audit.append(_entity_event(Action.ENTITY_UNREGISTERED, entity, entity.name, realm, now=now))
@@ -147,8 +149,10 @@ def unpair(tx: Transaction, realm: Realm, kind: EntityKind, id: str, *, now: dat
 
     Raises:
         ObjectNotFound: the tenant has none of that id.
+        ObjectInUse: a runtime shares a formation with it.
     """
     entity = registered(tx, realm, kind, id)
+    formations.check_unshared(tx, realm, entity)
     for auth in _directory(tx, realm).system_auths([entity.id]):
         delete_system_auth(tx, realm, kind, auth.id, now=now)
     return entity

@@ -10,6 +10,7 @@ from connector.domain.administrators import Administrator, Session, SignInLink
 from connector.domain.audit import Event
 from connector.domain.certificates import Certificate, Condition, TrustAnchor
 from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant, ascii_lower
+from connector.domain.formations import Assignment, Formation
 from connector.domain.labels import LabelFilter, terms
 from connector.domain.overview import Standings
 from connector.domain.principals import ApiKey
@@ -33,6 +34,8 @@ class Tables:
     administrators: dict[str, Administrator] = field(default_factory=dict)
     links: dict[bytes, SignInLink] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
+    formations: dict[str, Formation] = field(default_factory=dict)
+    assignments: dict[tuple[str, str], Assignment] = field(default_factory=dict)
 
     def copy(self) -> Self:
         return type(self)(*(getattr(self, table.name).copy() for table in fields(self)))
@@ -157,6 +160,8 @@ class MemoryDirectory:
         for auth in self.system_auths([entity.id]):
             self.remove_system_auth(auth)
         del self._tables.entities[entity.id]
+        for place in [place for place in self._tables.assignments if place[1] == entity.id]:
+            del self._tables.assignments[place]
         return True
 
     def add_system_auth(self, auth: SystemAuth) -> None:

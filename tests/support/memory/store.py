@@ -13,6 +13,7 @@ from typing import TypeVar
 from tests.support.memory.administrators import MemoryAdministrators, MemorySessions, MemorySignInLinks
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
 from tests.support.memory.quotas import MemoryUsage
+from tests.support.memory.formations import MemoryFormations
 
 from connector.domain import tokens as token_rules
 from connector.domain.audit import Action, Event, Recorded
@@ -339,6 +340,9 @@ class _MemoryTransaction:
 
     def directory(self, tenant_id: str) -> MemoryDirectory:
         return MemoryDirectory(self._tables, tenant_id)
+
+    def formations(self, tenant_id: str) -> MemoryFormations:
+        return MemoryFormations(self._tables, tenant_id)
 
 
 def _token_fits(token: OneTimeToken, which: TokenFilter) -> bool:

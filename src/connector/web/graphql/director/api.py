@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from connector.domain import principals
+from connector.domain import certificates, principals
 from connector.domain.certificates import Certificate
 from connector.domain.directory import EntityKind
 from connector.domain.pairing import Links
 from connector.domain.principals import KEY_PREFIX, Bearer, Caller, Holder, Scope
 from connector.domain.refusals.callers import CredentialMissing, InsufficientScopes, JWTRefused
 from connector.domain.refusals.keys import KeyUnknown
+from connector.domain.refusals.objects import ObjectNotFound
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Transaction
 from connector.usecases.access import Realm, enter, enter_as_holder
@@ -75,6 +76,27 @@ class Director:
             return function(tx, realm) if is_own else None
 
         return await self.enrollment.store.read(read)
+
+    async def write_own(self, info: Info, kind: EntityKind, id: str, function: Callable[[Transaction, Realm], T]) -> T:
+        """Run the function in one transaction for the holder of a certificate who changes itself.
+
+        The certificate is looked up in that transaction: one that was revoked before changes nothing after.
+
+        Raises:
+            ObjectNotFound: the id is not the holder's own.
+            CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
+        """
+        fingerprint = (await self.holder(info)).fingerprint
+        named, scope, now = info.context.tenant, Scope(f"{kind.name.lower()}:write"), self.enrollment.clock()
+
+        def write(tx: Transaction) -> T:
+            certificate = certificates.check(tx.inventory.find(fingerprint), now=now)
+            realm = enter_as_holder(tx, certificate, named, scope)
+            if (certificate.owner_kind, certificate.owner_id) != (kind, id):
+                raise ObjectNotFound
+            return function(tx, realm)
+
+        return await self.enrollment.store.transaction(write)
 
     async def holder(self, info: Info) -> Certificate:
         """The certificate with which its holder calls.

@@ -12,6 +12,7 @@ from connector.domain.certificates import Condition, Standing
 from connector.domain.directory import (
     DETAILS,
     MOST_SYSTEM_AUTHS,
+    OWN_LABELS,
     Entity,
     EntityKind,
     SystemAuth,
@@ -122,7 +123,7 @@ class EntityFields:
                 arguments,
                 read=after_name,
                 place=lambda entity: (entity.name,),
-                tell=lambda found: self._tell(tx, realm, found, names),
+                tell=lambda found: self.tell(tx, realm, found, names),
                 count=lambda: directory.count_entities(self.kind, filters),
                 wanted=names,
             )
@@ -176,10 +177,15 @@ class EntityFields:
 
     async def set_label(self, _: None, info: Info, key: str, value: JSON, **owner: str) -> Fields:
         now, owner_id = self.director.enrollment.clock(), owner[f"{self.word}ID"]
-        await self.director.write(
-            info,
-            lambda tx, realm: registration.set_label(tx, realm, self.kind, owner_id, key=key, value=value, now=now),
-        )
+
+        def change(tx: Transaction, realm: Realm) -> Entity:
+            return registration.set_label(tx, realm, self.kind, owner_id, key=key, value=value, now=now)
+
+        is_own = isinstance(info.context.principal, Holder) and self.kind is EntityKind.RUNTIME
+        if is_own and key in OWN_LABELS and isinstance(value, str):
+            await self.director.write_own(info, self.kind, owner_id, change)
+        else:
+            await self.director.write(info, change)
         return {"key": key, "value": value}
 
     async def delete_label(self, _: None, info: Info, key: str, **owner: str) -> Fields:
@@ -226,10 +232,10 @@ class EntityFields:
         return auths
 
     def _tell_one(self, tx: Transaction, realm: Realm, entity: Entity, names: frozenset[str]) -> Fields:
-        (fields,) = self._tell(tx, realm, [entity], names)
+        (fields,) = self.tell(tx, realm, [entity], names)
         return fields
 
-    def _tell(self, tx: Transaction, realm: Realm, entities: Sequence[Entity], names: frozenset[str]) -> list[Fields]:
+    def tell(self, tx: Transaction, realm: Realm, entities: Sequence[Entity], names: frozenset[str]) -> list[Fields]:
         """What is asked for of each, in as few statements for all as for one; each runtime of their events once."""
         ids = [entity.id for entity in entities]
         owned: dict[str, list[Fields]] = {each: [] for each in ids}

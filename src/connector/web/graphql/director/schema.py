@@ -12,6 +12,7 @@ from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import TokenFields
 from connector.web.graphql.director.certificates import CertificateFields
 from connector.web.graphql.director.entities import EntityFields
+from connector.web.graphql.director.formations import FormationFields
 from connector.web.graphql.director.scopes import required
 from connector.web.graphql.director.tenants import TenantFields
 from connector.web.graphql.sdl import sdl
@@ -28,7 +29,12 @@ def director_schema(director: Director) -> GraphQLSchema:
     query, mutation = QueryType(), MutationType()
     for kind in EntityKind:
         EntityFields(director, kind).bind(query, mutation)
-    for fields in (TokenFields(director), CertificateFields(director), TenantFields(director)):
+    for fields in (
+        TokenFields(director),
+        CertificateFields(director),
+        TenantFields(director),
+        FormationFields(director),
+    ):
         fields.bind(query, mutation)
     token = InterfaceType("OneTimeToken", lambda fields, *_: f"OneTimeTokenFor{fields['type']}")
     auth = InterfaceType("SystemAuth", lambda fields, *_: SYSTEM_AUTH_TYPES[fields["type"]])
