@@ -36,6 +36,9 @@ operator       runtime:write             deleteRuntimeLabel requestOneTimeTokenF
 operator       integration_system:write  registerIntegrationSystem updateIntegrationSystem
 operator       integration_system:write  unregisterIntegrationSystem deleteSystemAuthForIntegrationSystem
 operator       integration_system:write  setIntegrationSystemLabel deleteIntegrationSystemLabel
+viewer         application:read          applicationsForRuntime
+viewer         formation:read            formation formationByName formations formationsForObject
+operator       formation:write           createFormation deleteFormation assignFormation unassignFormation
 operator       one_time_token:write      withdrawOneTimeToken
 operator       certificate:write         revokeCertificate revokeCertificatesOfSystemAuth
 operator       certificate:write         revokeCertificatesOfApplication revokeCertificatesOfRuntime
@@ -45,6 +48,8 @@ administrator  api_key:write             createAPIKey revokeAPIKey
 """
 ROLES = ("viewer", "operator", "administrator")
 KNOWN = {"viewer"}
+# A runtime's holder may ask for its own; another's is answered as one that does not exist.
+SEEN_BY_RUNTIME = "applicationsForRuntime"
 HOLDERS_MAY = {"viewer", "application", "runtime"}
 CONNECTOR = {"configuration", "signCertificateSigningRequest", "revokeCertificate"}
 # Whoever calls this is nobody yet: the proof in its arguments counts, and no header does.
@@ -88,8 +93,10 @@ class Stage:
         self, client: httpx2.Client, url: str, operation: Operation, headers: Mapping[str, str], **others: Any
     ) -> tuple[Any, Denied | None]:
         """What the operation answers, and how it was refused."""
-        variables = operation.variables({}, {"id": str(uuid4()), **NOT_WRITTEN, **others})
-        body = {"query": operation.document, "variables": variables}
+        given = {"id": str(uuid4()), **NOT_WRITTEN, **others}
+        if operation.name == SEEN_BY_RUNTIME:
+            given["runtimeID"] = given["id"]
+        body = {"query": operation.document, "variables": operation.variables({}, given)}
         answer = client.post(url, json=body, headers={"Tenant": "default", **headers})
         assert answer.status_code == 200, answer.text
         content = answer.json()
@@ -207,8 +214,8 @@ def test_nobody_we_know(stage: Stage, director: list[Operation]) -> None:
 
 @pytest.mark.parametrize("kind", ["Application", "Runtime"])
 def test_holders(stage: Stage, director: list[Operation], kind: str) -> None:
-    """The holder of a certificate may ask who it is and for itself; for another it is told null; all else is 23, even
-    with an administrator's key beside the certificate.
+    """The holder of a certificate may ask who it is and for itself, and a runtime's for its applications; another's is
+    null or not found; everything else is 23, even with an administrator's key in addition to the certificate.
     """
     other = stage.owners["Runtime" if kind == "Application" else "Application"]
     scopes = {name: scope for name, _, scope in expected()}
@@ -218,6 +225,11 @@ def test_holders(stage: Stage, director: list[Operation], kind: str) -> None:
             for operation in director:
                 for asked in (stage.owners[kind], other, str(uuid4())):
                     told, denied = stage.ask(client, stage.server.mtls_director, operation, headers, id=asked)
+                    if operation.name == SEEN_BY_RUNTIME:
+                        is_own = (kind, asked) == ("Runtime", stage.owners["Runtime"])
+                        assert (told is not None) is is_own
+                        assert is_own or (denied is not None and denied.error == "not_found")
+                        continue
                     if operation.name not in HOLDERS_MAY:
                         assert denied is not None, operation.name
                         assert denied[:2] == ("insufficient_scopes", 23), operation.name

@@ -28,7 +28,7 @@ ABOVE_TENANTS = {
     "revokeAPIKey",
 }
 # Mutations that take nothing which another tenant could have made.
-NAME_NOTHING = {"registerRuntime", "registerIntegrationSystem"}
+NAME_NOTHING = {"registerRuntime", "registerIntegrationSystem", "createFormation"}
 KINDS = {"Application": "id", "Runtime": "runtimeID", "IntegrationSystem": "integrationSystemID"}
 ROLES = ("viewer", "operator", "administrator")
 LISTS = {
@@ -36,6 +36,7 @@ LISTS = {
     "runtimes": ("id",),
     "integrationSystems": ("id",),
     "oneTimeTokens": ("id", "systemAuthID"),
+    "formations": ("id", "name"),
     "certificates": ("serial", "fingerprint"),
     "tenants": ("id", "internalID"),
     "apiKeys": ("id",),
@@ -43,6 +44,9 @@ LISTS = {
 REGISTER = "mutation ($in: %sInput!) { result: register%s(in: $in) { id } }"
 REQUEST = "mutation ($id: ID!) { result: requestOneTimeTokenFor%s(id: $id) { token } }"
 LABEL = 'mutation ($id: ID!) { result: set%sLabel(%sID: $id, key: "%s", value: "%s") { key } }'
+ASSIGN = """mutation {
+    result: assignFormation(objectID: "%s", objectType: %s, formation: {name: "%s"}) { id }
+}"""
 KEY = "mutation ($in: APIKeyInput!) { result: createAPIKey(in: $in) { secret } }"
 
 
@@ -72,11 +76,15 @@ def furnish(server: Server, tenant: str, directory: File) -> Party:
         if not is_system:
             used, token = (tell(REQUEST % kind, {"id": own[argument]}, tenant)["token"] for _ in range(2))
             holders.append(server.enroll(used, directory / f"{tenant}-{kind}"))
+    tell(f'mutation {{ result: createFormation(formation: {{name: "group-{tenant}"}}) {{ id }} }}', None, tenant)
+    for kind, object_id in (("APPLICATION", own["id"]), ("RUNTIME", own["runtimeID"])):
+        tell(ASSIGN % (object_id, kind, f"group-{tenant}"), None, tenant)
     keys = {
         role: tell(KEY, {"in": {"name": f"{role}-{tenant}", "role": role, "tenant": tenant}})["secret"]
         for role in ROLES
     }
     ids = frozenset({tenant, f"only-{tenant}", *own.values(), *listed(server, tenant, keys["administrator"])})
+    own |= {"objectID": own["id"], "name": f"group-{tenant}"}
     own |= {"appID": own["id"], "applicationID": own["id"], "authID": holders[0].subject.rpartition("CN=")[2]}
     return Party(tenant, ids, own, keys, tuple(holders), token)
 
@@ -86,10 +94,12 @@ def listed(server: Server, tenant: str, key: str) -> Iterator[str]:
     headers = {"Authorization": f"Bearer {key}", "Tenant": tenant}
     with server.anonymous() as client:
         for field, names in LISTS.items():
-            document = f"{{ result: {field} {{ data {{ {' '.join(names)} }} pageInfo {{ endCursor }} }} }}"
+            document = f"{{ result: {field} {{ data {{ {' '.join(names)} }} }} }}"
             found = client.query(server.public_director, document, headers=headers)
             assert found["data"], field
-            yield found["pageInfo"]["endCursor"]
+            if len(found["data"]) > 1:  # a page that is not the last one has a cursor
+                document = f"{{ result: {field}(first: 1) {{ pageInfo {{ endCursor }} }} }}"
+                yield client.query(server.public_director, document, headers=headers)["pageInfo"]["endCursor"]
             yield from (each[name] for each in found["data"] for name in names)
 
 

@@ -29,7 +29,17 @@ from connector.web.graphql.sdl import sdl
 DEPTH = 5
 # Texts that name something, beside everything of the types ID and PageCursor; and those that do not.
 NAMING = {"serial", "text", "certificate"}
-FREE = {"name", "description", "providerName", "key", "query", "sourceNetwork", "keySHA256", "csr", "proof"}
+FREE = {
+    *("name", "description", "providerName", "key", "query", "sourceNetwork", "keySHA256", "csr", "proof"),
+    *("healthCheckURL", "baseUrl", "applicationNamespace", "localTenantID", "templateName", "state", "searchTerm"),
+}
+# Where a formation is named by its name.
+BY_NAME: Mapping[str, tuple[str, ...]] = {
+    "formationByName": ("name",),
+    "deleteFormation": ("formation", "name"),
+    "assignFormation": ("formation", "name"),
+    "unassignFormation": ("formation", "name"),
+}
 NAMELESS = {"Any", "Boolean", "Int", "Labels", "Timestamp"}
 VALUES: Mapping[str, Any] = {"String": "x", "ID": "x", "Any": 1, "Int": 1, "Boolean": True}
 
@@ -52,7 +62,8 @@ class Operation:
         Raises:
             KeyError: it is not known whether an argument names something; teach it.
         """
-        return [path for name, argument in self.field.args.items() for path in _slots((name,), argument.type)]
+        by_name = [BY_NAME[self.name]] if self.name in BY_NAME else []
+        return by_name + [path for name, argument in self.field.args.items() for path in _slots((name,), argument.type)]
 
     def variables(self, values: Mapping[Path, Any], others: Mapping[str, Any]) -> dict[str, Any]:
         """Variables with these values at these places, and elsewhere what is required: ``others`` by name, or by type.

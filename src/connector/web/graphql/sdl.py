@@ -7,5 +7,5 @@ FILES = {"connector": ("connector",), "director": ("director", "catalogue", "for
 
 
 def sdl(api: str) -> str:
-    """The schema of an API as text."""
-    return "\n".join((files(__package__) / f"{name}.graphql").read_text("utf-8") for name in FILES[api])
+    """The text of an API's schema, or of another file."""
+    return "\n".join((files(__package__) / f"{name}.graphql").read_text("utf-8") for name in FILES.get(api, (api,)))
