@@ -9,6 +9,8 @@ from connector.domain.directory import Entity, EntityKind, Tenant
 from connector.domain.refusals.objects import InvalidData
 
 MAX_NAME = 256
+MOST_OF_ONE = 1000
+"""The largest number of formations that one application or runtime is part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,14 @@ def create(tenant: Tenant, name: str, *, id: UUID, now: datetime) -> Formation:
     return Formation(str(id), tenant.id, name, now)
 
 
-def assign(formation: Formation, entity: Entity, *, now: datetime) -> Assignment:
-    """The entity's assignment to the formation.
+def assign(formation: Formation, entity: Entity, others: Collection[Formation], *, now: datetime) -> Assignment:
+    """The assignment of an entity to a formation; ``others`` are the formations that it is part of.
 
     Raises:
-        InvalidData: it is neither an application nor a runtime.
+        InvalidData: it is neither an application nor a runtime, or is part of too many formations.
     """
+    if len(others) >= MOST_OF_ONE:
+        raise InvalidData(f"Invalid data objectID: it is part of {MOST_OF_ONE} formations. Unassign it from one first.")
     if entity.kind is EntityKind.INTEGRATION_SYSTEM:
         raise InvalidData("Invalid data objectType: assign applications and runtimes.")
     return Assignment(formation.id, entity.id, entity.kind, now)

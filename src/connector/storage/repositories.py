@@ -28,8 +28,8 @@ from connector.storage import counting, schema
 from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignInLinks
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
-from connector.storage.quotas import SqlUsage
 from connector.storage.formations import SqlFormations
+from connector.storage.quotas import SqlUsage
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
 from connector.storage.statements import Insert, Prepared, beside, chunks, page
 

@@ -62,7 +62,8 @@ def assign(tx: Transaction, realm: Realm, name: str, kind: EntityKind, object_id
         InvalidData: the object is neither an application nor a runtime.
     """
     formation, entity = named(tx, realm, name), _entity(tx, realm, kind, object_id)
-    if _formations(tx, realm).assign(formations.assign(formation, entity, now=now)):
+    others = _formations(tx, realm).of_object(entity.id)
+    if _formations(tx, realm).assign(formations.assign(formation, entity, others, now=now)):
         _record(tx, realm, Action.FORMATION_ASSIGNED, formation, entity, now=now)
         _settle_eventing(tx, realm, formation, entity)
     return formation

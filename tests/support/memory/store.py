@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from tests.support.memory.administrators import MemoryAdministrators, MemorySessions, MemorySignInLinks
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
-from tests.support.memory.quotas import MemoryUsage
 from tests.support.memory.formations import MemoryFormations
+from tests.support.memory.quotas import MemoryUsage
 
 from connector.domain import tokens as token_rules
 from connector.domain.audit import Action, Event, Recorded
