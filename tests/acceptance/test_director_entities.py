@@ -229,7 +229,7 @@ def test_labels_have_limits(admin: Director, labeled: str) -> None:
     for value in too_much:
         refused = admin.refused(kind.set_label(), {"id": labeled, "key": "big", "value": value})
         assert refused.error_code == 22
-        assert "labels.big" in refused.message
+        assert "labels.big" in refused.message or "nested more than" in refused.message
     for key in ("", "-a", "a-", "a b", "a$", 'a"', "\u00e4", "a\n", "a" * 257):
         assert "label key" in admin.refused(kind.set_label(), {"id": labeled, "key": key, "value": 1}).message
     assert admin.ask(kind.read("labels"), {"id": labeled}) == before
