@@ -1,10 +1,11 @@
-"""A process of many peers that mean no good: ``flood CONNECTIONS RATE SECONDS``; ``stall PEERS KIND...`` or ``read
-CONNECTIONS`` until its input ends.
+"""A process of many peers that mean no good: ``flood CONNECTIONS RATE SECONDS``; ``stall PEERS KIND...``, ``hold PEERS
+KIND`` or ``read CONNECTIONS`` until its input ends; ``upload PEERS KIND``.
 """
 
 import asyncio
 import json
 import os
+import resource
 import socket
 import ssl
 import sys
@@ -232,6 +233,114 @@ async def read(task: Mapping[str, Any], connections: str) -> None:
     say(json.dumps(statuses))
 
 
+# Linux routes all of 127.0.0.0/8 to this machine: so a crowd comes from many addresses.
+ADDRESSES = 32
+HELD = 250_000
+UPLOADED = 16_000_000
+# The most seconds for which a peer offers data that nobody takes.
+OFFER_SECONDS = 5.0
+ANSWER_SECONDS = 60.0
+
+_POST = b"POST /connector/graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+_ANNOUNCED = b"Content-Length: %d\r\n\r\n"
+_CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+_CHUNK = b"ffff\r\n%b\r\n" % (b" " * 0xFFFF)
+_TOKEN = b"Connector-Token: nobody-knows-it\r\n"
+
+
+def body(kind: str, octets: int) -> bytes:
+    """A request with a body of so many octets; none where the kind is ``idle``."""
+    head = _POST + (_TOKEN if "token" in kind else b"")
+    if kind == "idle":
+        return b""
+    if "chunked" in kind:
+        return head + _CHUNKED + _CHUNK * (octets // 0xFFFF + 1)
+    return head + _ANNOUNCED % octets + b" " * octets
+
+
+async def connect_from(number: int, url: str, context: ssl.SSLContext) -> Streams:
+    """A connection from one of many addresses."""
+    address = urlsplit(url)
+    source = f"127.0.1.{1 + number % ADDRESSES}"
+    return await asyncio.open_connection(
+        "127.0.0.1", address.port, ssl=context, server_hostname="localhost", local_addr=(source, 0)
+    )
+
+
+async def hold(task: Mapping[str, Any], peers: str, kind: str) -> None:
+    """Open so many connections, send a request of this kind on each, and take nothing that comes back."""
+    context, urls = trust(task["root"].encode()), task["urls"]["public"]
+    sent = body(kind, HELD)
+    gate = asyncio.Semaphore(32)
+    held = set[asyncio.StreamWriter]()
+    opened = 0
+
+    async def peer(number: int) -> None:
+        nonlocal opened
+        with suppress(OSError):
+            async with gate:
+                reader, writer = await connect_from(number, urls[number % len(urls)], context)
+                opened += 1
+                held.add(writer)
+                if not sent:
+                    waiting.add(asyncio.ensure_future(until_closed(reader, writer)))
+                    return
+                writer.transport.pause_reading()  # type: ignore[attr-defined]
+                writer.write(sent)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(OFFER_SECONDS):
+                        await writer.drain()
+
+    async def until_closed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await reader.read(1)
+        writer.transport.abort()
+        held.discard(writer)
+
+    waiting = set[asyncio.Future[None]]()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    await asyncio.gather(*(peer(number) for number in range(int(peers))))
+    say(json.dumps({"opened": opened, "not opened": int(peers) - opened}))
+    await asyncio.to_thread(sys.stdin.read)
+    for writer in list(held):
+        writer.transport.abort()
+    await asyncio.gather(*waiting)
+
+
+async def upload(task: Mapping[str, Any], peers: str, kind: str) -> None:
+    """Send so many long bodies at once; the statuses of the answers."""
+    context, urls = trust(task["root"].encode()), task["urls"]["public"]
+    sent = body(kind, UPLOADED)
+    statuses = Counter[str]()
+    opened = [await connect_from(number, urls[number % len(urls)], context) for number in range(int(peers))]
+
+    async def peer(streams: Streams) -> None:
+        status = "lost"
+        with suppress(OSError, EOFError):
+            async with asyncio.timeout(ANSWER_SECONDS):
+                offering = asyncio.ensure_future(offer(streams[1]))
+                head = await streams[0].readuntil(b"\r\n\r\n")
+                status = head.split()[1].decode()
+                offering.cancel()
+        statuses[status] += 1
+        streams[1].transport.abort()
+
+    async def offer(writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            for start in range(0, len(sent), 0x10000):
+                writer.write(sent[start : start + 0x10000])
+                await writer.drain()
+
+    await asyncio.gather(*map(peer, opened))
+    say(json.dumps(statuses))
+
+
 if __name__ == "__main__":
-    behave: Mapping[str, Callable[..., Coroutine[Any, Any, None]]] = {"flood": flood, "stall": stall, "read": read}
+    behave: Mapping[str, Callable[..., Coroutine[Any, Any, None]]] = {
+        "flood": flood,
+        "hold": hold,
+        "read": read,
+        "stall": stall,
+        "upload": upload,
+    }
     asyncio.run(behave[sys.argv[1]](json.loads(sys.stdin.readline()), *sys.argv[2:]))

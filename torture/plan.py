@@ -17,6 +17,7 @@ from torture.scenarios import (
     clocks,
     databases,
     disks,
+    floods,
     holders,
     kills,
     loads,
@@ -82,6 +83,10 @@ WORKERS = {"CONNECTOR_SERVING__WORKERS": "2"}
 LIVES_SECONDS = {"CONNECTOR_TOKENS__APPLICATION_LIFETIME": "8s"}
 LIKE_A_USER: Mapping[str, Any] = {"settings": WORKERS, "wrapper": UNPRIVILEGED}
 FOUR_WORKERS = {"CONNECTOR_SERVING__WORKERS": "4"}
+# All connections of a flood are there at the same time, however long they take to open.
+PATIENT = {"CONNECTOR_LIMITS__HEADER_TIMEOUT": "2m", "CONNECTOR_LIMITS__IDLE_TIMEOUT": "2m"}
+CONNECTIONS = 4096
+BODIES = ("announced", "chunked", "announced, with a token", "chunked, with a token")
 
 
 def _full(place: Place) -> Counts:
@@ -132,7 +137,7 @@ def _on(database: str, name: str, what: str, scenario: Callable[[Site, Path], An
 
 def plan() -> list[Check]:
     """Every check, in order."""
-    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads(), *_greed(), *_locals(), *_operators()]
+    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads(), *_greed(), *_locals(), *_operators(), *_floods()]
 
 
 def _races() -> list[Check]:
@@ -297,4 +302,28 @@ def _operators() -> list[Check]:
     return [
         Check("S25", "bad texts in every form, cursor and body; a bad label that was kept", "SQLite", typed),
         Check("S26", "wrong documents with secrets in them; sign-ins with unknown names", "SQLite", repeated),
+    ]
+
+
+def _floods() -> list[Check]:
+    def held(site: Site, _: Path) -> Any:
+        return floods.held(site, peers=4000, kinds=BODIES, times=1.3, rest=30)
+
+    def crowded(site: Site, _: Path) -> Any:
+        return floods.crowded(site, peers=20_000, allowed=CONNECTIONS, times=1.3, rest=30)
+
+    def uploaded(site: Site, _: Path) -> Any:
+        return floods.uploaded(site, peers=100, kinds=BODIES, within=50)
+
+    what = "4 000 strangers, each with 250 kB of a body that nobody reads"
+    bodies = "100 bodies of 16 MB at once"
+    return [
+        _on("SQLite", "R25", what, held, settings=PATIENT),
+        _on("SQLite", "R25", f"{what}; 2 workers", held, settings={**PATIENT, **WORKERS}),
+        _on("PostgreSQL", "R25", f"{what}; 2 servers", held, settings=PATIENT),
+        _on(
+            "SQLite", "R26", "20 000 strangers, each with 250 kB of a body that nobody reads", crowded, settings=PATIENT
+        ),
+        _on("SQLite", "S3, S24", bodies, uploaded),
+        _on("SQLite", "S3, S24", f"{bodies}; 2 workers", uploaded, settings=WORKERS),
     ]

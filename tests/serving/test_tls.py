@@ -140,7 +140,7 @@ def test_public_listener_asks_for_none(site: Site, version: ssl.TLSVersion) -> N
 
     def prove(port: int) -> None:
         seen = get(port, context)
-        assert (seen["extensions"], seen["certificate"]) == (["tls"], None)
+        assert (seen["extensions"], seen["certificate"]) == (["credential", "tls"], None)
 
     served(site.public, prove)
 
@@ -149,7 +149,7 @@ def test_in_the_clear_there_is_no_tls_in_the_scope() -> None:
     """A listener without TLS says nothing of certificates."""
     one = listener()
 
-    assert run([one], lambda: get(one.bound.port))["extensions"] == []
+    assert run([one], lambda: get(one.bound.port))["extensions"] == ["credential"]
 
 
 @pytest.mark.parametrize(

@@ -248,3 +248,18 @@ def test_no_value_gets_past_the_check(name: str, value: object) -> None:
         load(data_dir=Path("unused"), config=None, overrides={name: value}, environ={})
     except SettingsError as error:
         assert all(problem.setting.partition(".")[0] == name.partition(".")[0] for problem in error.problems)  # noqa: PT017 - both outcomes are right
+
+
+@pytest.mark.parametrize(
+    ("text", "networks"),
+    [("10.0.0.0/8, 192.0.2.1", ("10.0.0.0/8", "192.0.2.1/32")), ("2001:db8::/32", ("2001:db8::/32",)), ("", ())],
+)
+def test_proxies_are_addresses_and_networks(tmp_path: Path, text: str, networks: tuple[str, ...]) -> None:
+    """The proxies are a list of IP addresses and networks, of both families."""
+    assert loaded(tmp_path, environ={"CONNECTOR_LIMITS__PROXIES": text}).limits.proxies == networks
+
+
+@pytest.mark.parametrize("text", ["balancer", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,,192.0.2.1"])
+def test_other_proxies_are_refused(tmp_path: Path, text: str) -> None:
+    """A name, a network with bits beyond its prefix, or an empty entry is refused."""
+    assert "network" in problems(tmp_path, environ={"CONNECTOR_LIMITS__PROXIES": text})[0]

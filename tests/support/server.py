@@ -20,8 +20,8 @@ from connector.client import Client, Configuration, make_csr, make_key
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
 COMMAND_SECONDS = 100.0
-# All tests come from one address, and many try wrong credentials.
-UNTHROTTLED = {"CONNECTOR_LIMITS__ATTEMPTS": "0"}
+# All tests come from one address, many of them with wrong credentials or none.
+UNTHROTTLED = {"CONNECTOR_LIMITS__ATTEMPTS": "0", "CONNECTOR_LIMITS__CONNECTIONS_PER_ADDRESS": "0"}
 COMMAND = (sys.executable, "-m", "connector.cli")
 
 

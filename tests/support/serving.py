@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import uvloop
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.serving import Limits, Listener, ServerContext, bind, serve
+from connector.serving import Limits, Listener, Memory, ServerContext, bind, serve
 
 T = TypeVar("T")
 
@@ -25,13 +25,14 @@ def run(
     client: Callable[[], T],
     *,
     grace: float = 1.0,
+    memory: Memory | None = None,
     loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
 ) -> T:
     """Serve for as long as ``client`` runs, and return its result."""
 
     async def main() -> T:
         ready, stop = asyncio.Event(), asyncio.Event()
-        server = asyncio.create_task(serve(listeners, grace=grace, ready=ready.set, stop=stop))
+        server = asyncio.create_task(serve(listeners, grace=grace, memory=memory, ready=ready.set, stop=stop))
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait([server, waiting], return_when=asyncio.FIRST_COMPLETED)
         try:
@@ -45,10 +46,12 @@ def run(
         return runner.run(main())
 
 
-def listener(tls: ServerContext | None = None, *, app: ASGIApp | None = None, **limits: Any) -> Listener:
+def listener(
+    tls: ServerContext | None = None, *, app: ASGIApp | None = None, strangers: bool = True, **limits: Any
+) -> Listener:
     """A listener on a free port of 127.0.0.1."""
     bound = bind("test", "127.0.0.1", 0, scheme="https" if tls else "http")
-    return Listener(bound, app or tell, tls, Limits(**limits))
+    return Listener(bound, app or tell, tls, Limits(**limits), strangers=strangers)
 
 
 async def tell(scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,9 +93,9 @@ async def _answer(send: Send, status: int, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def connect(port: int, context: ssl.SSLContext | None = None) -> socket.socket:
-    """A connection to loopback; with a context, over TLS to ``localhost``."""
-    raw = socket.create_connection(("127.0.0.1", port), TIMEOUT)
+def connect(port: int, context: ssl.SSLContext | None = None, source: str = "127.0.0.1") -> socket.socket:
+    """A connection to loopback, from an address of it; with a context, over TLS to ``localhost``."""
+    raw = socket.create_connection(("127.0.0.1", port), TIMEOUT, (source, 0))
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as every HTTP client does
     if context is None:
         return raw

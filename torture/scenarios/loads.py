@@ -189,7 +189,7 @@ async def stalled(
     """Beside a crowd of peers that stall in these ways, normal clients are served without an error, a new one gets in
     within so many seconds, and whoever stalls is cut in time: within so many seconds, by the way of it.
     """
-    alone, beside, slowest = 0.0, 0.0, 0.0
+    alone, crowded, slowest = 0.0, 0.0, 0.0
     held = dict[str, list[float]]()
     for _ in range(rounds):
         alone += await _rate(site, onboardings)
@@ -198,7 +198,7 @@ async def stalled(
         assert crowd.stdin is not None
         assert await asyncio.to_thread(crowd.stdout.readline) == "stalling\n"
         began = time.monotonic()
-        beside += await _rate(site, onboardings)
+        crowded += await _rate(site, onboardings)
         slowest = max([slowest, *[await _entrance(site) for _ in range(10)]])
         await asyncio.sleep(max(0.0, seconds - (time.monotonic() - began)))
         crowd.stdin.close()
@@ -217,8 +217,8 @@ async def stalled(
         "errors of others": 0,
         "slowest new connection, ms": round(slowest * 1000),
         "a second without them": round(alone / rounds),
-        "a second beside them": round(beside / rounds),
-        "of the throughput": round(beside / alone, 2),
+        "a second beside them": round(crowded / rounds),
+        "of the throughput": round(crowded / alone, 2),
     }
 
 

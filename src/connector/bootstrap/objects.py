@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from secrets import token_bytes
 from time import monotonic
 from urllib.parse import urlsplit
@@ -261,6 +262,8 @@ def connection_limits(settings: Settings) -> serving.Limits:
         idle_timeout=limits.idle_timeout.total_seconds(),
         handshake_timeout=limits.handshake_timeout.total_seconds(),
         connections=limits.connections,
+        connections_per_address=limits.connections_per_address,
+        proxies=tuple(map(ip_network, limits.proxies)),
     )
 
 

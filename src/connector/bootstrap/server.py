@@ -33,6 +33,8 @@ from connector.web.console import WELCOME, SettingLine
 
 GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
+# Where a connection says nothing of who has opened it.
+STRANGERS = ("public", "pki")
 
 
 def serve(
@@ -151,7 +153,10 @@ class _Server:
             listeners = list(self._listeners(store, loads or {}, refusals))
             _calm_collector()
             grace = self.settings.limits.grace.total_seconds()
-            await serving.serve(listeners, grace=grace, ready=ready, stop=stop or asyncio.Event(), hurry=hurry)
+            memory = serving.Memory(self.settings.limits.memory)
+            await serving.serve(
+                listeners, grace=grace, memory=memory, ready=ready, stop=stop or asyncio.Event(), hurry=hurry
+            )
         finally:
             for task in beside:
                 task.cancel()
@@ -186,7 +191,9 @@ class _Server:
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():
-            yield serving.Listener(each, apps[name](), self.contexts.get(name), limits, loads.get(name))
+            yield serving.Listener(
+                each, apps[name](), self.contexts.get(name), limits, loads.get(name), strangers=name in STRANGERS
+            )
 
     @property
     def _urls(self) -> Mapping[str, str]:

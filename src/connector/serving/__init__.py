@@ -5,11 +5,14 @@ the ``ServerContext``s; ``serve`` the ``Listener``s on uvloop, with ``keep_fresh
 processes are to serve, ``work`` is given what each of them does.
 
 Behind TLS, ``scope["extensions"]["tls"]["client_cert"]`` is the DER of the client's verified certificate, or None.
+Until ``scope["extensions"]["credential"]["good"]()`` is called, the connection is a stranger's, and closed first when
+memory is short.
 """
 
 from connector.serving.certificates import Files, KeyPair, OwnCA, ServerCertificate, ServerCertificateError
 from connector.serving.listeners import BoundListener, Listener, ListenerError, bind
 from connector.serving.loads import Load, Loads
+from connector.serving.memory import Memory
 from connector.serving.protocol import Limits
 from connector.serving.run import serve
 from connector.serving.tls import ServerContext
@@ -24,6 +27,7 @@ __all__ = [
     "ListenerError",
     "Load",
     "Loads",
+    "Memory",
     "OwnCA",
     "ServerCertificate",
     "ServerCertificateError",

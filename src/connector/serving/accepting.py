@@ -6,10 +6,12 @@ import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from connector.serving.loads import Load
+from connector.serving.memory import CLEAR, SECURED, Account, Addresses, Memory
 from connector.serving.protocol import Connection, Limits
+from connector.serving.secure import SecureTransport
 
 # How many are accepted before the event loop turns to what else there is to do.
 BATCH = 16
@@ -34,12 +36,13 @@ HONEST_SECONDS = 1.0
 CUT_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Handshake:
     """A connection that is not open yet; without TLS it opens at once."""
 
     accepted: socket.socket
     begun: float
+    account: Account
 
     def cut(self) -> None:
         """End it, as if the peer had. The event loop, which has it in use, then closes it."""
@@ -57,8 +60,10 @@ class Acceptor:
     def __init__(
         self,
         sockets: Sequence[socket.socket],
-        connection: Callable[[], Connection],
+        connection: Callable[[Account], Connection],
         *,
+        memory: Memory,
+        strangers: bool = True,
         tls: ssl.SSLContext | None,
         limits: Limits,
         load: Load | None = None,
@@ -69,6 +74,8 @@ class Acceptor:
         Args:
             sockets: ones that listen, and do not block.
             connection: makes what serves one connection.
+            memory: of the process; what each connection takes of it is counted from the moment it is accepted.
+            strangers: whether who has opened a connection has yet to show a credential.
             tls: without it connections are in the clear.
             limits: of the listener.
             load: where there are other workers on the same sockets.
@@ -79,14 +86,13 @@ class Acceptor:
         self._limits = limits
         self._load = load
         self._opened = opened
-        self._secured: dict[str, Any] = {}
-        if tls is not None:
-            self._secured = {
-                "ssl": tls,
-                "ssl_handshake_timeout": limits.handshake_timeout,
-                "ssl_shutdown_timeout": limits.write_timeout,
-            }
-        self._handshakes: dict[asyncio.Task[object], _Handshake] = {}
+        self._tls = tls
+        self._memory = memory
+        self._strangers = strangers
+        self._addresses = Addresses(limits.connections_per_address, limits.proxies)
+        self._handshakes: dict[_Handshake, None] = {}  # the oldest first
+        self._connecting: set[asyncio.Task[object]] = set()
+        self._changed = asyncio.Event()  # fewer handshakes are under way
         self._started = False
         self._watching = False
         self._resting: asyncio.TimerHandle | None = None
@@ -116,18 +122,21 @@ class Acceptor:
     async def abort(self) -> None:
         """Accept no more, and end the handshakes under way."""
         self.stop()
-        for handshake in self._handshakes.values():
+        for handshake in self._handshakes:
             handshake.cut()
-        if self._handshakes:
-            _, late = await asyncio.wait(list(self._handshakes), timeout=CUT_SECONDS)
-            for task in late:
-                task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CUT_SECONDS):
+                while self._handshakes:
+                    self._changed.clear()
+                    await self._changed.wait()
+        for task in self._connecting:
+            task.cancel()
 
     @property
     def expects(self) -> bool:
         """Whether a handshake is under way that may be an honest one: it has begun just now."""
         now = asyncio.get_running_loop().time()
-        return any(now - handshake.begun < HONEST_SECONDS for handshake in self._handshakes.values())
+        return any(now - handshake.begun < HONEST_SECONDS for handshake in self._handshakes)
 
     def tell(self) -> None:
         """Let the other workers know how many connections this one has."""
@@ -168,7 +177,7 @@ class Acceptor:
             self._make_room()
         for _ in range(min(most, room)):
             try:
-                accepted, _ = listening.accept()
+                accepted, address = listening.accept()
             except BlockingIOError:
                 return
             except ConnectionError:
@@ -177,29 +186,60 @@ class Acceptor:
                 self._complain(error)
                 self._rest()
                 return
-            self._begin(accepted)
+            leave = self._addresses.enter(address[0])
+            if leave is None:
+                accepted.close()  # the address has as many strangers as it may
+            else:
+                octets = CLEAR if self._tls is None else SECURED
+                self._begin(accepted, Account(self._memory, octets, leave))
 
-    def _begin(self, accepted: socket.socket) -> None:
+    def _begin(self, accepted: socket.socket, account: Account) -> None:
         accepted.setblocking(False)  # noqa: FBT003 - there is no keyword for it
         loop = asyncio.get_running_loop()
-        task = loop.create_task(loop.connect_accepted_socket(self._connection, accepted, **self._secured))
-        self._handshakes[task] = _Handshake(accepted, loop.time())
-        task.add_done_callback(self._end)
+        handshake = _Handshake(accepted, loop.time(), account)
+        self._handshakes[handshake] = None
+        task = loop.create_task(loop.connect_accepted_socket(partial(self._served, handshake), accepted))
+        self._connecting.add(task)
+        task.add_done_callback(partial(self._connected, handshake))
 
-    def _end(self, task: asyncio.Task[object]) -> None:
-        """The connection is open, or will never be."""
-        handshake = self._handshakes.pop(task)
-        # Why it failed is the peer's concern, and the event loop has told it; yet asyncio wants to be asked.
-        if task.cancelled() or task.exception() is not None:
+    def _served(self, handshake: _Handshake) -> asyncio.BaseProtocol:
+        """What the event loop tells of the connection."""
+        if self._tls is None:
+            if not self._strangers:
+                handshake.account.vouch()
+            return self._connection(handshake.account)
+        return SecureTransport(
+            self._tls,
+            self._connection(handshake.account),
+            timeout=self._limits.handshake_timeout,
+            settled=partial(self._settled, handshake),
+        )
+
+    def _connected(self, handshake: _Handshake, task: asyncio.Task[object]) -> None:
+        """The event loop has the socket, or could not take it."""
+        self._connecting.discard(task)
+        failed = task.cancelled() or task.exception() is not None
+        if failed:
             handshake.accepted.close()
+        if failed or self._tls is None:
+            self._settled(handshake, not failed)  # in the clear there is nothing to wait for
+
+    def _settled(self, handshake: _Handshake, opened: bool) -> None:  # noqa: FBT001 - a callback's one argument
+        """The connection is open, or will never be."""
+        if not opened:
+            handshake.account.close()
+        elif not self._strangers:
+            handshake.account.vouch()
+        self._handshakes.pop(handshake, None)
+        self._changed.set()
         self._watch()
 
     def _make_room(self) -> None:
         """Accept again when a handshake has ended: the oldest once it has had its time, or another before that."""
         self._unwatch()
-        if not self._secured:
+        if self._tls is None:
             return
-        oldest = next(iter(self._handshakes.values()))
+        oldest = next(iter(self._handshakes))
         loop = asyncio.get_running_loop()
         left = oldest.begun + PATIENCE - loop.time()
         if left > 0:

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from connector.serving.accepting import Acceptor
 from connector.serving.loads import Load
+from connector.serving.memory import Memory
 from connector.serving.protocol import Connection, Limits
 
 BACKLOG = 2048
@@ -136,19 +137,23 @@ def _bind_one(family: socket.AddressFamily, address: tuple[object, ...]) -> sock
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """What is served where; without ``tls`` in the clear. ``load`` is there where other workers serve it too."""
+    """What is served where; without ``tls`` in the clear. ``load`` is there where other workers serve it too.
+
+    ``strangers`` says whether who has opened a connection has yet to show a credential.
+    """
 
     bound: BoundListener
     app: ASGIApp
     tls: ssl.SSLContext | None = None
     limits: Limits = field(default_factory=Limits)
     load: Load | None = None
+    strangers: bool = True
 
 
 class Serving:
     """A listener while it is served."""
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: Listener, memory: Memory) -> None:
         self._listener = listener
         self._state = ServerState()
         self._config = Config(
@@ -167,7 +172,9 @@ class Serving:
         self._config.load()
         self._acceptor = Acceptor(
             listener.bound.sockets,
-            lambda: Connection(self._config, self._state, listener.limits),
+            lambda account: Connection(self._config, self._state, listener.limits, account),
+            memory=memory,
+            strangers=listener.strangers,
             tls=listener.tls,
             limits=listener.limits,
             load=listener.load,

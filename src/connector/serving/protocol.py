@@ -8,6 +8,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 from http import HTTPStatus
+from ipaddress import IPv4Network, IPv6Network
 from ssl import SSLObject
 from typing import cast
 
@@ -17,13 +18,18 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from connector.domain.refusals import Refusal
-from connector.domain.refusals.requests import BadRequest, BodyTooLarge, RequestTimeout
+from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
+from connector.serving.memory import Account
 
 MAX_URL = 8 * 1024
 MAX_HEADERS = 100
 
 # The parser is fed in slices, since it says nothing of how much of a chunk it keeps.
 SLICE = 4096
+
+# Octets of a body that the application has not taken yet beyond which nothing more is read; and octets of a body that
+# was answered already beyond which the connection ends.
+HELD = 8 * 1024
 
 # What is sent before any answer (RFC 9110 15.2.1).
 _CONTINUE = b"HTTP/1.1 100 "
@@ -42,7 +48,9 @@ class Limits:
     ``head`` is the most octets of a request's line and headers, ``head_timeout`` the time for them to arrive, from the
     end of the handshake or from the first octet. ``idle_timeout`` is the time between requests, ``write_timeout`` that
     in which a peer must take some of its answer. Of more than ``connections`` the newest are closed at once; handshakes
-    under way are not among them, but have a limit of their own.
+    under way are not among them, but have a limit of their own. One address has at most
+    ``connections_per_address`` without a good credential, 0 for any number, unless it is in one of the networks of
+    ``proxies``.
     """
 
     head: int = 32 * 1024
@@ -51,6 +59,8 @@ class Limits:
     handshake_timeout: float = 10.0
     write_timeout: float = 30.0
     connections: int = 4096
+    connections_per_address: int = 0
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @property
     def handshakes(self) -> int:
@@ -121,11 +131,15 @@ class Connection(HttpToolsProtocol):
     9.3.2 lets a server close instead, and a client must then ask again).
     """
 
-    def __init__(self, config: Config, server_state: ServerState, limits: Limits) -> None:
+    def __init__(self, config: Config, server_state: ServerState, limits: Limits, account: Account) -> None:
         super().__init__(config, server_state, app_state={})
         self._limits = limits
+        self._account = account
+        self._body = 0  # octets of the request's body so far
+        self._untaken = 0  # octets of the answer that the peer had not taken when it was last looked at
         self._in_body = False
         self._unread = 0  # octets that the parser was fed since it last passed something on
+        self._dropped = 0  # octets of a body that came after its answer
         self._deadline: float | None = None
         self._stalled_at: float | None = None
         self._deaf = False  # whatever else comes in is dropped
@@ -140,9 +154,19 @@ class Connection(HttpToolsProtocol):
         if ssl_object is not None:
             self._tls = {"client_cert": ssl_object.getpeercert(binary_form=True)}
         self._deadline = self.loop.time() + self._limits.head_timeout
-        if len(self.connections) > self._limits.connections:
-            self._deaf = True
-            transport.abort()
+        self._account.watch(self.give_way)
+        if len(self.connections) > self._limits.connections or not self._account.has_room:
+            self.give_way()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._account.close()
+        super().connection_lost(exc)
+
+    def give_way(self) -> None:
+        """Close at once, without a word: there is no room."""
+        self._deaf = True
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, for as long as it keeps within the limits."""
@@ -170,8 +194,12 @@ class Connection(HttpToolsProtocol):
         if self._answering:
             raise _unreadable()
         super().on_message_begin()
+        extensions: dict[str, dict[object, object]] = {}
         if self._tls is not None:
-            self.scope["extensions"] = {"tls": dict(self._tls)}
+            extensions["tls"] = dict(self._tls)
+        if self._account.is_stranger:
+            extensions["credential"] = {"good": self._account.vouch}
+        self.scope["extensions"] = extensions
 
     def on_url(self, url: bytes) -> None:
         """More of the URL."""
@@ -195,13 +223,22 @@ class Connection(HttpToolsProtocol):
         self.cycle.transport = cast("asyncio.Transport", self._corked)
         self.cycle.keep_alive = self.cycle.keep_alive and not self._last
         self._in_body = True
-        self._unread = 0
+        self._unread = self._dropped = 0
         self._deadline = None
 
     def on_body(self, body: bytes) -> None:
         """More of the body."""
         self._unread = 0
+        if not self._answering:
+            self._drop(len(body))
+            return
         super().on_body(body)
+        if len(self.cycle.body) > HELD:
+            self.flow.pause_reading()
+        self._body += len(body)
+        self._account.change(self._body - len(body), self._body)
+        if not self._account.has_room and not self._deaf:
+            self._refuse(_Refused(Overloaded(), HTTPStatus.SERVICE_UNAVAILABLE))
 
     def on_message_complete(self) -> None:
         """The request is whole."""
@@ -212,22 +249,34 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """The answer is written."""
+        self._forget_body()
         if self._corked is not None:
             self._corked.flush()  # an answer to HEAD is its head alone
         if not self.transport.is_closing():
             self.flow.resume_reading()
             self._await_next()
 
+    def pause_writing(self) -> None:
+        """The peer takes its answer slowly."""
+        super().pause_writing()
+        self._count_untaken()
+
     def resume_writing(self) -> None:
         """The peer took some of its answer."""
         super().resume_writing()
         self._stalled_at = None
+        self._count_untaken()
+
+    def _count_untaken(self) -> None:
+        former, self._untaken = self._untaken, self.transport.get_write_buffer_size()
+        self._account.change(former, self._untaken)
 
     def check(self, now: float) -> None:
         """End the connection if one of its times is up; ``now`` is the event loop's."""
         if self.flow.write_paused or self.transport.is_closing():
+            self._count_untaken()
             self._stalled_at = now if self._stalled_at is None else self._stalled_at
-            if now - self._stalled_at >= (LINGER if self._done else self._limits.write_timeout):
+            if now - self._stalled_at >= (LINGER if self._is_sent else self._limits.write_timeout):
                 self.transport.abort()
         elif self._deadline is not None and now >= self._deadline:
             self._deadline = None
@@ -253,9 +302,10 @@ class Connection(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     @property
-    def _done(self) -> bool:
-        """Whether nothing of ours is left to send, as far as can be seen here, and the listener is stopping."""
-        return self._last and not self._answering and not self.transport.get_write_buffer_size()
+    def _is_sent(self) -> bool:
+        """Whether nothing of ours is left to send, as far as can be seen here: what is missing is the peer's close."""
+        ending = self.transport.is_closing() or (self._last and not self._answering)
+        return ending and not self.transport.get_write_buffer_size()
 
     def _await_next(self) -> None:
         """Give the peer time for the next request, or for what is left of the body that was answered already."""
@@ -282,6 +332,24 @@ class Connection(HttpToolsProtocol):
         if not readable:
             raise _unreadable()
 
+    def _forget_body(self) -> None:
+        """The application has no more use for it."""
+        if self._body:
+            self._account.change(self._body, 0)
+            self._body = 0
+
+    def _drop(self, octets: int) -> None:
+        """Count what came of a body that was answered already. Who sends more than a little has not read the answer:
+        it is told that nothing more comes, and over TLS what it still sends is not even decrypted.
+        """
+        self._dropped += octets
+        if self._dropped > HELD and not self._deaf:
+            self._deaf = True
+            if self.transport.can_write_eof():
+                self.transport.write_eof()
+            else:
+                self.transport.close()
+
     def _finish(self) -> None:
         """Hear no more; close when the answer that is due is written."""
         self._deaf = True
@@ -298,6 +366,7 @@ class Connection(HttpToolsProtocol):
             # The application waits for the rest of a body that cannot be read.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+            self._forget_body()
         if begun:
             self.transport.close()
             return

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from connector.serving.descriptors import fit, raise_limit
 from connector.serving.listeners import Listener, Serving
+from connector.serving.memory import Memory
 
 # Seconds between two looks at every connection's times; how late one of them may be noticed.
 TICK = 0.5
@@ -20,6 +21,7 @@ async def serve(
     listeners: Sequence[Listener],
     *,
     grace: float = 10.0,
+    memory: Memory | None = None,
     ready: Callable[[], None],
     stop: asyncio.Event,
     hurry: asyncio.Event | None = None,
@@ -30,6 +32,7 @@ async def serve(
 
     Args:
         grace: the most seconds that finishing takes. A second signal ends it at once.
+        memory: what all their connections may hold.
         ready: called once every listener listens.
         stop: set by somebody else, or by the first signal.
         hurry: if given, it alone ends the grace, and no second signal does: one may come from each of several sides.
@@ -38,11 +41,12 @@ async def serve(
         ListenerError: one of them cannot listen, or there are too few open files; none is left listening or bound.
     """
     hurried = hurry or asyncio.Event()
+    memory = memory or Memory()
     serving: list[Serving] = []
     try:
         limits = fit([listener.limits for listener in listeners], raise_limit())
         for listener, limit in zip(listeners, limits, strict=True):
-            serving.append(Serving(replace(listener, limits=limit)))
+            serving.append(Serving(replace(listener, limits=limit), memory))
         async with _stopped_by_signals(stop, hurried if hurry is None else None):
             for one in serving:
                 one.tick()
@@ -52,6 +56,7 @@ async def serve(
                 await _wait(stop, TICK)
                 for one in serving:
                     one.tick()
+                memory.tidy(asyncio.get_running_loop().time())
             await _drain(serving, grace, hurried)
     finally:
         for one in serving:

@@ -15,29 +15,6 @@ CURVE = "prime256v1"
 OPTIONS = ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
 
 
-class _Handshake(ssl.SSLObject):
-    """A connection whose peer learns why its handshake failed.
-
-    The event loop drops a connection as soon as its handshake fails, and with it the alert that OpenSSL has ready
-    (RFC 8446 6.2). So the failure is first reported as "more is needed", upon which the loop sends what is ready. It
-    is raised when the peer goes on; the peer's closing or the time limit for handshakes ends it otherwise.
-    """
-
-    first_context: ssl.SSLContext
-    _failure: ssl.SSLError | None = None
-
-    def do_handshake(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            super().do_handshake()
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            raise
-        except ssl.SSLError as error:
-            self._failure = error
-            raise ssl.SSLWantReadError from error
-
-
 class ServerContext(ssl.SSLContext):
     """What a listener serves TLS with. It has no certificate until :meth:`load_cert_chain` is called.
 
@@ -75,7 +52,6 @@ class ServerContext(ssl.SSLContext):
     def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
         """A new connection."""
         context = self._blank()
-        context.sslobject_class = _Handshake
         context.sni_callback = self._move
         connection = context.wrap_bio(*args, **kwargs)
         # OpenSSL keeps a bare pointer to the first context, for a second hello; so it must live as long.

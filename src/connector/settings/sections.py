@@ -25,6 +25,7 @@ from connector.settings.values import (
     OptionalListenerAddress,
     check_host,
     check_https,
+    check_network,
     check_postgresql,
     read_list,
 )
@@ -32,6 +33,7 @@ from connector.usecases.renewal import RenewalPolicy
 
 _HttpsURL = Annotated[str, AfterValidator(check_https)]
 _Hosts = Annotated[tuple[Annotated[str, AfterValidator(check_host)], ...], BeforeValidator(read_list)]
+_Networks = Annotated[tuple[Annotated[str, AfterValidator(check_network)], ...], BeforeValidator(read_list)]
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 
@@ -254,6 +256,25 @@ class Limits(Section):
         le=1_000_000,
         description="Open connections to each listener; a quarter as many handshakes come on top. Lowered where fewer "
         "files may be open. Each worker has as many.",
+    )
+    connections_per_address: int = Field(
+        default=512,
+        ge=0,
+        le=1_000_000,
+        description="Open connections to each listener from one address (IPv6: one /64) that have not shown a good "
+        "credential; 0 for any number. Further ones are closed before the TLS handshake. Each worker has as many.",
+    )
+    proxies: _Networks = Field(
+        default=(),
+        max_length=100,
+        description="Addresses and networks of load balancers, to which connections_per_address does not apply.",
+    )
+    memory: ByteSize = Field(
+        default=ByteSize(512 * MIB),
+        ge=64 * MIB,
+        le=1024 * 1024 * MIB,
+        description="What all connections of one worker may hold: TLS, requests that arrive, answers not taken yet. "
+        "Beyond it the newest connections without a good credential are closed.",
     )
     grace: Duration = Field(
         default=10 * SECOND,

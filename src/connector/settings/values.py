@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -129,8 +129,10 @@ def check_postgresql(value: SecretStr) -> SecretStr:
 
 
 def read_list(value: object) -> object:
-    """A list from a text with commas, which is how the environment gives one."""
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    """A list from a text with commas, which is how the environment gives one. An empty text is an empty list."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",")] if value.strip() else []
 
 
 def check_host(value: str) -> str:
@@ -146,6 +148,18 @@ def check_host(value: str) -> str:
     if value.replace(".", "").isdecimal():
         return str(ip_address(value))
     return value.lower()
+
+
+def check_network(value: str) -> str:
+    """An IP address or a network in CIDR notation (RFC 4632 3.1), such as ``10.0.0.0/8``.
+
+    Raises:
+        ValueError: it is neither, or has bits set beyond its prefix.
+    """
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        raise ValueError("It should be an IP address or a network such as 10.0.0.0/8") from None
 
 
 def _ipv6(text: str) -> str:

@@ -24,7 +24,7 @@ IDENTITY_HEADERS = frozenset(
 SMALL = 16 * 1024
 
 # What all requests together may hold of bodies that are not whole yet.
-HELD = 32 * 1024 * 1024
+HELD = 16 * 1024 * 1024
 
 
 class Budget:
@@ -74,6 +74,19 @@ def without_identity_headers(app: ASGIApp) -> ASGIApp:
     return wrapped
 
 
+def is_stranger(scope: Scope) -> bool:
+    """Whether the connection has not brought a good credential yet: strangers' are the first to be closed when memory
+    is short.
+    """
+    return "credential" in scope.get("extensions", {})
+
+
+def vouch(scope: Scope) -> None:
+    """Tell the connection that this request showed a good credential."""
+    if is_stranger(scope):
+        scope["extensions"]["credential"]["good"]()
+
+
 def header(scope: Scope, name: bytes) -> str | None:
     """The header's value; None where it is absent or empty.
 
@@ -95,19 +108,24 @@ async def read_body(scope: Scope, receive: Receive, limits: BodyLimits, *, anony
     """
     octets = min(limits.octets, SMALL) if anonymous else limits.octets
     announced = header(scope, b"content-length")
-    if announced is not None and announced.isdecimal() and int(announced[:20]) > octets:
+    length = int(announced[:20]) if announced is not None and announced.isdecimal() else 0
+    if length > octets:
         raise BodyTooLarge
     try:
         async with asyncio.timeout(limits.seconds):
-            return await _gather(receive, octets, limits.budget)
+            return await _gather(receive, octets, limits.budget, length)
     except TimeoutError as error:
         raise RequestTimeout from error
 
 
-async def _gather(receive: Receive, octets: int, budget: Budget) -> bytes:
+async def _gather(receive: Receive, octets: int, budget: Budget, length: int) -> bytes:
+    """The body. Of an announced length memory is taken before anything is read: so a body is refused at its beginning,
+    and not in the middle of many others.
+    """
     body = bytearray()
-    taken = 0
     more = True
+    taken = max(length - SMALL, 0)
+    budget.take(taken)
     try:
         while more:
             message = await receive()
@@ -117,7 +135,7 @@ async def _gather(receive: Receive, octets: int, budget: Budget) -> bytes:
             if len(body) > octets:
                 raise BodyTooLarge
             more = message.get("more_body", False)
-            wanted = max(len(body) - SMALL, 0)
+            wanted = max(len(body) - SMALL, taken)
             budget.take(wanted - taken)
             taken = wanted
         return bytes(body)

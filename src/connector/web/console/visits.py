@@ -38,6 +38,7 @@ from connector.web.console.forms import (
 from connector.web.console.layout import redirect, rendered
 from connector.web.notes import note
 from connector.web.problems import INTERNAL_MESSAGE, problem
+from connector.web.requests import vouch
 
 T = TypeVar("T")
 
@@ -215,6 +216,7 @@ class Guarded:
         presence = await desk.enrollment.store.read(
             lambda tx: accounts.resume(tx, secret, policy=desk.sessions, now=now)
         )
+        vouch(request.scope)
         if presence.is_due:
             await desk.enrollment.store.transaction(
                 lambda tx: tx.sessions.touch(presence.session, now=now), alone=False

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from graphql import (
+    DocumentNode,
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
@@ -47,6 +48,7 @@ from connector.web.graphql.faults import explain
 from connector.web.graphql.glance import Asked
 from connector.web.graphql.lane import Payer
 from connector.web.graphql.text import Text, lift
+from connector.web.graphql.vouching import vouch_by
 from connector.web.notes import note
 from connector.web.pieces import pieced_answer
 from connector.web.problems import graphql_error
@@ -118,7 +120,8 @@ class GraphQLEndpoint:
         cost = prepared.costs.of(request.operation_name)
         total = 0 if cost is None else cost.admit(request.variables, self.answers.cost)
         if cost is None or cost.is_mutation:
-            return json_answer(self._content(await self._execute(prepared, request, call), call))
+            result = await self._execute(prepared, request, call)
+            return json_answer(self._content(scope, prepared.document, result, call))
         encoding = Encoding(AnswerMemory(self.answers.octets, self.answers.budget))
         held.callback(encoding.memory.free)
         if total <= DEAR:
@@ -128,15 +131,18 @@ class GraphQLEndpoint:
             async with self.answers.dear.made():
                 await _check_peer(receive)
                 result = await self._execute(prepared, request, call, encoding=encoding, serially=True)
-        return pieced_answer(encoding.whole(self._content(result, call)), encoding.memory.shrink)
+        return pieced_answer(
+            encoding.whole(self._content(scope, prepared.document, result, call)), encoding.memory.shrink
+        )
 
-    def _content(self, result: ExecutionResult, call: Call) -> Mapping[str, Any]:
+    def _content(self, scope: Scope, document: DocumentNode, result: ExecutionResult, call: Call) -> Mapping[str, Any]:
         """What is answered.
 
         Raises:
             Refusal: the request as a whole is refused.
         """
         if not result.errors:
+            vouch_by(scope, document, result.data)
             return {"data": result.data}
         for error in result.errors:
             if isinstance(error.original_error, GUESSES):
