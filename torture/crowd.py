@@ -1,8 +1,9 @@
 """A process of many peers that mean no good: ``flood CONNECTIONS RATE SECONDS``; ``stall PEERS KIND...``, ``hold PEERS
-KIND`` or ``read CONNECTIONS`` until its input ends; ``upload PEERS KIND``.
+KIND``, ``read CONNECTIONS`` or ``documents CONNECTIONS`` until its input ends; ``upload PEERS KIND``.
 """
 
 import asyncio
+import itertools
 import json
 import os
 import resource
@@ -17,7 +18,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from torture.clients import REQUEST, Administrator
+from torture.clients import DIRECTOR, REQUEST, Administrator
 from torture.wire import Connection, Lost, open_all, trust
 
 say = partial(print, flush=True)
@@ -335,6 +336,34 @@ async def upload(task: Mapping[str, Any], peers: str, kind: str) -> None:
     say(json.dumps(statuses))
 
 
+async def documents(task: Mapping[str, Any], connections: str) -> None:
+    """Over each connection one new GraphQL document after the other, without a credential; what came of them."""
+    os.nice(10)  # what they cost here is not to be taken for what they cost the server
+    urls, context = task["urls"]["public"], trust(task["root"].encode())
+    opened = [Connection(urls[number % len(urls)], context) for number in range(int(connections))]
+    await open_all(opened)
+    numbers = itertools.count(time.monotonic_ns())
+    answers = Counter[str]()
+
+    async def send(connection: Connection) -> None:
+        while True:
+            answer = await connection.post(DIRECTOR, quadratic(next(numbers)))
+            answers[answer.code or str(answer.status)] += 1
+
+    sending = [asyncio.create_task(send(connection)) for connection in opened]
+    say("sending")
+    await asyncio.to_thread(sys.stdin.read)
+    for one in sending:
+        one.cancel()
+    await asyncio.gather(*sending, return_exceptions=True)
+    say(json.dumps(answers))
+
+
+def quadratic(number: int) -> str:
+    """A document of some 830 characters, like no other, whose fields can be merged with each other in 3 160 ways."""
+    return f"query q{number} {{ applications {{ data {{ {'auths{id} ' * 80}}} }} }}"
+
+
 if __name__ == "__main__":
     behave: Mapping[str, Callable[..., Coroutine[Any, Any, None]]] = {
         "flood": flood,
@@ -342,5 +371,6 @@ if __name__ == "__main__":
         "read": read,
         "stall": stall,
         "upload": upload,
+        "documents": documents,
     }
     asyncio.run(behave[sys.argv[1]](json.loads(sys.stdin.readline()), *sys.argv[2:]))

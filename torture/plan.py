@@ -27,6 +27,7 @@ from torture.scenarios import (
     races,
     readers,
     stops,
+    strangers,
     upgrades,
 )
 from torture.sites import Site, postgresql_site, sqlite_site
@@ -137,7 +138,8 @@ def _on(database: str, name: str, what: str, scenario: Callable[[Site, Path], An
 
 def plan() -> list[Check]:
     """Every check, in order."""
-    return [*_races(), *_crashes(), *_faults(), *_lives(), *_loads(), *_greed(), *_locals(), *_operators(), *_floods()]
+    early = [*_races(), *_crashes(), *_faults(), *_lives(), *_loads()]
+    return [*early, *_greed(), *_locals(), *_operators(), *_floods(), *_strangers()]
 
 
 def _races() -> list[Check]:
@@ -326,4 +328,24 @@ def _floods() -> list[Check]:
         ),
         _on("SQLite", "S3, S24", bodies, uploaded),
         _on("SQLite", "S3, S24", f"{bodies}; 2 workers", uploaded, settings=WORKERS),
+    ]
+
+
+def _strangers() -> list[Check]:
+    def documents(site: Site, directory: Path) -> Any:
+        more = {"signatures": 1000, "rounds": 4, "calls": 1000, "least": 0.9, "within": 0.05}
+        return strangers.documents(site, directory, connections=8, clients_at_once=64, **more)
+
+    def store(site: Site, _: Path) -> Any:
+        return strangers.store(site, documents=400, connections=16, most=4)
+
+    sent = "8 connections without a credential that send new documents, beside 64 clients that sign"
+    kept = "400 documents of 7 000 characters without a credential"
+    return [
+        _on("SQLite", "R23", sent, documents),
+        _on("SQLite", "R23", f"{sent}; 2 workers", documents, settings=WORKERS),
+        _on("PostgreSQL", "R23", f"{sent}; 2 servers", documents),
+        _on("SQLite", "R24", kept, store),
+        _on("SQLite", "R24", f"{kept}; 2 workers", store, settings=WORKERS),
+        _on("PostgreSQL", "R24", f"{kept}; 2 servers", store),
     ]
