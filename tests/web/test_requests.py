@@ -21,6 +21,7 @@ from connector.web.graphql.documents import Documents
 from connector.web.graphql.door import Door
 from connector.web.graphql.endpoint import GraphQLEndpoint
 from connector.web.graphql.sizes import DocumentLimits
+from connector.web.patience import Patience
 from connector.web.requests import SMALL, BodyLimits, Budget, header, read_body
 from connector.web.throttle import Throttle
 
@@ -144,7 +145,9 @@ def served(client: Callable[[int], object], limits: BodyLimits) -> None:
         return "somebody"
 
     documents = Documents(schema, DOCUMENTS, introspection=False)
-    endpoint = GraphQLEndpoint(schema, documents, authenticate, Door(recognize), limits, Throttle(0, monotonic))
+    endpoint = GraphQLEndpoint(
+        schema, documents, authenticate, Door(recognize), limits, Throttle(0, monotonic), Patience()
+    )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoint(scope, receive, send)

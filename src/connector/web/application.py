@@ -1,7 +1,7 @@
 """The applications: what each listener serves."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 
@@ -34,6 +34,7 @@ from connector.web.graphql.endpoint import Authenticate, GraphQLEndpoint
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
+from connector.web.patience import Patience
 from connector.web.requests import BodyLimits, header, without_identity_headers
 from connector.web.throttle import Throttle
 
@@ -70,6 +71,7 @@ class Web:
     bearers: Bearers | None
     custody: Custody
     desk: Desk | None = None
+    patience: Patience = field(default_factory=Patience)
 
     def public(self) -> ASGIApp:
         """Bearers of tokens, administrators, health, the CA's certificates."""
@@ -126,7 +128,14 @@ class Web:
         introspection, custody = self.settings.introspection, self.custody
         documents = Documents(schema, limits, introspection=introspection, custody=custody, standing=texts)
         return GraphQLEndpoint(
-            schema, documents, authenticate, door, self.settings.body, self.throttle, self.settings.answers
+            schema,
+            documents,
+            authenticate,
+            door,
+            self.settings.body,
+            self.throttle,
+            self.patience,
+            self.settings.answers,
         )
 
     def _health(self) -> list[BaseRoute]:

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector.domain.principals import Anonymous, Bearer, TokenBearer
 from connector.domain.refusals import Refusal, Unavailable
-from connector.domain.refusals.callers import JWTRefused, Unauthenticated
+from connector.domain.refusals.callers import CredentialMissing, JWTRefused, Unauthenticated
 from connector.domain.refusals.keys import KeyUnknown
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.refusals.requests import (
@@ -50,6 +50,7 @@ from connector.web.graphql.lane import Payer
 from connector.web.graphql.text import Text, lift
 from connector.web.graphql.vouching import vouch_by
 from connector.web.notes import note
+from connector.web.patience import Patience
 from connector.web.pieces import pieced_answer
 from connector.web.problems import graphql_error
 from connector.web.requests import BodyLimits, header, read_body
@@ -89,6 +90,7 @@ class GraphQLEndpoint:
     door: Door
     limits: BodyLimits
     throttle: Throttle
+    patience: Patience
     answers: AnswerLimits = field(default_factory=AnswerLimits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,7 +115,7 @@ class GraphQLEndpoint:
             # Nobody has anything judged before it is known who pays for it.
             payer = await self._payer(scope, call, text, request.operation_name)
             if isinstance(payer, Denied):
-                return self._refused(payer, call)
+                return await self._refused(payer, call)
             prepared = await self.documents.judge(text, payer)
         if scope["method"] == "GET":
             _refuse_mutation(prepared, request.operation_name)
@@ -183,8 +185,10 @@ class GraphQLEndpoint:
                 raise MethodNotAllowed from refusal
             return Denied(asked, refusal)
 
-    def _refused(self, denied: Denied, call: Call) -> ASGIApp:
+    async def _refused(self, denied: Denied, call: Call) -> ASGIApp:
         note(denied.refusal)
+        if isinstance(denied.refusal, CredentialMissing):
+            await self.patience.wait(call.source)
         if isinstance(denied.refusal, GUESSES):
             self.throttle.failed(call.source)
         return json_answer(denied.content(self.documents.schema))
@@ -220,7 +224,10 @@ class GraphQLEndpoint:
             encoding=encoding,
             serially=serially,
         )
-        return await result if isawaitable(result) else result
+        found = await result if isawaitable(result) else result
+        if found.errors and isinstance(found.errors[0].original_error, CredentialMissing):
+            await self.patience.wait(call.source)
+        return found
 
 
 def _may_be_sent_again(error: Exception) -> bool:

@@ -110,7 +110,7 @@ class Judge:
         if errors:
             raise DocumentInvalid(explain(errors[0]))
         # The text is kept as the key, as the parser's source, and in pieces as names and values.
-        octets = OCTETS_PER_TOKEN * (document.token_count or 0) + 3 * getsizeof(key)
+        octets = OCTETS_PER_TOKEN * document.token_count + 3 * getsizeof(key)
         return Judged(key, document, Costs(document, self._schema, self._weights), lifted, octets)
 
     def _parsed(self, text: str) -> DocumentNode:
@@ -139,7 +139,9 @@ class Judge:
         declarations = (_declaration(name, type_node) for name, type_node in finder.types.items())
         declared = replace(operation, variable_definitions=(*(operation.variable_definitions or ()), *declarations))
         definitions = (declared if node is operation else node for node in document.definitions)
-        return replace(document, definitions=tuple(definitions))
+        found = replace(document, definitions=tuple(definitions))
+        object.__setattr__(found, "token_count", document.token_count)  # it is no field, and so not copied
+        return found
 
 
 class _Merging(OverlappingFieldsCanBeMergedRule):
@@ -147,8 +149,9 @@ class _Merging(OverlappingFieldsCanBeMergedRule):
 
     def __init__(self, context: ValidationContext) -> None:
         super().__init__(context)
-        tokens = context.document.token_count or 0
-        self.rule_context.remaining_complexity_budget = COMPARISONS + COMPARISONS_PER_TOKEN * tokens
+        self.rule_context.remaining_complexity_budget = (
+            COMPARISONS + COMPARISONS_PER_TOKEN * context.document.token_count
+        )
 
 
 class _Yielding(ValidationRule):
