@@ -78,7 +78,7 @@ def selections(draw: st.DrawFn, kind: str = "Application", depth: int = 0) -> st
     return " ".join(parts)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(selections(), selections(), selections())
 def test_the_verdict_is_graphql_cores(fields: str, first: str, second: str) -> None:
     """Fields that may be merged may, and others may not, as graphql-core has it; what is refused as too complex has its

@@ -21,7 +21,6 @@ from connector.web.graphql.documents import Documents
 from connector.web.graphql.door import Door
 from connector.web.graphql.endpoint import GraphQLEndpoint
 from connector.web.graphql.sizes import DocumentLimits
-from connector.web.patience import Patience
 from connector.web.requests import SMALL, BodyLimits, Budget, header, read_body
 from connector.web.throttle import Throttle
 

@@ -134,8 +134,8 @@ class Web:
             door,
             self.settings.body,
             self.throttle,
-            self.patience,
             self.settings.answers,
+            self.patience,
         )
 
     def _health(self) -> list[BaseRoute]:

@@ -1,7 +1,7 @@
 """GraphQL documents: judged once, and kept.
 
 Validating one of the standard queries costs twenty times what running it costs, so a document is kept once it was found
-good, for callers with a good credential (docs/decisions/0037-strangers-documents.md). The documents that standard
+good, for callers with a good credential (docs/decisions/0039-strangers-documents.md). The documents that standard
 clients send are known to everybody, from the first request on.
 """
 

@@ -42,17 +42,20 @@ class Denied:
     def content(self, schema: GraphQLSchema) -> dict[str, Any]:
         """The answer that the operation would have given: an error for each root field, and its key as null.
 
-        Where a field may not be null, neither may what holds it, and the whole is (GraphQL, October 2021, 6.4.4).
+        Where a field may not be null, neither may what holds it (GraphQL, October 2021, 6.4.4): then there are no data,
+        and the error of the first such field is the only one.
         """
         root_type = schema.get_root_type(self.asked.type)
         fields = {} if root_type is None else root_type.fields
-        data: dict[str, Any] | None = {}
+        data: dict[str, Any] = {}
         errors = []
         for root in self.asked.roots:
             if root.name == "__typename" and root_type is not None:
-                data = None if data is None else {**data, root.key: root_type.name}
+                data[root.key] = root_type.name
                 continue
-            errors.append({**graphql_error(self.refusal), "path": [root.key]})
-            is_required = root.name in fields and isinstance(fields[root.name].type, GraphQLNonNull)
-            data = None if data is None or is_required else {**data, root.key: None}
+            error = {**graphql_error(self.refusal), "path": [root.key]}
+            if root.name in fields and isinstance(fields[root.name].type, GraphQLNonNull):
+                return {"errors": [error], "data": None}
+            data[root.key] = None
+            errors.append(error)
         return {"errors": errors, "data": data}

@@ -90,8 +90,8 @@ class GraphQLEndpoint:
     door: Door
     limits: BodyLimits
     throttle: Throttle
-    patience: Patience
     answers: AnswerLimits = field(default_factory=AnswerLimits)
+    patience: Patience = field(default_factory=Patience)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing is raised but cancellation."""
