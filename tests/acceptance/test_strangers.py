@@ -29,7 +29,6 @@ QUERIES = [
     "{ result: viewer { id type } }",
     "{ a: viewer { id } b: viewer { id } }",
     "{ a: application(id: 1) { id } b: application(id: 2) { id } }",
-    "{ a: application(id: 1) { id } b: viewer { id } c: application(id: 2) { id } }",
     "{ __typename a: application(id: 1) { id } }",
     "query Q { ...F } fragment F on Query { result: applications { totalCount } }",
     "{ ... on Query { result: applications(first: 1) @include(if: true) { totalCount } } }",

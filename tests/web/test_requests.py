@@ -144,9 +144,7 @@ def served(client: Callable[[int], object], limits: BodyLimits) -> None:
         return "somebody"
 
     documents = Documents(schema, DOCUMENTS, introspection=False)
-    endpoint = GraphQLEndpoint(
-        schema, documents, authenticate, Door(recognize), limits, Throttle(0, monotonic), Patience()
-    )
+    endpoint = GraphQLEndpoint(schema, documents, authenticate, Door(recognize), limits, Throttle(0, monotonic))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoint(scope, receive, send)

@@ -55,6 +55,7 @@ COMPARISONS_PER_TOKEN = 4
 Real clients' documents repeat a key twice, in fragments of a union, and need less than one for each token.
 """
 
+OCTETS_PER_DOCUMENT = 2048
 OCTETS_PER_TOKEN = 512
 """What is kept of a token: its node, its place in the text, its share of the lists; measured 360 to 460."""
 
@@ -110,7 +111,7 @@ class Judge:
         if errors:
             raise DocumentInvalid(explain(errors[0]))
         # The text is kept as the key, as the parser's source, and in pieces as names and values.
-        octets = OCTETS_PER_TOKEN * document.token_count + 3 * getsizeof(key)
+        octets = OCTETS_PER_DOCUMENT + OCTETS_PER_TOKEN * document.token_count + 3 * getsizeof(key)
         return Judged(key, document, Costs(document, self._schema, self._weights), lifted, octets)
 
     def _parsed(self, text: str) -> DocumentNode:
