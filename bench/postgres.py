@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Self
 
 import psycopg
+from tests.support.ports import free_port
 from tests.support.postgres import Postgres as Cluster
-from tests.support.postgres import free_port
 
 from bench.processes import pinned
 from bench.server import NotStartedError

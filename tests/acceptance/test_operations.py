@@ -16,7 +16,8 @@ import httpx2
 import psycopg
 import pytest
 from tests.support.pages import DOCS, SHELL, commands
-from tests.support.postgres import Postgres, free_port
+from tests.support.ports import free_port
+from tests.support.postgres import Postgres
 from tests.support.server import Server, environment
 
 from connector.client import Client, Refused

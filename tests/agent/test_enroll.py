@@ -87,7 +87,7 @@ def test_a_token_that_is_spent_or_unknown_ends_at_once(server: Server, text: str
         done = agent("enroll", tmp_path / "second", bad, "--json")
         assert done.returncode == REFUSED
         assert json.loads(done.stdout)["error"]["code"] == code
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - begun < 50
         assert not (tmp_path / "second" / "pending").exists()
 
 

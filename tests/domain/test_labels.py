@@ -262,7 +262,7 @@ def test_any_normalized_name(name: str) -> None:
 def test_a_long_query_is_refused_at_once(filler: str) -> None:
     """A query is bounded, and to read one takes a time in proportion to its length, however it is made."""
     for length in (16_000, 1_000_000):
-        started = time.perf_counter()
+        started = time.process_time()
         with pytest.raises(InvalidData):
             labels.read_filter("key", "$[*]?(@==" + filler * (length // len(filler)) + "x")
-        assert time.perf_counter() - started < 1
+        assert time.process_time() - started < 5

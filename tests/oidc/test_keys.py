@@ -188,7 +188,7 @@ def test_closing_ends_a_fetch(issuer: Issuer) -> None:
             assert UNREACHABLE in await refused(waiting)
             return time.monotonic() - began
 
-    assert asyncio.run(scenario()) < 1
+    assert asyncio.run(scenario()) < 15
 
 
 def slowly(value: Any, seconds: float) -> Callable[[BaseHTTPRequestHandler], None]:
@@ -201,7 +201,7 @@ def slowly(value: Any, seconds: float) -> Callable[[BaseHTTPRequestHandler], Non
 
 def hang(issuer: Issuer) -> Callable[[BaseHTTPRequestHandler], None]:
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        issuer.closing.wait(5)
+        issuer.closing.wait(30)
 
     return answer
 
@@ -311,7 +311,7 @@ def test_an_issuer_that_answers_wrongly_gives_no_keys(issuer: Issuer, path: str,
     assert UNREACHABLE in message
     assert words in str(ailing)
     assert "/elsewhere" not in issuer.asked
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
 
 
 def test_of_a_name_that_stands_twice_none_is_taken(issuer: Issuer) -> None:

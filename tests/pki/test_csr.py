@@ -254,10 +254,10 @@ def test_repetition_takes_linear_time(octets: bytes) -> None:
     """No repetition that fits into the size makes reading slow."""
     room = MAX_CSR_OCTETS * 9 // 16
     for block in (octets * (room // len(octets)), pem(octets * (room * 3 // 4 // len(octets)))):
-        begin = time.perf_counter()
+        begin = time.process_time()
         with pytest.raises(BadCSR):
             accept(send(block))
-        assert time.perf_counter() - begin < 0.5
+        assert time.process_time() - begin < 2
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import uvloop
 from tests.support.ca import CA
-from tests.support.serving import connect, get, listener, read_all, read_answer, run
+from tests.support.serving import BUSY, connect, get, listener, read_all, read_answer, run
 
 from connector.serving import Limits, ServerContext
 from connector.serving.accepting import REST
@@ -64,8 +64,8 @@ def ended(connection: socket.socket) -> bool:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    """Until it holds, or two seconds are over."""
-    end = time.monotonic() + 2
+    """Until it holds, or half a minute is over."""
+    end = time.monotonic() + 30
     while not holds() and time.monotonic() < end:
         time.sleep(0.01)
     assert holds()
@@ -85,7 +85,7 @@ def test_silent_peers_keep_nobody_out(tls: tuple[ServerContext, ssl.SSLContext],
                 most = max(most, descriptors() - before - count)
             started = time.monotonic()
             assert get(one.bound.port, trusting)["path"] == "/"
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 8
             assert descriptors() - before - SILENT <= HANDSHAKES + SLACK
         assert most <= HANDSHAKES + SLACK
 
@@ -169,7 +169,7 @@ def test_stop_waits_for_handshakes_a_moment(tls: tuple[ServerContext, ssl.SSLCon
     before = descriptors() - len(one.bound.sockets)
     with ExitStack() as stack:
         stopped_at, peers = run([one], lambda: flood(stack), grace=2.0, loop=loop)
-        assert time.monotonic() - stopped_at < 2
+        assert time.monotonic() - stopped_at < 2 + BUSY
         wait_until(lambda: all(map(ended, peers)))
         assert descriptors() - len(peers) <= before
 

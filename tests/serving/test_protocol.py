@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 from tests.support.ca import CA
-from tests.support.serving import LARGE, connect, exchange, get, listener, read_all, read_answer, run
+from tests.support.serving import BUSY, LARGE, connect, exchange, get, listener, read_all, read_answer, run
 
 from connector.serving import ServerContext
 from connector.serving.protocol import LINGER, MAX_HEADERS, MAX_URL
@@ -230,7 +230,7 @@ def test_slow_head_is_cut() -> None:
                     read_answer(connection)
                 started = time.monotonic()
                 check_refusal(dribble(connection, POST), 408, "request_timeout")
-                assert 0.5 < time.monotonic() - started < 1 + TICK + LINGER + 0.5
+                assert 0.5 < time.monotonic() - started < 1 + TICK + LINGER + BUSY
 
     served(prove, head_timeout=1.0)
 
@@ -260,7 +260,7 @@ def test_silent_and_idle_connections_are_cut() -> None:
                     read_answer(connection)
                 started = time.monotonic()
                 assert read_all(connection) == b""
-                assert limit - 0.1 < time.monotonic() - started < limit + TICK + 0.5
+                assert limit - 0.1 < time.monotonic() - started < limit + TICK + BUSY
 
     served(prove, head_timeout=0.5, idle_timeout=1.0)
 
@@ -276,11 +276,11 @@ def test_slow_heads_hold_up_nobody() -> None:
             started = time.monotonic()
             for _ in range(20):
                 get(port)
-            assert time.monotonic() - started < 1.0
+            assert time.monotonic() - started < 4.0
             for connection in slow:
                 assert read_all(connection).startswith(b"HTTP/1.1 408 ")
 
-    served(prove, head_timeout=1.0)
+    served(prove, head_timeout=5.0)
 
 
 def test_answer_before_the_body_arrives_whole() -> None:
@@ -294,7 +294,7 @@ def test_answer_before_the_body_arrives_whole() -> None:
             assert (head[:13], body) == (b"HTTP/1.1 413 ", b"unread")
             started = time.monotonic()
             assert read_all(connection) == b""
-            assert time.monotonic() - started < LINGER + TICK + 0.5
+            assert time.monotonic() - started < LINGER + TICK + BUSY
 
     served(prove)
 

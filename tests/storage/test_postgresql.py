@@ -137,7 +137,7 @@ def test_what_waits_too_long_is_refused(stores: tuple[PostgresqlStore, Postgresq
         began = time.monotonic()
         with pytest.raises(StorageUnavailable):
             await there.transaction(lambda tx: tx.keys.add(api_key()), alone=False)
-        assert time.monotonic() - began < 6
+        assert time.monotonic() - began < 18
         may_end.set()
         await holding
         await asyncio.sleep(0.5)
@@ -204,7 +204,7 @@ def test_a_server_that_is_away(own_server: Postgres, runner: Runner, how: signal
     for call in (store.read(lambda tx: tx.keys.any()), store.probe(), store.transaction(lambda tx: tx.keys.list())):
         with pytest.raises(StorageUnavailable):
             runner.run(call)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     own_server.start()
 
     assert runner.run(store.read(lambda tx: tx.keys.list())) == [api_key()]

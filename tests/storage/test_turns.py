@@ -50,7 +50,7 @@ def test_busy_writers_take_turns(tmp_path: Path) -> None:
     counts, waits = [int(count) for count, _ in told], [float(wait) for _, wait in told]
 
     assert min(counts) > max(counts) / 2
-    assert max(waits) < 1.5
+    assert max(waits) < 10
     for first, count in enumerate(counts, 1):
         last = digest(first * 1_000_000 + count)
         assert asyncio.run(store.read(lambda tx, last=last: tx.tokens.find(last))) is not None
@@ -66,7 +66,7 @@ def test_a_turn_is_not_waited_for_for_ever(tmp_path: Path) -> None:
             waited = time.monotonic() - started
     with second:
         pass
-    assert PATIENCE_SECONDS <= waited < 10 * PATIENCE_SECONDS
+    assert PATIENCE_SECONDS <= waited < 60 * PATIENCE_SECONDS
     first.close()
     second.close()
 

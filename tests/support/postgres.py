@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from tests.support.ports import free_port
 
-START_SECONDS = 30.0
-STOP_SECONDS = 30.0
+START_SECONDS = 90.0
+STOP_SECONDS = 60.0
 # PostgreSQL does not run as root; this user is everywhere.
 NOBODY = 65534
 
@@ -116,13 +116,6 @@ class Postgres:
 
     def _user(self) -> dict[str, Any]:
         return {"user": NOBODY, "group": NOBODY, "extra_groups": ()} if os.geteuid() == 0 else {}
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody has at the moment."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import httpx2
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.support.ports import free_port
 
 from connector.client import Client, Configuration, make_csr, make_key
 
@@ -56,7 +57,9 @@ class Server:
         (self.data / "addresses.json").unlink(missing_ok=True)
         command = [*self.wrapper, *COMMAND, "serve", "--data-dir", str(self.data)]
         for listener in ("public", "mtls", "pki", "internal"):
-            port = self.urls[listener].rpartition(":")[2] if self.keeps_ports and self.urls else 0
+            port = 0
+            if self.keeps_ports:
+                port = self.urls[listener].rpartition(":")[2] if self.urls else free_port()
             command += [f"--{listener}", f"localhost:{port}"]
         command += self.arguments
         with self.log.open("ab") as log:

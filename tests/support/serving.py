@@ -16,7 +16,9 @@ from connector.serving import Limits, Listener, Memory, ServerContext, bind, ser
 
 T = TypeVar("T")
 
-TIMEOUT = 10.0
+TIMEOUT = 30.0
+# Seconds by which a busy machine may be late. What must not happen takes longer than that, or is seen otherwise.
+BUSY = 10.0
 LARGE = 16 * 1024 * 1024
 
 
