@@ -15,6 +15,11 @@ PROVIDER := tests/oidc/node_modules/.installed
 JUDGE := tests/console/node_modules/.installed
 PATHS := src tests $(wildcard bench torture)
 
+# Twice as many as processors: much of the time tests wait. The tests of a file stay together, in one process, which has
+# its own server and its own PostgreSQL.
+PROCESSES ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
+SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+
 .PHONY: help
 help: ## Say what there is.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' $(firstword $(MAKEFILE_LIST))
@@ -29,7 +34,11 @@ demo: $(INSTALLED) ## Show the main job step by step; KEEP=1 leaves the server r
 .PHONY: test
 test: $(INSTALLED) tools $(PROVIDER) $(JUDGE) ## Run all tests.
 	@echo 'Running the tests'
-	@$(BIN)/pytest
+	@$(BIN)/pytest $(SIDE_BY_SIDE)
+
+.PHONY: quick
+quick: $(INSTALLED) ## Run the tests that need no program but Python, in a minute.
+	@$(BIN)/pytest $(SIDE_BY_SIDE) tests/unit
 
 .PHONY: check
 check: $(INSTALLED) ## Check style, types and the directions of imports.

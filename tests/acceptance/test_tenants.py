@@ -247,7 +247,7 @@ def test_anothers_name_is_not_signed(parties: tuple[Server, Party, Party]) -> No
     server, here, elsewhere = parties
     key = make_key()
     fields = {each.name: each for each in operations("connector")}
-    # This one names a certificate, and obeys the key of that certificate alone (tests/usecases/test_steps.py).
+    # This one names a certificate, and obeys the key of that certificate alone (tests/unit/usecases/test_steps.py).
     assert [each.name for each in fields.values() if each.slots] == ["renewExpiredCertificate"]
     subject = here.holders[0].subject.rpartition("CN=")[0]
     before = rows(server, "audit_events", "tokens")
