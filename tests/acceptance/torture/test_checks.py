@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.support import records
+from torture import checks
 from torture.clients import Received
 from torture.ledger import Ledger
 from torture.report import BEGIN, END, Result, markdown, merged, paste
@@ -15,7 +16,6 @@ from torture.sites import Sqlite
 from connector.domain.audit import Action
 from connector.ports.transaction import Transaction
 from connector.storage.sqlite import open_sqlite
-from torture import checks
 
 
 @pytest.fixture
