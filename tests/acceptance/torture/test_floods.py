@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tests.torture.conftest import TWO_WORKERS, Run
+from tests.acceptance.torture.conftest import TWO_WORKERS, Run
 from torture.scenarios import floods
 from torture.sites import sqlite_site
 

@@ -1,7 +1,7 @@
 """Formations keep the promises of their port in every store."""
 
 import pytest
-from tests.contract.conftest import Stored
+from tests.integration.contract.conftest import Stored
 from tests.support.records import LATER, NOW, entity, identifier, tenant
 
 from connector.domain.directory import EntityKind
