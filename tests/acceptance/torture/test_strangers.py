@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.torture.conftest import Run
+from tests.acceptance.torture.conftest import Run
 from torture.scenarios import strangers
 from torture.sites import Site
 
