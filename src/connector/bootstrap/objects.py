@@ -42,6 +42,7 @@ from connector.web.graphql.documents import Custody
 from connector.web.graphql.shelf import Shelf
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.requests import BodyLimits
+from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
 HTTPS_PORT = 443
@@ -125,6 +126,7 @@ def _desk(
         body=web.settings.body,
         # Apart from the API's: whoever forgets a password must not lock the programs beside out.
         throttle=Throttle(share(settings.limits.attempts, settings.serving.workers), monotonic),
+        shares=web.shares,
         passwords=Argon2Passwords(),
         sessions=SessionPolicy(settings.console.idle, settings.console.longest),
         signs_in=code_flow(settings, bearers),
@@ -162,6 +164,7 @@ def web(
         settings=_web_settings(settings, urls["public"]),
         bearers=bearers,
         throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
+        shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
         custody=Custody(Shelf(settings.graphql.kept)),
     )
     if not settings.console.enabled:

@@ -1,10 +1,11 @@
 """What the overview of a tenant tells: numbers, and how they came about over time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector.domain.audit import Action
+from connector.domain.quotas import Used
 
 DAY = timedelta(days=1)
 AHEAD_DAYS = 90
@@ -48,6 +49,7 @@ class Overview:
     certificates: CertificateTally
     expiring_by_day: Mapping[int, int]
     happened_by_day: Mapping[tuple[int, Action], int]
+    quotas: Sequence[Used] = ()
 
     @property
     def day(self) -> datetime:

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from connector.domain.audit import Event
 
 MOST_KINDS = 10_000
-MOST_OF_ONE = 10
+MOST_OF_ONE = 3
 
 
 @dataclass(slots=True)
 class Repeats:
     """Counts the events of one process that differ in nothing but their time.
 
-    Whoever calls :meth:`take` at the end of each minute records what it returns. Of each system auth, so many kinds
-    are told apart in a minute; what else is refused of it is counted by its code alone. So however many tokens and
-    certificates its holder tries, the audit grows by a few rows a minute.
+    Whoever calls :meth:`take` at the end of each minute records what it returns. In a minute, ``most_of_one`` kinds of
+    each system auth are told apart; its other events are counted by their action alone. However many tokens and
+    certificates its holder tries, and in however many ways, the audit grows by a few rows a minute.
     """
 
     most: int = MOST_KINDS
@@ -28,7 +28,7 @@ class Repeats:
         """The event to record now; None where it is counted, to be recorded at the end of the minute."""
         key = _key(event)
         if key not in self._counted and self._kinds[event.system_auth_id] >= self.most_of_one:
-            event = replace(event, actor=f"system_auth:{event.system_auth_id}", token_id=None, serial=None)
+            event = replace(event, actor=f"system_auth:{event.system_auth_id}", token_id=None, serial=None, reason=None)
             key = _key(event)
         known = self._counted.get(key)
         if known is not None:

@@ -28,7 +28,7 @@ class Quotas(Section):
         "Good certificates that one system auth can have when it asks for another. Superseded ones count until they "
         "expire: whoever renews each day has as many as certificates.validity has days.",
     )
-    tokens_a_minute: int = _number(12, "Tokens that one system auth can get by `configuration` within a minute.")
+    tokens_a_minute: int = _number(10, "Tokens that one system auth can get by `configuration` within a minute.")
     refusals_a_minute: int = _number(
         20,
         "Refused renewals of one system auth; then as many a minute are looked at. Workers share them out, replicas "

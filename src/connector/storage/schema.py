@@ -284,6 +284,18 @@ audit_events = Table(
     Index(None, "owner_id", "id"),
 )
 
+# Repeats, which are counted by their number; most events happened once.
+_repeated = audit_events.c.times > 1
+Index(
+    "ix_audit_events_tenant_id_at_action_times",
+    audit_events.c.tenant_id,
+    audit_events.c.at,
+    audit_events.c.action,
+    audit_events.c.times,
+    sqlite_where=_repeated,
+    postgresql_where=_repeated,
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

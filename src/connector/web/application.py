@@ -36,6 +36,7 @@ from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
 from connector.web.patience import Patience
 from connector.web.requests import BodyLimits, header, without_identity_headers
+from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
 CERTIFICATE_SECONDS = 3600
@@ -68,6 +69,7 @@ class Web:
     links: Links
     settings: WebSettings
     throttle: Throttle
+    shares: Shares
     bearers: Bearers | None
     custody: Custody
     desk: Desk | None = None
@@ -134,6 +136,7 @@ class Web:
             door,
             self.settings.body,
             self.throttle,
+            self.shares,
             self.settings.answers,
             self.patience,
         )

@@ -60,20 +60,21 @@ class Shares:
         self.callers = Share(Limit.REQUESTS, Limit.REQUESTS_A_SECOND, quotas, workers, clock)
         self.tenants = Share(Limit.TENANT_REQUESTS, Limit.TENANT_REQUESTS_A_SECOND, quotas, workers, clock)
 
-    def seat(self, caller: Hashable) -> "Seat":
-        """A place for one request of this caller."""
+    def seat(self, caller: Hashable | None) -> "Seat":
+        """A place for one request of this caller; None is a caller without a share, such as the bearer of a token."""
         return Seat(self, caller)
 
 
 class Seat:
     """The place of one request: within its caller's share, and, once the tenant is known, within the tenant's."""
 
-    __slots__ = ("_caller", "_shares", "_tenants")
+    __slots__ = ("_caller", "_is_over", "_shares", "_tenants")
 
-    def __init__(self, shares: Shares, caller: Hashable) -> None:
+    def __init__(self, shares: Shares, caller: Hashable | None) -> None:
         self._shares = shares
         self._caller = caller
         self._tenants: list[str] = []
+        self._is_over = False
 
     def enter(self, tenant_id: str) -> None:
         """Take a place in the tenant, whose caller was found to be allowed there; once for each request.
@@ -82,7 +83,7 @@ class Seat:
             RateLimited: the tenant has none left.
         """
         with self._shares.lock:
-            if tenant_id not in self._tenants:
+            if tenant_id not in self._tenants and not self._is_over:  # a stream reads on after its request
                 self._shares.tenants.take(tenant_id)
                 self._tenants.append(tenant_id)
 
@@ -92,13 +93,16 @@ class Seat:
         Raises:
             RateLimited: the caller has none left.
         """
-        with self._shares.lock:
-            self._shares.callers.take(self._caller)
+        if self._caller is not None:
+            with self._shares.lock:
+                self._shares.callers.take(self._caller)
         return self
 
     def __exit__(self, *_: object) -> None:
         """Give back what was taken."""
         with self._shares.lock:
-            self._shares.callers.give_back(self._caller)
+            self._is_over = True
+            if self._caller is not None:
+                self._shares.callers.give_back(self._caller)
             for tenant_id in self._tenants:
                 self._shares.tenants.give_back(tenant_id)

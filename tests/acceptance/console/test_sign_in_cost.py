@@ -19,6 +19,7 @@ from connector.domain.administrators import SessionPolicy
 from connector.domain.audit import Action
 from connector.domain.pairing import Links
 from connector.domain.principals import Role
+from connector.domain.quotas import Quotas
 from connector.ports.audit import EventFilter
 from connector.ports.transaction import Transaction
 from connector.storage import open_sqlite
@@ -26,6 +27,7 @@ from connector.system.passwords import _HASHER, NOBODYS, Argon2Passwords
 from connector.usecases import accounts
 from connector.web.console import Desk, routes
 from connector.web.requests import BodyLimits
+from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of the test
@@ -104,6 +106,7 @@ def desk(world: World, passwords: Argon2Passwords) -> Desk:
         public_url="https://console.test",
         body=BodyLimits(65536, 10),
         throttle=Throttle(0, lambda: 0.0),
+        shares=Shares(Quotas(), 1, lambda: 0.0),
         passwords=passwords,
         sessions=SessionPolicy(timedelta(hours=1), timedelta(hours=12)),
         signs_in=None,

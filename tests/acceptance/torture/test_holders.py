@@ -22,5 +22,5 @@ def test_a_holder_fills_no_disk(either: Site, tmp_path: Path, run: Run) -> None:
     replicas = len(either.servers)
     assert counts["answers to another holder"] >= 1
     assert 100 <= rows["certificates"] <= 200 + 10
-    assert 12 <= rows["tokens"] <= 4 + 12 + 10
+    assert 10 <= rows["tokens"] <= 4 + 10 + 10
     assert rows["refusals"] <= 10 * replicas

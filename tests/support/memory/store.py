@@ -261,7 +261,7 @@ class _MemoryAudit:
         for event in self._events:
             if event.tenant_id == tenant_id and event.at >= since:
                 key = ((event.at - since) // timedelta(days=1), event.action)
-                counted[key] = counted.get(key, 0) + 1
+                counted[key] = counted.get(key, 0) + event.times
         return counted
 
     def _recorded(self) -> Sequence[Recorded]:

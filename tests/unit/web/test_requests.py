@@ -14,6 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tests.support.serving import connect, exchange, listener, read_answer, run
 
 from connector.domain.principals import Anonymous, TokenBearer
+from connector.domain.quotas import Quotas
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
 from connector.web.graphql.call import Call
@@ -22,6 +23,7 @@ from connector.web.graphql.door import Door
 from connector.web.graphql.endpoint import GraphQLEndpoint
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.requests import SMALL, BodyLimits, Budget, header, read_body
+from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
 LARGE = 64 * 1024
@@ -144,7 +146,9 @@ def served(client: Callable[[int], object], limits: BodyLimits) -> None:
         return "somebody"
 
     documents = Documents(schema, DOCUMENTS, introspection=False)
-    endpoint = GraphQLEndpoint(schema, documents, authenticate, Door(recognize), limits, Throttle(0, monotonic))
+    endpoint = GraphQLEndpoint(
+        schema, documents, authenticate, Door(recognize), limits, Throttle(0, monotonic), Shares(Quotas(), 1, monotonic)
+    )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await endpoint(scope, receive, send)

@@ -10,6 +10,7 @@ from connector.ports.oidc import SignsIn
 from connector.ports.passwords import Passwords
 from connector.usecases.enrollment import Enrollment
 from connector.web.requests import BodyLimits
+from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
 
@@ -33,6 +34,7 @@ class Desk:
     public_url: str
     body: BodyLimits
     throttle: Throttle
+    shares: Shares
     passwords: Passwords
     sessions: SessionPolicy
     signs_in: SignsIn | None

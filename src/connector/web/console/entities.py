@@ -13,6 +13,7 @@ from connector.domain.audit import Recorded
 from connector.domain.certificates import Certificate, Condition, RevocationReason, Standing
 from connector.domain.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, EntityKind
 from connector.domain.labels import LabelFilter
+from connector.domain.quotas import Used
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName
 from connector.domain.refusals.quotas import QuotaExceeded
@@ -149,9 +150,16 @@ class Kind:
     async def shown(self, visit: Visit, *, error: Refusal | None = None) -> Response:
         """The page of one, perhaps with what went wrong."""
         now = _now(visit)
-        told = await visit.read(lambda tx, realm: Told.read(tx, realm, self.kind, self.id(visit), now=now))
+        allowances = visit.desk.enrollment.allowances
+
+        def read(tx: Transaction, realm: Realm) -> tuple[Told, Mapping[str, Sequence[Used]]]:
+            told = Told.read(tx, realm, self.kind, self.id(visit), now=now)
+            return told, allowances.met_by_owner(tx, realm.tenant.id, told.entity.id, now=now)
+
+        told, met = await visit.read(read)
         return visit.show(
             "entity.html",
+            met=met,
             status=200 if error is None else problem(error).status,
             **self.words,
             told=told,

@@ -12,6 +12,7 @@ from connector.domain.overview import AHEAD_DAYS, BACK_DAYS, DAY, SOON, Overview
 from connector.ports.audit import EventFilter
 from connector.ports.transaction import Transaction
 from connector.usecases.access import Realm
+from connector.usecases.quotas import Allowances
 from connector.web.console import stories
 from connector.web.console.charts import Series
 from connector.web.console.visits import Visit
@@ -45,7 +46,7 @@ async def overview(visit: Visit) -> Response:
     def read(tx: Transaction, realm: Realm) -> tuple[Overview, list[stories.Line]]:
         found = kept.get(realm.tenant.id)
         if found is None or not timedelta(0) <= now - found.at < KEPT:
-            found = _counted(tx, realm, now)
+            found = _counted(tx, realm, visit.desk.enrollment.allowances, now)
             if len(kept) >= MOST_KEPT:
                 kept.clear()
             kept[realm.tenant.id] = found
@@ -66,7 +67,7 @@ async def overview(visit: Visit) -> Response:
     )
 
 
-def _counted(tx: Transaction, realm: Realm, now: datetime) -> Overview:
+def _counted(tx: Transaction, realm: Realm, allowances: Allowances, now: datetime) -> Overview:
     tenant_id, directory = realm.tenant.id, tx.directory(realm.tenant.id)
     since = midnight(now)
     return Overview(
@@ -76,6 +77,7 @@ def _counted(tx: Transaction, realm: Realm, now: datetime) -> Overview:
         certificates=tx.inventory.tally(tenant_id, now=now, soon=now + SOON),
         expiring_by_day=tx.inventory.expiring_by_day(tenant_id, since=since, days=AHEAD_DAYS + WEEK),
         happened_by_day=tx.audit.daily(tenant_id, since=since - (BACK_DAYS - 1) * DAY),
+        quotas=allowances.used_by_tenant(tx, tenant_id, now=now),
     )
 
 

@@ -87,6 +87,8 @@ def line(event: Event) -> Line:
         text = "Configuration read over mutual TLS"
     elif _is_the_systems(event):
         text = "Next token made"
+    if event.times > 1:
+        text = f"{text} {event.times} times"
     return Line(event.at, text, mood, event.actor, detail(event), event.serial)
 
 

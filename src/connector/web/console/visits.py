@@ -17,6 +17,7 @@ from connector.domain.principals import Caller, Scope
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.administrators import SessionEnded
 from connector.domain.refusals.objects import InvalidData
+from connector.domain.refusals.quotas import RateLimited
 from connector.domain.refusals.requests import BadRequest
 from connector.domain.refusals.tenants import TenantForbidden
 from connector.ports.transaction import Transaction
@@ -39,6 +40,7 @@ from connector.web.console.layout import redirect, rendered
 from connector.web.notes import note
 from connector.web.problems import INTERNAL_MESSAGE, problem
 from connector.web.requests import vouch
+from connector.web.shares import Seat
 
 T = TypeVar("T")
 
@@ -86,6 +88,7 @@ class Visit:
     page: Page
     secret: str
     presence: Presence
+    seat: Seat
     form: Form = field(default_factory=dict)
 
     @property
@@ -116,11 +119,11 @@ class Visit:
 
     async def read(self, function: Callable[[Transaction, Realm], T]) -> T:
         """Run the function in the path's tenant; it only reads."""
-        return await self.ask(lambda tx, caller: function(tx, enter(tx, caller, self.tenant)))
+        return await self.ask(lambda tx, caller: function(tx, self._enter(tx, caller)))
 
     async def write(self, function: Callable[[Transaction, Realm], T], *, alone: bool = True) -> T:
         """Run the function in one transaction in the path's tenant."""
-        return await self.change(lambda tx, caller: function(tx, enter(tx, caller, self.tenant)), alone=alone)
+        return await self.change(lambda tx, caller: function(tx, self._enter(tx, caller)), alone=alone)
 
     async def ask(self, function: Callable[[Transaction, Caller], T]) -> T:
         """Run the function; it only reads, and sees to the tenants itself."""
@@ -146,6 +149,11 @@ class Visit:
         if what not in DONE:
             raise KeyError(what)
         return redirect(f"{path}{'&' if '?' in path else '?'}done={what}")
+
+    def _enter(self, tx: Transaction, caller: Caller) -> Realm:
+        realm = enter(tx, caller, self.tenant)
+        self.seat.enter(realm.tenant.id)
+        return realm
 
     def _frame(self) -> dict[str, Any]:
         caller = self.caller
@@ -193,9 +201,17 @@ class Guarded:
 
     async def __call__(self, request: Request) -> Response:
         """Answer; nothing is raised."""
+        try:
+            with self.desk.shares.seat(cookie(request, SESSION) or None) as seat:
+                return await self._answer(request, seat)
+        except RateLimited as error:
+            note(error)
+            return refused(request, error, None)
+
+    async def _answer(self, request: Request, seat: Seat) -> Response:
         visit = None
         try:
-            visit = await self._visit(request)
+            visit = await self._visit(request, seat)
             allow(self.page, visit.caller, visit.tenant)
             if request.method == "POST":
                 visit.form = await read_form(request, self.desk.body, visit.secret)
@@ -206,7 +222,7 @@ class Guarded:
             note(error)
             return refused(request, error, visit)
 
-    async def _visit(self, request: Request) -> Visit:
+    async def _visit(self, request: Request, seat: Seat) -> Visit:
         secret, desk = cookie(request, SESSION), self.desk
         if any("\0" in str(value) for value in (*request.path_params.values(), *request.query_params.values())):
             raise BadRequest("The address holds a NUL. Go there from another page.")
@@ -221,7 +237,7 @@ class Guarded:
             await desk.enrollment.store.transaction(
                 lambda tx: tx.sessions.touch(presence.session, now=now), alone=False
             )
-        return Visit(desk, request, self.page, secret, presence)
+        return Visit(desk, request, self.page, secret, presence, seat)
 
 
 def _ended(request: Request, error: SessionEnded) -> Response:

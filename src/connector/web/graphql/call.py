@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from graphql import GraphQLResolveInfo
 
 from connector.domain.principals import Principal
+from connector.web.shares import Seat
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +13,8 @@ class Call:
     """Who calls, from which address, and for which tenant: what resolvers are given.
 
     ``suggest`` says whether the caller asked for the kind of token that suits its owner (wire contract b.3); ``step``
-    is the Idempotency-Key, if there is one; ``is_safe`` says that the request's method is one that changes nothing.
+    is the Idempotency-Key, if there is one; ``is_safe`` says that the request's method is one that changes nothing;
+    ``seat`` is its place within the shares of its caller and its tenant.
     """
 
     principal: Principal
@@ -21,6 +23,16 @@ class Call:
     suggest: bool = False
     step: str | None = None
     is_safe: bool = False
+    seat: Seat | None = None
+
+    def enter(self, tenant_id: str) -> None:
+        """Count the request for this tenant, where the caller was found to be allowed.
+
+        Raises:
+            RateLimited: the tenant has too many.
+        """
+        if self.seat is not None:
+            self.seat.enter(tenant_id)
 
 
 Info = GraphQLResolveInfo[Call]

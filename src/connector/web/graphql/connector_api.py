@@ -65,6 +65,7 @@ class ConnectorAPI:
                 return self._answer(await self.enrollment.describe(PresentedToken(text, info.context.source)))
             case Holder(fingerprint):
                 certificate = await self.enrollment.identify(fingerprint)
+                info.context.enter(certificate.tenant_id)
 
                 # Called only where the field is asked for, so that a system that polls its URLs mints nothing.
                 async def token(info: Info) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import isawaitable
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,7 +19,7 @@ from graphql import (
 )
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.domain.principals import Anonymous, Bearer, TokenBearer
+from connector.domain.principals import Anonymous, Bearer, Holder, TokenBearer
 from connector.domain.refusals import Refusal, Unavailable
 from connector.domain.refusals.callers import CredentialMissing, JWTRefused, Unauthenticated
 from connector.domain.refusals.keys import KeyUnknown
@@ -54,6 +54,7 @@ from connector.web.patience import Patience
 from connector.web.pieces import pieced_answer
 from connector.web.problems import graphql_error
 from connector.web.requests import BodyLimits, header, read_body
+from connector.web.shares import Shares
 from connector.web.throttle import Throttle, network
 
 MAX_QUERY_PARAMETERS = 10
@@ -90,22 +91,25 @@ class GraphQLEndpoint:
     door: Door
     limits: BodyLimits
     throttle: Throttle
+    shares: Shares
     answers: AnswerLimits = field(default_factory=AnswerLimits)
     patience: Patience = field(default_factory=Patience)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing is raised but cancellation."""
-        # What is held until the peer has taken its answer: its turn, if it is a dear one, and its memory.
+        # What is held until the peer has taken its answer: its shares, its turn, if it is a dear one, and its memory.
         async with AsyncExitStack() as held:
             try:
-                answer = await self._answer(scope, receive, held)
+                call = self.authenticate(scope)
+                has_share = isinstance(call.principal, Bearer | Holder)
+                seat = held.enter_context(self.shares.seat(call.principal if has_share else None))
+                answer = await self._answer(replace(call, seat=seat), scope, receive, held)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
                 note(error)
                 answer = error_answer(error, ALLOW if isinstance(error, MethodNotAllowed) else None)
             await answer(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, held: AsyncExitStack) -> ASGIApp:
-        call = self.authenticate(scope)
+    async def _answer(self, call: Call, scope: Scope, receive: Receive, held: AsyncExitStack) -> ASGIApp:
         if isinstance(call.principal, TokenBearer | Bearer):
             self.throttle.admit(call.source)
         request = await self._read(scope, receive, anonymous=isinstance(call.principal, Anonymous))

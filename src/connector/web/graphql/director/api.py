@@ -39,7 +39,7 @@ class Director:
             TenantRequired, TenantNotFound, TenantForbidden: see :func:`connector.usecases.access.enter`.
         """
         external_id = tenant or info.context.tenant
-        return await self.ask(info, lambda tx, caller: function(tx, enter(tx, caller, external_id)))
+        return await self.ask(info, lambda tx, caller: function(tx, _enter(tx, info.context, caller, external_id)))
 
     async def write(self, info: Info, function: Callable[[Transaction, Realm], T], *, alone: bool = True) -> T:
         """Run the function in one transaction in the tenant that the caller named; it raises as :meth:`read` does.
@@ -47,7 +47,9 @@ class Director:
         ``alone`` is that of :meth:`connector.ports.transaction.Store.transaction`.
         """
         external_id = info.context.tenant
-        return await self.change(info, lambda tx, caller: function(tx, enter(tx, caller, external_id)), alone=alone)
+        return await self.change(
+            info, lambda tx, caller: function(tx, _enter(tx, info.context, caller, external_id)), alone=alone
+        )
 
     async def ask(self, info: Info, function: Callable[[Transaction, Caller], T]) -> T:
         """Run the function for a caller who has the field's scope; it only reads, and sees to the tenants itself."""
@@ -72,6 +74,7 @@ class Director:
 
         def read(tx: Transaction) -> T | None:
             realm = enter_as_holder(tx, certificate, named, *scopes)
+            info.context.enter(realm.tenant.id)
             is_own = (certificate.owner_kind, certificate.owner_id) == (kind, id)
             return function(tx, realm) if is_own else None
 
@@ -156,3 +159,9 @@ class Director:
     def _key_bearer(self, tx: Transaction, text: str) -> Caller:
         presented = principals.digest(text)
         return principals.check(tx.keys.find(presented), presented, now=self.enrollment.clock())
+
+
+def _enter(tx: Transaction, call: Call, caller: Caller, external_id: str | None) -> Realm:
+    realm = enter(tx, caller, external_id)
+    call.enter(realm.tenant.id)
+    return realm
