@@ -6,7 +6,7 @@ from secrets import token_bytes
 from typing import Any
 from uuid import uuid4
 
-from tests.support.issuing import DAY, PROFILE, make_issuer
+from tests.support.issuing import DAY, PROFILE, make_issuer, only
 
 from connector.domain.certificates import Certificate
 from connector.domain.directory import Entity, EntityKind
@@ -18,7 +18,6 @@ from connector.usecases import registration
 from connector.usecases.access import Realm, create_tenant, enter
 from connector.usecases.admission import LapsedCertificate, PresentedCertificate, PresentedToken
 from connector.usecases.enrollment import Configuration, Enrollment, EnrollmentPolicy
-from connector.usecases.issuers import Issuers
 from connector.usecases.quotas import Allowances
 from connector.web.csrs import request
 
@@ -52,7 +51,7 @@ class World:
     def __post_init__(self) -> None:
         self.enrollment = Enrollment(
             self.store,
-            Issuers(ISSUER),
+            only(ISSUER, now=START),
             POLICY,
             lambda: self.time,
             token_bytes,

@@ -12,12 +12,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.support.csr import COMMON_NAME, POLICY
 from tests.vectors.keys import rsa_private
 
+from connector.domain.certificates import TrustAnchor
+from connector.domain.issuers import IssuerRecord, IssuerState
 from connector.pki.csr import VerifiedRequest
 from connector.pki.holders import Holder
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
 from connector.pki.plan import Plan
 from connector.pki.profile import CLIENT, Profile
 from connector.pki.signer import KeySigner
+from connector.usecases.issuers import Issuers, Recorded
 from connector.web.chains import pem
 
 PROFILE = Profile(CLIENT, POLICY)
@@ -114,3 +117,15 @@ def root_pem(issuer: Issuer) -> str:
 def issuer_pem(issuer: Issuer) -> str:
     """The issuer's certificate as a file."""
     return issuer.certificate.public_bytes(Encoding.PEM).decode()
+
+
+def only(issuer: Issuer, *former: Issuer, now: datetime) -> Issuers:
+    """That issuer signs; the others did."""
+    records = [
+        IssuerRecord(each.fingerprint, each.der, each.root_fingerprint, state, now, now)
+        for each, state in ((issuer, IssuerState.SIGNING), *((each, IssuerState.FORMER) for each in former))
+    ]
+    roots = {
+        each.root_fingerprint: TrustAnchor(each.root_fingerprint, each.root_der, now) for each in (issuer, *former)
+    }
+    return Issuers([issuer], Recorded(tuple(records), tuple(roots.values())))

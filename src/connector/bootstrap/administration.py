@@ -7,6 +7,7 @@ from pathlib import Path
 from secrets import token_bytes
 
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from pydantic import TypeAdapter
 
 from connector.bootstrap import objects, start
@@ -73,7 +74,7 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
     if database.url is None:
         require_file(database)
     root, issuing = (_ca_certificate(directory / "ca" / name) for name in (keystore.ROOT, keystore.ISSUING))
-    links = objects.links(_known_urls(settings), root)
+    links = objects.links(_known_urls(settings), root.fingerprint(SHA256()))
     # The server may be an older version that is running: only a server's start changes the tables.
     store = database.attach()
     try:

@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from connector.domain.refusals import Unavailable
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.ports.transaction import Clock, Store, Transaction
 from connector.system import telemetry
+from connector.usecases.issuers import Issuers, read
 from connector.usecases.maintenance import BATCH
 from connector.usecases.refusals import Refusals
 
@@ -16,6 +18,8 @@ from connector.usecases.refusals import Refusals
 PAUSE_SECONDS = 0.1
 # Of repeated refusals the first is recorded at once, the others by their number at the end of the minute.
 REPEATS_SECONDS = 60.0
+# A change of the issuers is in effect everywhere within two seconds.
+ISSUERS_SECONDS = 1.5
 APART = timedelta(seconds=10)
 
 
@@ -57,6 +61,19 @@ async def compare_clocks(ours: Clock, database: Clock, interval: timedelta) -> N
         if abs(ahead) > APART:
             telemetry.logger().warning("clock.apart", seconds_ahead=round(ahead.total_seconds()))
         await asyncio.sleep(interval.total_seconds())
+
+
+async def follow_issuers(store: Store, issuers: Issuers, changed: Callable[[], None]) -> None:
+    """Look again and again, until cancelled, whether the records of issuers have changed; say so if they have."""
+    log = telemetry.logger()
+    while True:
+        await asyncio.sleep(ISSUERS_SECONDS)
+        try:
+            if issuers.follow(await store.read(read)):
+                log.info("issuers.changed", signing=issuers.current.fingerprint.hex())
+                changed()
+        except Unavailable as error:
+            log.warning("issuers.unknown", code=error.code)
 
 
 async def record_repeats(refusals: Refusals, store: Store) -> None:

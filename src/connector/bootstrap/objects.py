@@ -11,7 +11,6 @@ from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from connector import serving
@@ -22,7 +21,7 @@ from connector.domain.principals import Role
 from connector.domain.quotas import share
 from connector.domain.uuids import RANDOM_OCTETS, uuid7
 from connector.oidc import OIDC, CodeFlow, OIDCPolicy
-from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
+from connector.pki.issuer import SERIAL_OCTETS, serial_number
 from connector.pki.profile import plan_server
 from connector.ports.transaction import Clock, Store
 from connector.settings import Problem, Settings, SettingsError, in_force
@@ -136,7 +135,7 @@ def _desk(
 
 def web(
     settings: Settings,
-    issuer: Issuer,
+    issuers: Issuers,
     store: Store,
     bearers: OIDC | None,
     urls: Mapping[str, str],
@@ -152,7 +151,7 @@ def web(
     made = Web(
         enrollment=Enrollment(
             store,
-            Issuers(issuer),
+            issuers,
             policy,
             clock,
             token_bytes,
@@ -160,7 +159,7 @@ def web(
             refusals=refusals,
             allowances=allowances,
         ),
-        links=links(urls, issuer.root),
+        links=links(urls, issuers.current.root),
         settings=_web_settings(settings, urls["public"]),
         bearers=bearers,
         throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
@@ -208,12 +207,12 @@ def is_name_of_its_own(url: str) -> bool:
 
 
 def server_certificate(
-    settings: Settings, issuer: Issuer, contexts: Sequence[serving.ServerContext], clock: Clock
+    settings: Settings, issuers: Issuers, contexts: Sequence[serving.ServerContext], clock: Clock
 ) -> serving.ServerCertificate:
     """The certificate that our own listeners show: from files where these are set, else from our own CA."""
 
     def issue() -> serving.KeyPair:
-        key = ec.generate_private_key(ec.SECP256R1())
+        key, issuer = ec.generate_private_key(ec.SECP256R1()), issuers.signing
         at = clock()
         serial = serial_number(token_bytes(SERIAL_OCTETS), now=at)
         spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -270,14 +269,14 @@ def connection_limits(settings: Settings) -> serving.Limits:
     )
 
 
-def links(urls: Mapping[str, str], root: x509.Certificate) -> Links:
-    """Where clients find us, from the base URLs of the listeners."""
+def links(urls: Mapping[str, str], root: bytes) -> Links:
+    """Where clients find us, from the base URLs of the listeners; ``root`` is the SHA-256 of the trust anchor."""
     return Links(
         connector=f"{urls['public']}{CONNECTOR_PATH}",
         legacy_connector=f"{urls['public']}{LEGACY_PATH}",
         certificate_secured_connector=f"{urls['mtls']}/connector/graphql",
         director=f"{urls['mtls']}/director/graphql",
-        root_fingerprint=root.fingerprint(SHA256()),
+        root_fingerprint=root,
     )
 
 

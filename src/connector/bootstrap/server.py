@@ -17,17 +17,17 @@ import uvloop
 
 from connector import exposure, serving
 from connector.bootstrap import objects, start
-from connector.bootstrap.chores import compare_clocks, flush, keep_up, record_repeats
+from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
 from connector.bootstrap.files import load_safely
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.secrets import Secret
 from connector.exposure import Trusted
 from connector.oidc import OIDC
-from connector.pki.issuer import Issuer
 from connector.ports.transaction import Store
 from connector.settings import Settings
 from connector.storage import Database
 from connector.system import keystore, telemetry
+from connector.usecases.issuers import Issuers
 from connector.usecases.refusals import Refusals
 from connector.web.console import WELCOME, SettingLine
 
@@ -72,7 +72,7 @@ async def _prepare(settings: Settings, database: Database) -> Prepared:
 def _server(
     settings: Settings, database: Database, prepared: Prepared, bearers: OIDC | None, lines: Sequence[SettingLine]
 ) -> "_Server":
-    issuer = prepared.issuer
+    issuers = prepared.issuers
     addresses = {"public": settings.listeners.public, "mtls": settings.listeners.mtls}
     for name in ("pki", "internal"):
         address = getattr(settings.listeners, name)
@@ -84,11 +84,11 @@ def _server(
     }
     contexts = {
         "public": serving.ServerContext(),
-        "mtls": serving.ServerContext(client_ca=[issuer.root_der, issuer.der]),
+        "mtls": serving.ServerContext(client_ca=issuers.trusted),
     }
-    certificate = objects.server_certificate(settings, issuer, list(contexts.values()), database.clock)
+    certificate = objects.server_certificate(settings, issuers, list(contexts.values()), database.clock)
     certificate.load()
-    return _Server(settings, database, issuer, bearers, bound, contexts, certificate, lines, prepared.link)
+    return _Server(settings, database, issuers, bearers, bound, contexts, certificate, lines, prepared.link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class _Server:
 
     settings: Settings
     database: Database
-    issuer: Issuer
+    issuers: Issuers
     bearers: OIDC | None
     bound: Mapping[str, serving.BoundListener]
     contexts: Mapping[str, serving.ServerContext]
@@ -171,16 +171,22 @@ class _Server:
         yield self.certificate.keep_fresh()
         if self.bearers is not None:
             yield self.bearers.keep_fresh()
+        yield follow_issuers(store, self.issuers, self._issuers_changed)
         yield compare_clocks(objects.now, self.database.clock, self.settings.maintenance.interval)
         yield record_repeats(refusals, store)
         yield keep_up(store, objects.chores(self.settings, self.database.clock), self.settings.maintenance.interval)
+
+    def _issuers_changed(self) -> None:
+        """Authenticate by those that are trusted now, and show a certificate of the one that signs now."""
+        self.contexts["mtls"].trust(self.issuers.trusted)
+        self.certificate.refresh(anyway=True)
 
     def _listeners(
         self, store: Store, loads: Mapping[str, serving.Load], refusals: Refusals
     ) -> Iterator[serving.Listener]:
         web = objects.web(
             self.settings,
-            self.issuer,
+            self.issuers,
             store,
             self.bearers,
             self._public_urls,
@@ -206,7 +212,7 @@ class _Server:
     def _announcement(self) -> Iterator[str]:
         directory = self.settings.data_dir
         yield f"data        {directory}"
-        yield f"root CA     {directory / 'ca' / keystore.ROOT}, SHA-256 {self.issuer.root_fingerprint.hex()}"
+        yield f"root CA     {directory / 'ca' / keystore.ROOT}, SHA-256 {self.issuers.current.root.hex()}"
         if (directory / ADMIN_KEY).exists():  # a further replica has none, and it may have been put away
             yield f"admin key   {directory / ADMIN_KEY}"
         for name, url in self._urls.items():

@@ -1,17 +1,17 @@
 """What the first start makes in the data directory, and every later one finds there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from secrets import token_bytes
-
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from connector.bootstrap.objects import make_id, now
 from connector.domain import principals
 from connector.domain.audit import Action, Event
 from connector.domain.certificates import TrustAnchor
 from connector.domain.principals import Caller, Role
+from connector.domain.refusals.issuers import SignerUnavailable
 from connector.domain.secrets import Secret
 from connector.pki.issuer import Issuer
 from connector.ports.transaction import Clock, Store, Transaction
@@ -19,7 +19,8 @@ from connector.settings import Settings
 from connector.storage import Database
 from connector.system import keystore
 from connector.system.keystore import CAPlan, KeystoreError
-from connector.usecases import access, accounts
+from connector.usecases import access, accounts, issuers
+from connector.usecases.issuers import Issuers
 
 DEFAULT_TENANT = "default"
 DATABASE = "connector.db"
@@ -35,12 +36,12 @@ SYSTEM = Caller("system", "system", Role.ADMINISTRATOR, None)
 class Prepared:
     """What a start finds, or makes. ``link`` is the first administrator's sign-in link, where this start made it."""
 
-    issuer: Issuer
+    issuers: Issuers
     link: Secret | None = None
 
 
 async def prepare(settings: Settings, store: Store, clock: Clock) -> Prepared:
-    """The issuer of this data directory, which is made with everything else at the first start.
+    """The issuers of this data directory, which are made with everything else at the first start.
 
     All replicas on one database have one root: a data directory that lacks it, or has another, is refused.
 
@@ -58,13 +59,16 @@ async def prepare(settings: Settings, store: Store, clock: Clock) -> Prepared:
                 f"{directory / 'ca'} is gone, while there is a database. Put it back from the backup, or copy it from "
                 "another replica: with a new CA, every certificate that was issued would be worth nothing."
             )
-        issuer = _open_issuer(settings, now=earliest)
+        held = _open_issuers(settings, now=earliest)
     else:
-        issuer = _open_issuer(settings, now=earliest)
+        held = _open_issuers(settings, now=earliest)
         link = await _first_start(store, directory, at=clock())
-    if await store.read(lambda tx: _is_unknown(tx, issuer)):
-        await store.transaction(lambda tx: _record_root(tx, issuer, now=clock()))
-    return Prepared(issuer, link)
+    if await store.read(lambda tx: _is_unknown(tx, held[0])):
+        await store.transaction(lambda tx: _record_root(tx, held[0], now=clock()))
+    recorded = await store.read(issuers.read)
+    if not issuers.are_settled(recorded, held):
+        recorded = await store.transaction(lambda tx: issuers.settle(tx, held, now=clock()))
+    return Prepared(_holding_the_signing_one(held, recorded, directory), link)
 
 
 def database(settings: Settings) -> Database:
@@ -85,19 +89,29 @@ def _is_in_use(tx: Transaction) -> bool:
     return tx.keys.any()
 
 
-def _open_issuer(settings: Settings, *, now: datetime) -> Issuer:
+def _open_issuers(settings: Settings, *, now: datetime) -> Sequence[Issuer]:
+    """All that are in the data directory, the built-in one first."""
     passphrase = settings.ca.passphrase.get_secret_value().encode() if settings.ca.passphrase else None
     if settings.ca.passphrase_file is not None:
         passphrase = keystore.read_secret(settings.ca.passphrase_file, "passphrase", settings.trusted)
     plan = CAPlan(settings.ca.key, settings.ca.root_validity, settings.ca.issuing_validity)
-    return keystore.open_or_create(
-        settings.data_dir / "ca",
-        plan=plan,
-        passphrase=passphrase,
-        trusted=settings.trusted,
-        now=now,
-        random=token_bytes,
+    directory, trusted = settings.data_dir / "ca", settings.trusted
+    built_in = keystore.open_or_create(
+        directory, plan=plan, passphrase=passphrase, trusted=trusted, now=now, random=token_bytes
     )
+    return [built_in, *keystore.open_others(directory, passphrase=passphrase, trusted=trusted)]
+
+
+def _holding_the_signing_one(held: Sequence[Issuer], recorded: issuers.Recorded, directory: Path) -> Issuers:
+    found = Issuers(held, recorded)
+    try:
+        found.signing  # noqa: B018 - whether it is here
+    except SignerUnavailable as error:
+        raise KeystoreError(
+            f"The issuing CA in {directory / 'ca'} was replaced: the database has it that the one with the SHA-256 "
+            f"{found.current.fingerprint.hex()} signs. Copy ca/ from the replica that has it, or from a newer backup."
+        ) from error
+    return found
 
 
 def _is_unknown(tx: Transaction, issuer: Issuer) -> bool:
@@ -117,8 +131,7 @@ def _is_unknown(tx: Transaction, issuer: Issuer) -> bool:
 
 def _record_root(tx: Transaction, issuer: Issuer, *, now: datetime) -> None:
     if _is_unknown(tx, issuer):  # another replica may have been quicker
-        der = issuer.root.public_bytes(Encoding.DER)
-        tx.anchors.add(TrustAnchor(issuer.root_fingerprint, der, now))
+        tx.anchors.add(TrustAnchor(issuer.root_fingerprint, issuer.root_der, now))
 
 
 async def _first_start(store: Store, directory: Path, *, at: datetime) -> Secret | None:

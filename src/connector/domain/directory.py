@@ -75,6 +75,7 @@ class Tenant:
 class Entity:
     """An application, a runtime or an integration system that a tenant has registered.
 
+    ``profile`` names the certificate profile that it was given; None stands for the installation's.
     Applications alone have a provider's name, an integration system that manages them, and a runtime to which their
     events go. ``details`` are texts that clients store and read back, by their names in :data:`DETAILS`. No two
     applications of a tenant have the same ``normalized_name``; it is None for other kinds.
@@ -93,6 +94,7 @@ class Entity:
     updated_at: datetime | None
     details: Mapping[str, str] = field(default_factory=dict)
     normalized_name: str | None = None
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

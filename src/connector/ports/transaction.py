@@ -10,6 +10,7 @@ from connector.ports.audit import Audit
 from connector.ports.certificates import Inventory, TrustAnchors
 from connector.ports.directory import Directory, Tenants
 from connector.ports.formations import Formations
+from connector.ports.issuers import IssuerRecords
 from connector.ports.keys import ApiKeys
 from connector.ports.quotas import Usage
 from connector.ports.tokens import Tokens
@@ -73,6 +74,10 @@ class Transaction(Protocol):
     @property
     def anchors(self) -> TrustAnchors:
         """The roots under which certificates are issued."""
+
+    @property
+    def issuers(self) -> IssuerRecords:
+        """The issuers under those roots."""
 
     @property
     def usage(self) -> Usage:

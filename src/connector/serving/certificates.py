@@ -135,10 +135,10 @@ class ServerCertificate:
         self._current = certificate
         self._report_loaded(certificate)
 
-    def refresh(self) -> None:
-        """Load another certificate if one is due; if it cannot be used, report that and keep the former one."""
+    def refresh(self, *, anyway: bool = False) -> None:
+        """Load another certificate if one is due, or anyway; if it cannot be used, report that, and keep the former."""
         try:
-            if self._current is None or self._source.is_due(self._current, self._clock()):
+            if anyway or self._current is None or self._source.is_due(self._current, self._clock()):
                 self.load()
         except ServerCertificateError as error:
             self._report_failed(error)

@@ -43,6 +43,15 @@ class ServerContext(ssl.SSLContext):
         context._certified = context._certifiable()
         return context
 
+    def trust(self, client_ca: Sequence[bytes]) -> None:
+        """Authenticate clients by these CA certificates (DER).
+
+        Those that are new count from now on; those that are no longer among them until the next
+        :meth:`load_cert_chain`, since OpenSSL takes nothing out of a store.
+        """
+        self._client_ca = b"".join(client_ca)
+        self._certified.load_verify_locations(cadata=self._client_ca)
+
     def load_cert_chain(self, *args: Any, **kwargs: Any) -> None:
         """Serve this certificate to every connection that begins from now on; if it fails, the former one stays."""
         context = self._certifiable()

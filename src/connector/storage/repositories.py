@@ -29,6 +29,7 @@ from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignIn
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.formations import SqlFormations
+from connector.storage.issuers import SqlIssuers
 from connector.storage.quotas import SqlUsage
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
 from connector.storage.statements import Insert, Prepared, beside, chunks, page
@@ -333,6 +334,7 @@ class SqlTransaction:
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
         self.anchors = SqlTrustAnchors(connection)
+        self.issuers = SqlIssuers(connection)
         self.administrators = SqlAdministrators(connection)
         self.links = SqlSignInLinks(connection)
         self.sessions = SqlSessions(connection)

@@ -29,6 +29,7 @@ from sqlalchemy.types import TypeDecorator
 from connector.domain.audit import Action
 from connector.domain.certificates import RevocationReason
 from connector.domain.directory import EntityKind
+from connector.domain.issuers import IssuerState
 from connector.domain.labels import canonical
 from connector.domain.principals import Role
 from connector.domain.strict_json import JSON, mended
@@ -149,6 +150,7 @@ entities = Table(
     Column("updated_at", Moment),
     Column("details", Json, nullable=False, server_default="{}"),
     Column("normalized_name", Text),
+    Column("profile", Text),
     UniqueConstraint("tenant_id", "kind", "name"),
     # Of applications alone, and not of those that an older server has registered.
     Index(None, "tenant_id", "normalized_name", unique=True),
@@ -359,6 +361,17 @@ sessions = Table(
     Column("seen_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False, index=True),
     Column("ended_at", Moment),
+)
+
+issuers = Table(
+    "issuers",
+    metadata,
+    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
+    Column("der", LargeBinary, nullable=False),
+    Column("root", LargeBinary(DIGEST_OCTETS), nullable=False),
+    Column("state", Word(IssuerState), nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
 )
 
 # The root under which certificates are issued; every replica on the database has the same.

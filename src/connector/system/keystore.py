@@ -4,6 +4,7 @@
     DIR/ca/root.pem      the trust anchor
     DIR/ca/issuing.key   signs
     DIR/ca/issuing.pem
+    DIR/ca/issuers/SHA-256/   further issuers, each by its certificate's fingerprint: issuing.key, issuing.pem, root.pem
 
 Whatever is missing, readable by others or does not fit together stops the start: a CA is never repaired, and never
 made anew in the place of one that was there.
@@ -32,6 +33,7 @@ ROOT = "root.pem"
 ISSUING_KEY = "issuing.key"
 ISSUING = "issuing.pem"
 NEEDED = (ROOT, ISSUING_KEY, ISSUING)
+OTHERS = "issuers"
 
 MAX_FILE_OCTETS = 1 << 16
 # The most that OpenSSL takes.
@@ -91,6 +93,25 @@ def open_or_create(
         if not os.path.lexists(directory):
             _create(directory, plan=plan, passphrase=passphrase, now=now, random=random)
         return _open(directory, passphrase=passphrase, trusted=trusted, now=now)
+
+
+def open_others(directory: Path, *, passphrase: bytes | None, trusted: Trusted) -> list[Issuer]:
+    """The further issuers whose files are in ``directory``; none where there is no such directory.
+
+    Whether one signs, and whether it is still valid, is not asked here.
+
+    Raises:
+        KeystoreError: what is there cannot be used.
+        Exposed: others can get at it.
+    """
+    parent = directory / OTHERS
+    with _explained(parent):
+        found = sorted(parent.iterdir()) if parent.is_dir() else []
+        issuers = [_open(each, passphrase=passphrase, trusted=trusted, now=None) for each in found]
+    for path, issuer in zip(found, issuers, strict=True):
+        if path.name != issuer.fingerprint.hex():
+            raise KeystoreError(f"{path} holds the issuer {issuer.fingerprint.hex()}. Name the directory so.")
+    return issuers
 
 
 def read_secret(path: Path, what: str, trusted: Trusted) -> bytes:
@@ -161,7 +182,7 @@ def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Ran
     }
 
 
-def _open(directory: Path, *, passphrase: bytes | None, trusted: Trusted, now: datetime) -> Issuer:
+def _open(directory: Path, *, passphrase: bytes | None, trusted: Trusted, now: datetime | None) -> Issuer:
     missing = [name for name in NEEDED if not (directory / name).exists()]
     if missing:
         raise KeystoreError(
@@ -194,11 +215,13 @@ def _load_signer(path: Path, passphrase: bytes | None, trusted: Trusted) -> KeyS
         raise KeystoreError(f"{path} cannot be read: the passphrase is wrong, or the file is damaged.") from error
 
 
-def _load_certificate(path: Path, trusted: Trusted, now: datetime) -> x509.Certificate:
+def _load_certificate(path: Path, trusted: Trusted, now: datetime | None) -> x509.Certificate:
     try:
         certificate = x509.load_pem_x509_certificate(_read(path, trusted, is_secret=False))
     except ValueError as error:
         raise KeystoreError(f"{path} is not a certificate in PEM.") from error
+    if now is None:
+        return certificate
     if now > certificate.not_valid_after_utc:
         raise KeystoreError(f"The certificate {path} expired at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC.")
     if now < certificate.not_valid_before_utc:

@@ -135,7 +135,7 @@ class Enrollment:
 
     def window(self, certificate: Certificate) -> Window:
         """When the holder of this certificate is to renew it."""
-        return renewal.window(certificate, issuer=self.issuers.signing.fingerprint, policy=self.policy.renewal)
+        return renewal.window(certificate, issuer=self.issuers.current.fingerprint, policy=self.policy.renewal)
 
     def subject_text(self, system_auth_id: str) -> str:
         """The subject that a CSR under this system auth must have, in the form that clients split."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 
-from cryptography.hazmat.primitives.serialization import Encoding
 from graphql import GraphQLSchema
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +21,7 @@ from connector.ports.oidc import Bearers
 from connector.usecases.enrollment import Enrollment
 from connector.web import console
 from connector.web.answers import error_answer
+from connector.web.chains import pem
 from connector.web.console import Desk
 from connector.web.explorer import explorer
 from connector.web.graphql.allowance import AnswerLimits
@@ -146,15 +146,16 @@ class Web:
         return [Route("/healthz", healthz), Route("/readyz", readiness.readyz)]
 
     def _certificates(self) -> list[BaseRoute]:
-        issuer = self.enrollment.issuers.signing
-        return [
-            Route(f"/{name}.{ending}", _file(certificate.public_bytes(encoding), media_type))
-            for name, certificate in (("root", issuer.root), ("issuing", issuer.certificate))
-            for ending, encoding, media_type in (
-                ("pem", Encoding.PEM, "application/x-pem-file"),
-                ("crt", Encoding.DER, "application/pkix-cert"),  # RFC 2585 4.1
-            )
-        ]
+        issuers = self.enrollment.issuers
+        files: Mapping[str, Callable[[], bytes]] = {
+            "root.crt": lambda: issuers.root,
+            "root.pem": lambda: pem(issuers.root).encode(),
+            "issuing.crt": lambda: issuers.current.der,
+            "issuing.pem": lambda: pem(issuers.current.der).encode(),
+        }
+        # RFC 2585 4.1
+        types = {"crt": "application/pkix-cert", "pem": "application/x-pem-file"}
+        return [Route(f"/{name}", _file(file, types[name.rpartition(".")[2]])) for name, file in files.items()]
 
     def _application(
         self,
@@ -232,9 +233,9 @@ def _source(scope: Scope) -> str | None:
     return str(client[0]) if client else None
 
 
-def _file(octets: bytes, media_type: str) -> Callable[[Request], Response]:
+def _file(octets: Callable[[], bytes], media_type: str) -> Callable[[Request], Response]:
     def serve(_: Request) -> Response:
-        return Response(octets, media_type=media_type, headers={"cache-control": f"max-age={CERTIFICATE_SECONDS}"})
+        return Response(octets(), media_type=media_type, headers={"cache-control": f"max-age={CERTIFICATE_SECONDS}"})
 
     return serve
 

@@ -11,6 +11,7 @@ from connector.domain.audit import Event
 from connector.domain.certificates import Certificate, Condition, TrustAnchor
 from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant, ascii_lower
 from connector.domain.formations import Assignment, Formation
+from connector.domain.issuers import IssuerRecord
 from connector.domain.labels import LabelFilter, terms
 from connector.domain.overview import Standings
 from connector.domain.principals import ApiKey
@@ -31,6 +32,7 @@ class Tables:
     events: list[Event] = field(default_factory=list)
     keys: dict[bytes, ApiKey] = field(default_factory=dict)
     anchors: dict[bytes, TrustAnchor] = field(default_factory=dict)
+    issuers: dict[bytes, IssuerRecord] = field(default_factory=dict)
     administrators: dict[str, Administrator] = field(default_factory=dict)
     links: dict[bytes, SignInLink] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from tests.support.memory.administrators import MemoryAdministrators, MemorySessions, MemorySignInLinks
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
 from tests.support.memory.formations import MemoryFormations
+from tests.support.memory.issuers import MemoryIssuers
 from tests.support.memory.quotas import MemoryUsage
 
 from connector.domain import tokens as token_rules
@@ -332,6 +333,7 @@ class _MemoryTransaction:
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
         self.anchors = _MemoryTrustAnchors(tables)
+        self.issuers = MemoryIssuers(tables)
         self.administrators = MemoryAdministrators(tables)
         self.links = MemorySignInLinks(tables)
         self.sessions = MemorySessions(tables)

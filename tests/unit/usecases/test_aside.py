@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from tests.support.authority import ISSUER, START, World
 from tests.support.csr import PrivateKey, make_csr
-from tests.support.issuing import make_issuer
+from tests.support.issuing import make_issuer, only
 from tests.support.memory.store import MemoryStore
 from tests.support.signers import Hostile
 from tests.vectors.keys import rsa_private
@@ -18,7 +18,6 @@ from tests.vectors.keys import rsa_private
 from connector.domain.refusals.csr import CSRKeyRefused
 from connector.pki.issuer import Issuer
 from connector.pki.signatures import IssuerAlgorithm
-from connector.usecases.issuers import Issuers
 from connector.usecases.issuing import LONG_CSR
 
 RSA_2048 = rsa_private(2048)
@@ -86,7 +85,9 @@ def signed_in(issuer: Issuer) -> int:
     signer = Hostile(issuer.signer.public_key, watch, issuer.is_slow)
 
     async def scenario() -> None:
-        world.enrollment = replace(world.enrollment, issuers=Issuers(Issuer(issuer.certificate, signer, issuer.root)))
+        world.enrollment = replace(
+            world.enrollment, issuers=only(Issuer(issuer.certificate, signer, issuer.root), now=START)
+        )
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
         name = world.enrollment.policy.profile.csr.subject.name(minted.token.system_auth_id)

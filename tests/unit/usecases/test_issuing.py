@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from tests.support.authority import ISSUER, START, World
-from tests.support.issuing import DAY, make_issuer
+from tests.support.issuing import DAY, make_issuer, only
 from tests.support.memory.store import MemoryStore
 from tests.support.signers import WRONG, Answer, issuer_with
 
@@ -26,7 +26,6 @@ from connector.pki.signer import KeySigner, SignerError
 from connector.ports.certificates import CertificateFilter
 from connector.ports.transaction import Store
 from connector.storage import open_sqlite
-from connector.usecases.issuers import Issuers
 from connector.usecases.signing import MOST_THREADS, Signing
 
 SOURCE = Path(__file__).parents[2] / "src" / "connector"
@@ -41,7 +40,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Any) -> World:
 
 def with_issuer(world: World, issuer: Issuer, limit: timedelta = timedelta(seconds=10)) -> None:
     """Let that issuer sign."""
-    world.enrollment = replace(world.enrollment, issuers=Issuers(issuer), signing=Signing(limit))
+    world.enrollment = replace(world.enrollment, issuers=only(issuer, now=START), signing=Signing(limit))
 
 
 async def handed(world: World) -> tuple[Minted, str]:
@@ -158,9 +157,7 @@ def test_replay_comes_with_the_chain_of_its_own_issuer(world: World) -> None:
         assert world.enrollment.issuers.chain(first.issuer) == (ISSUER.der,)
         other = make_issuer(now=START, validity=3600 * DAY)
         assert other.certificate.subject == ISSUER.certificate.subject
-        world.enrollment = replace(
-            world.enrollment, issuers=Issuers(other, {each.fingerprint: each.der for each in (ISSUER, other)})
-        )
+        world.enrollment = replace(world.enrollment, issuers=only(other, ISSUER, now=START))
         again = await world.enroll(minted.secret.text, None, csr, "one")
         assert again == first
         assert world.enrollment.issuers.chain(again.issuer) == (ISSUER.der,)
@@ -173,7 +170,7 @@ def test_replay_comes_with_the_chain_of_its_own_issuer(world: World) -> None:
 def test_unknown_issuer_has_no_chain() -> None:
     """Where the issuer's certificate is not known, no other's is given in its place."""
     with pytest.raises(IssuerUnknown):
-        Issuers(ISSUER).chain(bytes(32))
+        only(ISSUER, now=START).chain(bytes(32))
 
 
 # No other way

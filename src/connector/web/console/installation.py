@@ -1,5 +1,7 @@
 """What concerns the whole installation: the CA, the settings in force, the tenants."""
 
+from collections.abc import Mapping
+
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -11,6 +13,7 @@ from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName
 from connector.ports.transaction import Transaction
 from connector.usecases import access
+from connector.web.chains import pem
 from connector.web.console.describe import described, key_text
 from connector.web.console.desk import Desk
 from connector.web.console.forms import given
@@ -30,8 +33,7 @@ async def assets(_: Desk, request: Request) -> Response:
 
 async def ca(visit: Visit) -> Response:
     """The issuers, one under the other."""
-    issuer = visit.desk.enrollment.issuers.signing
-    told = [("root", issuer.root), ("issuing", issuer.certificate)]
+    told = [(name, x509.load_der_x509_certificate(der)) for name, der in _issuers(visit).items()]
     return visit.show(
         "ca.html",
         issuers=[
@@ -51,11 +53,15 @@ async def ca(visit: Visit) -> Response:
 
 async def ca_file(visit: Visit) -> Response:
     """A certificate of the CA, to keep."""
-    issuer, name = visit.desk.enrollment.issuers.signing, str(visit.request.path_params["name"])
-    files: dict[str, x509.Certificate] = {"root": issuer.root, "issuing": issuer.certificate}
+    files, name = _issuers(visit), str(visit.request.path_params["name"])
     if name not in files:
         raise InvalidData("Invalid data name: use root or issuing.")
-    return download(files[name].public_bytes(Encoding.PEM), f"{name}.pem", "application/x-pem-file")
+    return download(pem(files[name]).encode(), f"{name}.pem", "application/x-pem-file")
+
+
+def _issuers(visit: Visit) -> Mapping[str, bytes]:
+    issuers = visit.desk.enrollment.issuers
+    return {"root": issuers.root, "issuing": issuers.current.der}
 
 
 async def settings(visit: Visit) -> Response:
