@@ -28,7 +28,7 @@ from connector.ports.transaction import Store
 from connector.storage import open_sqlite
 from connector.usecases.signing import MOST_THREADS, Signing
 
-SOURCE = Path(__file__).parents[2] / "src" / "connector"
+SOURCE = Path(__file__).parents[3] / "src" / "connector"
 
 
 @pytest.fixture(params=["memory", "sqlite"])
