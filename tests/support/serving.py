@@ -131,14 +131,14 @@ def read_answer(connection: socket.socket) -> tuple[bytes, bytes]:
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(65536)
         if not chunk:
-            raise EOFError(received)
+            raise EOFError(received[:400])
         received += chunk
     head, _, body = received.partition(b"\r\n\r\n")
     length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
     while len(body) < length:
         chunk = connection.recv(65536)
         if not chunk:
-            raise EOFError(received)
+            raise EOFError(received[:400])
         body += chunk
     return head, body
 

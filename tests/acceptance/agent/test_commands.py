@@ -283,3 +283,31 @@ def test_it_runs_where_no_server_library_is(server: Server, tmp_path: Path) -> N
             check=False,
         )
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "mend"),
+    [
+        (".", 0o777, "go-w"),
+        ("current/tls.key", 0o640, "600"),
+        ("connection.json", 0o646, "o-w"),
+        ("current/ca.crt", 0o620, "go-w"),
+    ],
+)
+def test_directory_that_others_can_get_at_is_refused(directory: Path, name: str, mode: int, mend: str) -> None:
+    """Where others can read a key or change anything, no command does anything; the message names the command that
+    mends it. A group that is named is let in.
+    """
+    path = (directory / name).resolve()
+    former = path.stat().st_mode & 0o777
+    path.chmod(mode)
+    for command in (("status", "--offline"), ("renew",)):
+        done = agent(command[0], directory, *command[1:])
+        assert (done.returncode, done.stdout) == (Exit.FILES, "")
+        assert f"{path} (mode {mode:04o}) can be" in done.stderr
+        assert f"Run: chmod {mend} {path} [files_exposed]" in done.stderr
+    let_in = agent("status", directory, "--offline", "--group", "root")
+    assert (let_in.returncode == 0) == (mode & 0o007 == 0)
+    path.chmod(former)
+
+    assert agent("status", directory, "--offline").returncode == 0

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector import bootstrap
+from connector.bootstrap.files import load_safely
 from connector.exposure import Exposed, Trusted, directory, examine, named, read, refuse
 from connector.exposure.files import group_id
 
@@ -233,3 +235,17 @@ def test_group_is_given_by_name_or_number() -> None:
     for name in ("", "no such group", "-1", "99999999999", "²"):
         with pytest.raises(ValueError, match="no such group"):
             group_id(name)
+
+
+def test_root_runs_commands_for_the_owner_and_no_server(tmp_path: Path) -> None:
+    """A command that root runs accepts what belongs to the owner of the data directory; a server of root's does not."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "connector.toml").touch()
+    for path in (data, data / "connector.toml"):
+        os.chown(path, OTHER, -1)
+
+    assert load_safely(data_dir=data, config=None)[0].data_dir == data
+
+    with pytest.raises(Exposed, match="belongs to 4200002"):
+        bootstrap.serve(data_dir=data, config=None, flags={}, say=print)
