@@ -137,6 +137,15 @@ def test_links_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_pages_for_contributors_name_files_that_exist() -> None:
+    """Every file and directory that a page for contributors names is there, below src/connector or the root."""
+    pages = [ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "docs" / "glossary.md"]
+    named = {path for page in pages for path in re.findall(r"`([a-z_]+/[a-z_/.]*(?:\.py|/))`", page.read_text())}
+
+    assert len(named) > 50
+    assert sorted(path for path in named if not (SOURCE / path).exists() and not (ROOT / path).exists()) == []
+
+
 def test_the_client_installs_alone() -> None:
     """The client's modules load where nothing of the server is installed."""
     forbidden = [
