@@ -76,7 +76,7 @@ class TestTokens:
         ],
     )
     def test_missing_or_unknown(self, server: Server, http: httpx2.Client, headers: dict[str, str], code: str) -> None:
-        """Without a token that we know there is a refusal, by HTTP 200 with errors (wire contract g)."""
+        """Without a known token the answer is a refusal: HTTP 200 with errors (docs/wire-contract.md)."""
         raw = {name: value.encode("latin-1") for name, value in headers.items()}
         answer = http.post(server.public_connector, json={"query": CONFIGURATION}, headers=raw)
 
@@ -418,7 +418,7 @@ IDENTITY_HEADERS = [
 
 
 class TestHeaders:
-    """Headers that claim an identity (S6)."""
+    """Headers that claim an identity."""
 
     @pytest.mark.parametrize("name", IDENTITY_HEADERS)
     @pytest.mark.parametrize("path", ["/connector/graphql", "/director/graphql"])
@@ -463,7 +463,7 @@ class TestAdministrators:
         ],
     )
     def test_keys(self, server: Server, http: httpx2.Client, authorization: str, code: str) -> None:
-        """Without a key that we know there is a refusal, however the header looks (S11)."""
+        """Without a known key the answer is a refusal, whatever the header looks like."""
         headers = {"Authorization": authorization.encode("latin-1"), "Tenant": b"default"}
         answer = http.post(
             server.public_director,

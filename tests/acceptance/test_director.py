@@ -190,7 +190,7 @@ def every_cell(database: Path) -> set[str]:
 
 
 def test_no_secret_is_kept(fresh_server: Server, tmp_path: Path) -> None:
-    """Neither the database, in any column, nor the log holds a secret that was handed over or presented (S10)."""
+    """Neither the database, in any column, nor the log holds a secret that was handed over or presented."""
     with fresh_server as running, director(running, "secrets") as admin:
         application, runtime = admin.register("secret"), admin.register("secret", "Runtime")
         bearer, key = make(admin, "secret", lifetimeSeconds=60)

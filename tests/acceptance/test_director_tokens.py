@@ -161,7 +161,7 @@ def test_the_token_in_place_of_another(admin: Director) -> None:
 
 
 def test_suggestions(admin: Director) -> None:
-    """Who asks gets the form that suits the application (wire contract b.3), always of the same secret."""
+    """A caller that asks gets the form that suits the application (docs/wire-contract.md), of the same secret."""
     system = admin.register("suggesting", "IntegrationSystem")
     plain = admin.register("plain")
     kept = admin.register("kept", integrationSystemID=system, labels={"legacy": True})

@@ -1,4 +1,4 @@
-"""Guessing tokens and keys over the wire (check S12)."""
+"""Guessing tokens and keys over the wire."""
 
 import ssl
 from collections import Counter

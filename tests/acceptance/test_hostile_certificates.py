@@ -221,7 +221,7 @@ def assert_ours(chain: str) -> None:
 
 
 def test_our_vectors_over_the_wire(victim: tuple[Server, Identity], subtests: pytest.Subtests) -> None:
-    """Each vector of ours gets its own answer over the wire, within a second, twice the same (S1)."""
+    """Each vector of ours gets its own answer over the wire, within a second, twice the same."""
     server, identity = victim
     with server.holder(identity) as client:
         for vector in vectors(SUBJECT, COMMON_NAME):
@@ -242,7 +242,7 @@ def test_our_vectors_over_the_wire(victim: tuple[Server, Identity], subtests: py
 
 def test_the_corpus_over_the_wire(victim: tuple[Server, Identity], subtests: pytest.Subtests) -> None:
     """Each file of the corpus, where it lies beside the checkout, gets a clean answer within a second, twice the same,
-    and what is issued holds our subject and our extensions alone (S1).
+    and what is issued holds our subject and our extensions alone.
     """
     server, identity = victim
     with server.holder(identity) as client:

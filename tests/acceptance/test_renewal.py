@@ -1,4 +1,4 @@
-"""Who may renew, tried over the wire (check S5)."""
+"""Who may renew, tried over the wire."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

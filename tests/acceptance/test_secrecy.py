@@ -1,4 +1,4 @@
-"""How long a refusal takes tells nothing of the secret (check S10)."""
+"""How long a refusal takes reveals nothing about the secret."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What real clients send, to the letter, and what they go by in the answers (the wire contract, a and b)."""
+"""What real clients send, byte for byte, and what they rely on in the answers (docs/wire-contract.md)."""
 
 import json
 import ssl
@@ -301,7 +301,7 @@ def test_a_runtimes_token(server: Server, tmp_path: Path) -> None:
 
 
 def test_no_secret_is_written_anywhere(fresh_server: Server, tmp_path: Path) -> None:
-    """After a whole life no token and no key is in the database, the log, or any other file of the server (S10)."""
+    """After a whole life no token and no key is in the database, the log, or any other file of the server."""
     server = fresh_server.start()
     application = server.application("secrecy")
     secrets = [server.token(application) for _ in range(3)]

@@ -20,7 +20,7 @@ MAX_KEY_LIFETIME = timedelta(days=3660)
 
 
 class Scope(StrEnum):
-    """What can be allowed, one by one; the names are the Director API's (wire contract b.1), and further ones like it.
+    """What can be allowed, one by one. The names are those of Compass's Director, and further ones like them.
 
     To write an application or a runtime covers handing over its tokens and deleting its system auths.
     """

@@ -9,7 +9,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 TOKEN_REPLAY = timedelta(minutes=10)
-"""So long after a token was redeemed, the step that redeemed it is answered again (wire contract, section g)."""
+"""How long after a token was used a repeated step gets the same certificate (docs/wire-contract.md, "Retries")."""
 
 MAX_KEY = 255
 

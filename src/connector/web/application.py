@@ -220,7 +220,7 @@ def _holder(scope: Scope) -> Call:
 
 
 def _step(scope: Scope) -> str | None:
-    """The Idempotency-Key (wire contract, section g): any opaque string."""
+    """The Idempotency-Key (docs/wire-contract.md, "Retries"): any opaque string."""
     key = header(scope, b"idempotency-key")
     if key is not None and len(key) > MAX_KEY:
         raise BadRequest(f"The header Idempotency-Key is too long. Send at most {MAX_KEY} characters.")

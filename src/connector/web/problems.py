@@ -36,7 +36,7 @@ class Problem:
     """How a refusal looks outside.
 
     ``status`` is for HTTP, where the refusal concerns the request as a whole; ``code`` is the GraphQL class of error;
-    ``error_code`` the Director's number (wire contract b.1); ``exit`` the command line's exit status.
+    ``error_code`` the Director's number (docs/wire-contract.md); ``exit`` the command line's exit status.
     """
 
     status: int
@@ -131,8 +131,8 @@ def graphql_error(error: BaseException) -> dict[str, Any]:
 def body(error: BaseException) -> dict[str, Any]:
     """A whole answer that is an error.
 
-    Some clients never look at the HTTP status and read nothing but ``errors[].message`` (wire contract a.6), so every
-    answer of ours that is an error has this shape, on every path.
+    Some clients never look at the HTTP status and read nothing but ``errors[].message``, so every error has this shape,
+    on every path (docs/wire-contract.md, "Errors").
     """
     return {"errors": [graphql_error(error)], "data": None}
 

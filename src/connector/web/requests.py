@@ -7,8 +7,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
 
-# What a gateway in front of the original passes on as proven (wire contract section 0). Nothing here reads them; they
-# are dropped all the same, so that nothing that is added later can.
+# Compass's gateways pass on an identity in these (docs/wire-contract.md, "Addresses and identity"). Nothing here reads
+# them; they are dropped so that nothing that is added later can.
 IDENTITY_HEADERS = frozenset(
     {
         b"client-id-from-token",

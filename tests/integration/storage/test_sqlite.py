@@ -62,7 +62,7 @@ def test_nobody_else_reads_the_files(path: Path, store: SqliteStore, runner: Run
 
 
 def test_no_secret_is_in_the_files(path: Path, store: SqliteStore, runner: Runner) -> None:
-    """Neither a token's text nor its octets are anywhere in the files; its digest is (S10)."""
+    """Neither a token's text nor its octets are anywhere in the files; its digest is."""
     random = bytes(range(100, 164))
     minted = tokens.mint(
         random,

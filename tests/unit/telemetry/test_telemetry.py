@@ -1,4 +1,4 @@
-"""Logs: one line for each record, and no secret in any (S18)."""
+"""Logs: one line for each record, and no secret in any."""
 
 import io
 import json

@@ -96,7 +96,7 @@ def test_a_life(world: World) -> None:
 
 
 def test_every_request_makes_a_system_auth_of_its_own(world: World) -> None:
-    """Three tokens for one application are three system auths, each with its own common name (wire contract b.2)."""
+    """Three tokens for one application are three system auths with three common names (docs/wire-contract.md)."""
 
     async def scenario() -> None:
         tenant = await world.tenant()

@@ -39,7 +39,7 @@ def test_anything_else_is_internal(error: BaseException) -> None:
 
 
 def test_the_contracts_numbers() -> None:
-    """Director clients go by these numbers (wire contract b.1)."""
+    """Director clients rely on these numbers (docs/wire-contract.md)."""
     numbers = {
         objects.ObjectNotFound: 20,
         objects.InvalidData: 22,

@@ -1,4 +1,4 @@
-"""Who guesses is slowed down (check S12)."""
+"""Failed attempts from one address are rate-limited."""
 
 import pytest
 from hypothesis import settings

@@ -12,9 +12,9 @@ from connector.web.shares import Seat
 class Call:
     """Who calls, from which address, and for which tenant: what resolvers are given.
 
-    ``suggest`` says whether the caller asked for the kind of token that suits its owner (wire contract b.3); ``step``
-    is the Idempotency-Key, if there is one; ``is_safe`` says that the request's method is one that changes nothing;
-    ``seat`` is its place within the shares of its caller and its tenant.
+    ``suggest`` says whether the caller asked for the kind of token that suits its owner (docs/wire-contract.md, "The
+    suggested token"); ``step`` is the Idempotency-Key, if there is one; ``is_safe`` says that the request's method is
+    one that changes nothing; ``seat`` is its place within the shares of its caller and its tenant.
     """
 
     principal: Principal

@@ -34,7 +34,7 @@ class Text:
     """A document as it was sent, and the same with its literals as variables: ``key``, and ``lifted``, their values.
 
     Neither ``key`` nor :meth:`plain` has empty argument lists: Go clients send `configuration()`, which graphql-core
-    refuses (wire contract a.2).
+    refuses (docs/wire-contract.md, "Requests").
     """
 
     sent: str

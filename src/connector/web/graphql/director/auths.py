@@ -186,9 +186,9 @@ def kept_fields(token: OneTimeToken, links: Links) -> Fields:
 
 
 def shown_fields(minted: Minted, links: Links, *, suggest_for: Entity | None) -> Fields:
-    """What is told once, to whoever minted the token.
+    """The fields that are shown once, to the caller that issued the token.
 
-    ``suggest_for`` is the owner where the caller asked that ``token`` be whatever suits that owner (wire contract b.3).
+    ``suggest_for`` is the owner, if the caller asked for the kind of ``token`` that suits it (docs/wire-contract.md).
     """
     raw = pairing.raw(minted.secret, minted.token, links)
     encoded, legacy_url = pairing.encode(raw), pairing.legacy_url(minted.secret, links)
