@@ -11,13 +11,12 @@ from pathlib import Path
 import httpx2
 import pysqlite3
 from tests.support.server import Server
+from torture import wire
 from torture.clients import Ready
 from torture.faults import small_disk
 from torture.ledger import Ledger
 from torture.scenarios.databases import prepared
 from torture.sites import Site, Sqlite
-
-from torture import wire
 
 PROCESSES = 4
 
