@@ -13,6 +13,7 @@ from connector.domain.directory import Entity, EntityKind
 from connector.domain.principals import Caller, Role
 from connector.domain.quotas import Quotas
 from connector.domain.tokens import Minted, Terms, TokenPolicy, TokenType
+from connector.pki.profile import Profiles
 from connector.ports.transaction import Store, Transaction
 from connector.usecases import registration
 from connector.usecases.access import Realm, create_tenant, enter
@@ -26,7 +27,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 ISSUER = make_issuer(now=START, validity=3600 * DAY)
 POLICY = EnrollmentPolicy(
-    PROFILE,
+    Profiles(PROFILE),
     TokenPolicy(
         {TokenType.APPLICATION: timedelta(minutes=5), TokenType.RUNTIME: timedelta(minutes=60)},
         longest={TokenType.APPLICATION: timedelta(days=1), TokenType.RUNTIME: timedelta(days=1)},

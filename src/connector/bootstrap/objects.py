@@ -145,7 +145,7 @@ def web(
     lines: Sequence[SettingLine] = (),
 ) -> Web:
     """What makes the applications."""
-    policy = EnrollmentPolicy(settings.client_profile, settings.token_policy, settings.renewal_policy)
+    policy = EnrollmentPolicy(settings.profiles, settings.token_policy, settings.renewal_policy)
     limits = settings.limits
     allowances = Allowances(settings.quotas.values(), settings.serving.workers)
     made = Web(

@@ -65,6 +65,11 @@ async def prepare(settings: Settings, store: Store, clock: Clock) -> Prepared:
         link = await _first_start(store, directory, at=clock())
     if await store.read(lambda tx: _is_unknown(tx, held[0])):
         await store.transaction(lambda tx: _record_root(tx, held[0], now=clock()))
+    if missing := await store.read(lambda tx: tx.tenants.profiles()) - set(settings.profiles.names):
+        raise KeystoreError(
+            f"Applications or runtimes have the certificate profile {', '.join(sorted(missing))}, which is not set up. "
+            "Set certificates.spiffe_trust_domain, as it was when the profile was chosen."
+        )
     recorded = await store.read(issuers.read)
     if not issuers.are_settled(recorded, held):
         recorded = await store.transaction(lambda tx: issuers.settle(tx, held, now=clock()))

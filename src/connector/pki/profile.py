@@ -78,6 +78,24 @@ class Profile:
         return Content(self.usages, self.purposes, self.pointers)
 
 
+class Profiles:
+    """The profiles that are set up, of which one is the default."""
+
+    def __init__(self, default: Profile, *others: Profile) -> None:
+        """No two have one name."""
+        self.default = default
+        self._named = {profile.name: profile for profile in (default, *others)}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all, in order."""
+        return tuple(sorted(self._named))
+
+    def named(self, name: str | None) -> Profile | None:
+        """The profile of that name, the default where there is no name; None where it is not set up."""
+        return self.default if name is None else self._named.get(name)
+
+
 def with_spiffe_id(profile: Profile, trust_domain: str) -> Profile:
     """The profile with a SPIFFE id as its one alternative name (X509-SVID 2: exactly one URI).
 

@@ -46,6 +46,9 @@ class Tenants(Protocol):
     def of_id(self, id: str) -> Tenant | None:
         """The tenant of that internal id."""
 
+    def profiles(self) -> frozenset[str]:
+        """The names of the certificate profiles that were chosen for any entity of any tenant."""
+
     def list(
         self,
         *,

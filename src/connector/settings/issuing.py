@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from connector.pki.names import SubjectPolicy
+from connector.pki.spiffe import check_trust_domain
 from connector.settings.section import DAY, HOUR, Section
 from connector.settings.values import Duration
 
@@ -59,6 +60,15 @@ class Certificates(Section):
         default="ignore",
         description="What becomes of a CSR that asks for extensions no client certificate may hold. None is copied.",
     )
+    profile: Literal["client", "spiffe"] = Field(
+        default="client",
+        description="The profile of applications and runtimes for which none was chosen: the original's client "
+        "certificate, or the same with a SPIFFE id.",
+    )
+    spiffe_trust_domain: Annotated[str, AfterValidator(check_trust_domain)] | None = Field(
+        default=None,
+        description="The trust domain of SPIFFE ids, such as example.org. The profile spiffe is there once it is set.",
+    )
     renewal_start: int = Field(
         default=67,
         ge=1,
@@ -91,6 +101,8 @@ class Certificates(Section):
     def _checked(self) -> Self:
         if self.renewal_end <= self.renewal_start:
             raise ValueError("renewal_end: It should be more than certificates.renewal_start")
+        if self.profile == "spiffe" and self.spiffe_trust_domain is None:
+            raise ValueError("profile: The profile spiffe needs certificates.spiffe_trust_domain")
         return self
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, Confi
 from connector.domain.tokens import TokenPolicy, TokenType
 from connector.exposure import Trusted
 from connector.pki.csr import CSRPolicy
-from connector.pki.profile import CLIENT, Profile
+from connector.pki.profile import CLIENT, Profile, Profiles, with_spiffe_id
 from connector.pki.requested import UNGRANTED
 from connector.settings.files import Files
 from connector.settings.issuing import CA, Certificates, Subject
@@ -333,9 +333,13 @@ class Settings(BaseModel):
         )
 
     @property
-    def client_profile(self) -> Profile:
-        """What is issued for them."""
-        return Profile(CLIENT, self.csr_policy, validity=self.certificates.validity)
+    def profiles(self) -> Profiles:
+        """What is issued for them: the client profile and, where a trust domain is set, the same with a SPIFFE id."""
+        client = Profile(CLIENT, self.csr_policy, validity=self.certificates.validity)
+        if self.certificates.spiffe_trust_domain is None:
+            return Profiles(client)
+        spiffe = with_spiffe_id(client, self.certificates.spiffe_trust_domain)
+        return Profiles(client, spiffe) if self.certificates.profile == CLIENT else Profiles(spiffe, client)
 
     @property
     def renewal_policy(self) -> RenewalPolicy:

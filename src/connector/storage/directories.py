@@ -73,6 +73,10 @@ class SqlTenants:
         row = self._connection.execute(_READ_TENANT, {"id": id}).one_or_none()
         return None if row is None else Tenant(*row)
 
+    def profiles(self) -> frozenset[str]:
+        chosen = select(entities.c.profile).where(entities.c.profile.is_not(None)).distinct()
+        return frozenset(self._connection.execute(chosen).scalars())
+
     def list(
         self,
         *,

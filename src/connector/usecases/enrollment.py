@@ -9,7 +9,7 @@ from connector.domain.certificates import Certificate
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
-from connector.pki.profile import Profile
+from connector.pki.profile import Profiles
 from connector.ports.transaction import Clock, MakeID, Random, Store, Transaction
 from connector.usecases import renewal
 from connector.usecases.admission import Admission, CertificateRequest, Credential, PresentedToken, redeem
@@ -26,7 +26,7 @@ from connector.usecases.signing import Signing
 class EnrollmentPolicy:
     """What is issued for which CSRs, how long tokens live, and when certificates are renewed."""
 
-    profile: Profile
+    profiles: Profiles
     tokens: TokenPolicy
     renewal: RenewalPolicy = field(default_factory=RenewalPolicy)
 
@@ -126,11 +126,11 @@ class Enrollment:
             StepTaken: the Idempotency-Key came before with another CSR.
             RateLimited, QuotaExceeded: a limit of the system auth is met. No repeat of a step is refused for that.
             InvalidData: a certificate was said to be expired, and is not.
-            SignerUnavailable, StorageUnavailable: nothing was done.
+            ProfileUnknown, SignerUnavailable, StorageUnavailable: nothing was done.
         """
         now = self.clock()
         grant = await self._admission.admit(credential, request, now=now)
-        issuing = Issuing(self.store, self.issuers, self.policy.profile, self.random, self.signing)
+        issuing = Issuing(self.store, self.issuers, self.policy.profiles, self.random, self.signing)
         return await issuing.issue(grant, request, now=now)
 
     def window(self, certificate: Certificate) -> Window:
@@ -139,7 +139,7 @@ class Enrollment:
 
     def subject_text(self, system_auth_id: str) -> str:
         """The subject that a CSR under this system auth must have, in the form that clients split."""
-        return self.policy.profile.csr.subject.text(system_auth_id)
+        return self.policy.profiles.default.csr.subject.text(system_auth_id)
 
     async def identify(self, fingerprint: bytes) -> Certificate:
         """The certificate with which somebody calls, found by its fingerprint, never by its subject.

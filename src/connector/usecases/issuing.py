@@ -16,13 +16,14 @@ from connector.domain.certificates import Certificate
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.csr import BadCSR, CSRKeyNotBound
+from connector.domain.refusals.issuers import ProfileUnknown
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.refusals.steps import StepTaken
 from connector.domain.refusals.tokens import TokenSpent
 from connector.pki.csr import verify
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
 from connector.pki.plan import Plan
-from connector.pki.profile import Profile
+from connector.pki.profile import Profile, Profiles
 from connector.ports.transaction import Random, Store, Transaction
 from connector.usecases.admission import CertificateRequest, Grant
 from connector.usecases.events import certificate_event
@@ -40,7 +41,7 @@ class Issuing:
 
     store: Store
     issuers: Issuers
-    profile: Profile
+    profiles: Profiles
     random: Random
     signing: Signing = field(default_factory=Signing)
 
@@ -53,7 +54,7 @@ class Issuing:
             StepTaken, CertificateRevoked: the step came before with another CSR, or what it brought is good no more.
             Unauthenticated: the credential is no longer good.
             LimitReached: a limit of the system auth is met.
-            SignerUnavailable, StorageUnavailable: nothing was done.
+            ProfileUnknown, SignerUnavailable, StorageUnavailable: nothing was done.
         """
         try:
             try:
@@ -68,7 +69,7 @@ class Issuing:
         if grant.barred is not None:
             raise grant.barred
         # One issuer and one profile for the whole of it, whatever changes meanwhile.
-        issuer, profile = self.issuers.signing, self.profile
+        issuer, profile = self.issuers.signing, await self._profile(grant)
 
         def plan() -> Plan:
             return self._plan(grant, request, issuer, profile, now=now)
@@ -84,6 +85,23 @@ class Issuing:
 
         await self.store.transaction(record, alone=grant.alone)
         return certificate
+
+    async def _profile(self, grant: Grant) -> Profile:
+        """The one that was chosen for the holder. Where there is but one, nobody is asked: a start sees to that.
+
+        Raises:
+            ProfileUnknown: it is not set up here.
+        """
+        if len(self.profiles.names) == 1:
+            return self.profiles.default
+        holder, kind = grant.holder, grant.owner_kind
+        entity = await self.store.read(
+            lambda tx: tx.directory(holder.tenant_id).entity(kind, holder.owner_id), single=True
+        )
+        profile = self.profiles.named(None if entity is None else entity.profile)
+        if profile is None:
+            raise ProfileUnknown
+        return profile
 
     def _plan(
         self, grant: Grant, request: CertificateRequest, issuer: Issuer, profile: Profile, *, now: datetime

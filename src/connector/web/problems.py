@@ -102,6 +102,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     callers.TooManyAttempts: Problem(429, TOO_MANY, 10, 6),
     issuers.SignerUnavailable: _AWAY,
     issuers.IssuerUnknown: _AWAY,
+    issuers.ProfileUnknown: _AWAY,
     storage.StorageUnavailable: _AWAY,
     storage.StorageFull: _AWAY,
     storage.StorageReadOnly: _AWAY,

@@ -48,6 +48,7 @@ class MemoryTenants:
 
     def __init__(self, tables: Tables) -> None:
         self._tenants = tables.tenants
+        self._tables = tables
 
     def add(self, tenant: Tenant) -> None:
         if self.find(tenant.external_id) is not None:
@@ -59,6 +60,9 @@ class MemoryTenants:
 
     def of_id(self, id: str) -> Tenant | None:
         return self._tenants.get(id)
+
+    def profiles(self) -> frozenset[str]:
+        return frozenset(each.profile for each in self._tables.entities.values() if each.profile is not None)
 
     def list(
         self,

@@ -228,7 +228,7 @@ def test_settings_become_the_domain_s_values(tmp_path: Path) -> None:
     """
     settings = loaded(tmp_path, toml)
 
-    assert settings.client_profile.validity == timedelta(days=30)
+    assert settings.profiles.default.validity == timedelta(days=30)
     assert (settings.csr_policy.sha1_proof, settings.csr_policy.refuses) == (False, UNGRANTED)
     assert settings.csr_policy.subject.text("x") == "O=Org,OU=OrgUnit,L=locality,ST=province,C=PL,CN=x"
     assert settings.token_policy.lifetimes[TokenType.APPLICATION] == timedelta(minutes=10)

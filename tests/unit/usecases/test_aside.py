@@ -46,7 +46,7 @@ def signs_in(key: PrivateKey, times: int = 1) -> bool:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
         world.enrollment = replace(world.enrollment, random=random)
-        name = world.enrollment.policy.profile.csr.subject.name(minted.token.system_auth_id)
+        name = world.enrollment.policy.profiles.default.csr.subject.name(minted.token.system_auth_id)
         issued = await world.enroll(minted.secret.text, None, b64encode(make_csr(key, name=name)).decode())
         for _ in range(times - 1):
             issued = await world.renew(issued.fingerprint, b64encode(make_csr(key, name=name)).decode())
@@ -90,7 +90,7 @@ def signed_in(issuer: Issuer) -> int:
         )
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
-        name = world.enrollment.policy.profile.csr.subject.name(minted.token.system_auth_id)
+        name = world.enrollment.policy.profiles.default.csr.subject.name(minted.token.system_auth_id)
         await world.enroll(minted.secret.text, None, b64encode(make_csr(QUICK["p256"], name=name)).decode())
 
     asyncio.run(scenario())
@@ -100,7 +100,7 @@ def signed_in(issuer: Issuer) -> int:
 
 def test_no_csr_for_rsa_is_short() -> None:
     """The length tells: the shortest subject and the smallest RSA key that is accepted make a long CSR."""
-    smallest = make_csr(RSA_2048, name=World(MemoryStore()).enrollment.policy.profile.csr.subject.name("x"))
+    smallest = make_csr(RSA_2048, name=World(MemoryStore()).enrollment.policy.profiles.default.csr.subject.name("x"))
 
     assert len(b64encode(smallest)) >= LONG_CSR
 
@@ -112,7 +112,7 @@ def test_a_refusal_comes_out_of_the_thread() -> None:
     async def scenario() -> None:
         tenant = await world.tenant()
         minted = await world.hand_over(tenant, await world.register(tenant))
-        name = world.enrollment.policy.profile.csr.subject.name(minted.token.system_auth_id)
+        name = world.enrollment.policy.profiles.default.csr.subject.name(minted.token.system_auth_id)
         csr = b64encode(make_csr(rsa_private(3072, 3), name=name)).decode()
         with pytest.raises(CSRKeyRefused, match="exponent"):
             await world.enroll(minted.secret.text, None, csr)

@@ -28,7 +28,7 @@
     │   └── QuotaExceeded         as much as the settings allow is there
     ├── TooManyAttempts           too many wrong credentials from one address
     └── Unavailable               nothing was done, and the same may succeed later
-        ├── SignerUnavailable · IssuerUnknown
+        ├── SignerUnavailable · IssuerUnknown · ProfileUnknown
         └── StorageUnavailable    nothing was recorded
             └── StorageFull · StorageReadOnly
 
