@@ -38,6 +38,7 @@ _CHANGED = (
     "eventing_runtime_id",
     "details",
     "normalized_name",
+    "profile",
 )
 _UPDATE_ENTITY = (
     update(entities).where(*_THIS).values({name: bindparam(f"new_{name}") for name in (*_CHANGED, "updated_at")})

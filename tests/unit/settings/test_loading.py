@@ -263,3 +263,22 @@ def test_proxies_are_addresses_and_networks(tmp_path: Path, text: str, networks:
 def test_other_proxies_are_refused(tmp_path: Path, text: str) -> None:
     """A name, a network with bits beyond its prefix, or an empty entry is refused."""
     assert "network" in problems(tmp_path, environ={"CONNECTOR_LIMITS__PROXIES": text})[0]
+
+
+@pytest.mark.parametrize("domain", ["Example.org", "example.org:8443", "example.org/path", "spiffe://example.org", ""])
+def test_trust_domain_is_checked_at_the_start(tmp_path: Path, domain: str) -> None:
+    """A SPIFFE trust domain with a capital, a port, a path or a scheme is refused; so is the profile without one."""
+    with pytest.raises(SettingsError, match="SPIFFE trust domain"):
+        loaded(tmp_path, f'[certificates]\nspiffe_trust_domain = "{domain}"\n')
+    with pytest.raises(SettingsError, match="spiffe_trust_domain"):
+        loaded(tmp_path, '[certificates]\nprofile = "spiffe"\n')
+
+
+def test_profiles_are_those_that_are_set_up(tmp_path: Path) -> None:
+    """Without a trust domain there is one profile; with one there are two, of which the setting names the default."""
+    domain = '[certificates]\nspiffe_trust_domain = "example.org"\n'
+
+    assert loaded(tmp_path).profiles.names == ("client",)
+    assert loaded(tmp_path, domain).profiles.names == ("client", "spiffe")
+    assert loaded(tmp_path, domain).profiles.default.name == "client"
+    assert loaded(tmp_path, domain + 'profile = "spiffe"\n').profiles.default.name == "spiffe"

@@ -43,6 +43,7 @@ _NAMES = {
     "providerName": "provider_name",
     "integrationSystemID": "integration_system_id",
     "labels": "labels",
+    "certificateProfile": "profile",
 }
 
 SYNC = "SYNC"
@@ -133,7 +134,7 @@ class EntityFields:
     async def register(self, _: None, info: Info, mode: str = SYNC, **arguments: Fields) -> Fields:
         enrollment = self.director.enrollment
         _check_mode(mode)
-        particulars = _particulars(arguments["in"])
+        particulars = self._known_profile(_particulars(arguments["in"]))
         with _in_compass_words(info, self.word):
             return await self._write(
                 info,
@@ -152,7 +153,7 @@ class EntityFields:
     async def update(self, _: None, info: Info, id: str, mode: str = SYNC, **arguments: Fields) -> Fields:
         now = self.director.enrollment.clock()
         _check_mode(mode)
-        changes = complete_labels(self.kind, _particulars(arguments["in"]))
+        changes = complete_labels(self.kind, self._known_profile(_particulars(arguments["in"])))
         with _in_compass_words(info, self.word):
             return await self._write(
                 info, lambda tx, realm: registration.update(tx, realm, self.kind, id, changes, now=now)
@@ -219,6 +220,17 @@ class EntityFields:
             return self._tell_one(tx, realm, function(tx, realm), names)
 
         return await self.director.write(info, write, alone=alone)
+
+    def _known_profile(self, particulars: Fields) -> Fields:
+        """The particulars, if the certificate profile among them is set up here.
+
+        Raises:
+            InvalidData: it is not.
+        """
+        profiles = self.director.enrollment.policy.profiles
+        if profiles.named(particulars.get("profile")) is None:
+            raise InvalidData(f"Invalid data certificateProfile: use {' or '.join(profiles.names)}, or null.")
+        return particulars
 
     @staticmethod
     def _auths(tx: Transaction, realm: Realm, ids: Sequence[str]) -> Sequence[SystemAuth]:
@@ -317,6 +329,7 @@ def _plain(entity: Entity, standing: Standing | None) -> Fields:
         "metadata": {"creationTimestamp": entity.created_at},
         "createdAt": entity.created_at,
         "updatedAt": entity.updated_at,
+        "certificateProfile": entity.profile,
         **entity.details,
         **_NEVER_ANY[entity.kind],
     }
