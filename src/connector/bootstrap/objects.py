@@ -40,13 +40,13 @@ from connector.web.graphql.dear import DearAnswers
 from connector.web.graphql.documents import Custody
 from connector.web.graphql.shelf import Shelf
 from connector.web.graphql.sizes import DocumentLimits
+from connector.web.legacy import Addresses
 from connector.web.requests import BodyLimits
 from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
 HTTPS_PORT = 443
 CONNECTOR_PATH = "/connector/graphql"
-LEGACY_PATH = "/v1/applications/signingRequests/info"
 
 
 def now() -> datetime:
@@ -160,6 +160,7 @@ def web(
             allowances=allowances,
         ),
         links=links(urls, issuers.current.root),
+        addresses=addresses(urls),
         settings=_web_settings(settings, urls["public"]),
         bearers=bearers,
         throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
@@ -273,11 +274,16 @@ def links(urls: Mapping[str, str], root: bytes) -> Links:
     """Where clients find us, from the base URLs of the listeners; ``root`` is the SHA-256 of the trust anchor."""
     return Links(
         connector=f"{urls['public']}{CONNECTOR_PATH}",
-        legacy_connector=f"{urls['public']}{LEGACY_PATH}",
+        legacy_connector=addresses(urls).information,
         certificate_secured_connector=f"{urls['mtls']}/connector/graphql",
         director=f"{urls['mtls']}/director/graphql",
         root_fingerprint=root,
     )
+
+
+def addresses(urls: Mapping[str, str]) -> Addresses:
+    """The addresses of the legacy REST API, from the base URLs of the listeners."""
+    return Addresses(public=urls["public"], mtls=urls["mtls"])
 
 
 def set_urls(settings: Settings) -> Mapping[str, str]:

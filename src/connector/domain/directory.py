@@ -177,11 +177,19 @@ def events_url(application: Entity, runtime: Entity | None) -> str:
     base = events_base(runtime) if runtime is not None else ""
     if runtime is None or not base:
         return ""
-    label: JSON = application.labels.get("name")
-    name = label if isinstance(label, str) and label else application.name
+    name = application_name(application)
     if runtime.labels.get(NORMALIZED_LABEL, "true") == "true":
         name = labels.normalized(name)
-    return f"{base.rstrip('/')}/{name}/v1/events"
+    number = application.details.get("systemNumber")
+    return f"{base.rstrip('/')}/{name}{f'-{number}' if number else ''}/v1/events"
+
+
+def application_name(application: Entity) -> str:
+    """The name by which clients of Compass know an application: its label ``name``, or where that is no text, its own
+    name.
+    """
+    label: JSON = application.labels.get("name")
+    return label if isinstance(label, str) and label else application.name
 
 
 def ascii_lower(text: str) -> str:

@@ -27,14 +27,15 @@ _SECRET_WORDS = {"token", "secret", "key", "authorization", "password", "passphr
 _WORD_BREAK = re.compile(r"[^a-z0-9]+")
 # The shapes of secrets, wherever a library may quote them: a one-time token, an API key, a JWT, a private key.
 _SECRET_TEXT = re.compile(
-    r"(?<![\w\-])[\w\-]{86}=="
+    r"(?<![\w\-])[\w\-]{86}(?:=|%(?:25){0,3}3[Dd]){2}"
+    r"|(?<=[?&]token=)[^&#\s\"'<>]+"
     r"|connector-key-[\w\-]+"
     r"|(?<![\w\-])eyJ[\w\-]+\.[\w\-]+\.[\w\-]*"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.ASCII | re.DOTALL,
 )
 SHORTEST_TOKEN = 88
-_MARK = re.compile("connector-key-|eyJ|PRIVATE KEY-----")
+_MARK = re.compile("connector-key-|eyJ|PRIVATE KEY-----|[?&]token=")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 

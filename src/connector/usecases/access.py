@@ -10,6 +10,7 @@ from connector.domain.directory import Tenant
 from connector.domain.principals import SCOPES, ApiKey, Caller, Role, Scope
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound, TenantRequired
+from connector.domain.tokens import OneTimeToken
 from connector.ports.transaction import MakeID, Random, Transaction
 
 OPERATOR = Caller("command", "command", Role.ADMINISTRATOR, None)
@@ -52,6 +53,18 @@ def enter_as_holder(tx: Transaction, certificate: Certificate, external_id: str 
     if tenant is None or (external_id and external_id != tenant.external_id):
         raise TenantForbidden
     return Realm(tenant, f"certificate:{certificate.serial}", frozenset(scopes))
+
+
+def enter_as_bearer(tx: Transaction, token: OneTimeToken, *scopes: Scope) -> Realm:
+    """The tenant of a one-time token that was found to be good, in which its bearer has these scopes.
+
+    Raises:
+        TenantForbidden: the tenant is gone.
+    """
+    tenant = tx.tenants.of_id(token.tenant_id)
+    if tenant is None:
+        raise TenantForbidden
+    return Realm(tenant, f"token:{token.id}", frozenset(scopes))
 
 
 def create_tenant(

@@ -85,8 +85,11 @@ class Enrollment:
             TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
             StorageUnavailable: the token cannot be looked up.
         """
-        token = await self._admission.token(credential, now=self.clock())
-        return self.subject_text(token.system_auth_id)
+        return self.subject_text((await self.token(credential)).system_auth_id)
+
+    async def token(self, credential: PresentedToken) -> OneTimeToken:
+        """The token that somebody presents, which is not spent; raises as :meth:`describe` does."""
+        return await self._admission.token(credential, now=self.clock())
 
     async def mint_for_holder(self, fingerprint: bytes) -> Minted:
         """A short-lived token for the holder of a certificate.

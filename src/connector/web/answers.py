@@ -44,9 +44,13 @@ def octets_answer(octets: bytes, *, status: int = 200, headers: Mapping[str, str
 
 def error_answer(error: BaseException, headers: Mapping[str, str] | None = None) -> Response:
     """The error as a whole answer, with its HTTP status."""
-    retry = {}
+    return json_answer(body(error), status=problem(error).status, headers={**retry_after(error), **(headers or {})})
+
+
+def retry_after(error: BaseException) -> Mapping[str, str]:
+    """The header Retry-After, where waiting helps."""
     if isinstance(error, Unavailable | Overloaded):
-        retry = {"retry-after": RETRY_AFTER_SECONDS}
-    elif isinstance(error, Refusal) and error.retry_after is not None:
-        retry = {"retry-after": str(error.retry_after)}  # RFC 6585 4
-    return json_answer(body(error), status=problem(error).status, headers={**retry, **(headers or {})})
+        return {"retry-after": RETRY_AFTER_SECONDS}
+    if isinstance(error, Refusal) and error.retry_after is not None:
+        return {"retry-after": str(error.retry_after)}  # RFC 6585 4
+    return {}

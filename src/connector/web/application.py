@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
 
 from graphql import GraphQLSchema
 from starlette.applications import Starlette
@@ -16,11 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from connector.domain.pairing import Links
 from connector.domain.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
 from connector.domain.refusals.requests import BadRequest, MethodNotAllowed, PathNotFound
-from connector.domain.steps import MAX_KEY
 from connector.ports.oidc import Bearers
 from connector.usecases.enrollment import Enrollment
-from connector.web import console
+from connector.web import console, legacy
 from connector.web.answers import error_answer
+from connector.web.callers import certificate_fingerprint, source, step_key
 from connector.web.chains import pem
 from connector.web.console import Desk
 from connector.web.explorer import explorer
@@ -34,6 +33,7 @@ from connector.web.graphql.endpoint import Authenticate, GraphQLEndpoint
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
+from connector.web.legacy import Addresses, Guards, LegacyAPI
 from connector.web.patience import Patience
 from connector.web.requests import BodyLimits, header, without_identity_headers
 from connector.web.shares import Shares
@@ -43,7 +43,7 @@ CERTIFICATE_SECONDS = 3600
 # A year. Without includeSubDomains: the names below ours are others' services.
 HSTS = b"max-age=31536000"
 
-_NONE: Mapping[str, GraphQLEndpoint] = {}
+_NONE: Mapping[str, ASGIApp] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class Web:
 
     enrollment: Enrollment
     links: Links
+    addresses: Addresses
     settings: WebSettings
     throttle: Throttle
     shares: Shares
@@ -89,6 +90,7 @@ class Web:
             {
                 "/connector/graphql": self._connector(_token_bearer),
                 "/director/graphql": self._director(partial(_bearer, suggestion_header=suggestion_header)),
+                **self._legacy(),
             },
             headers,
         )
@@ -96,7 +98,12 @@ class Web:
     def mtls(self) -> ASGIApp:
         """Holders of certificates."""
         return self._application(
-            [], {"/connector/graphql": self._connector(_holder), "/director/graphql": self._director(_holder)}
+            [],
+            {
+                "/connector/graphql": self._connector(_holder),
+                "/director/graphql": self._director(_holder),
+                **self._legacy(),
+            },
         )
 
     def pki(self) -> ASGIApp:
@@ -118,6 +125,11 @@ class Web:
         director = Director(self.enrollment, self.links, self.bearers)
         door, limits = Door(director.recognize), self.settings.documents
         return self._endpoint(director_schema(director), authenticate, door, limits, standing("director"))
+
+    def _legacy(self) -> Mapping[str, ASGIApp]:
+        settings = self.settings
+        api = LegacyAPI(self.enrollment, self.addresses, settings.key_algorithm, settings.body, self.throttle)
+        return legacy.endpoints(api, Guards(self.throttle, self.shares, self.patience))
 
     def _endpoint(
         self,
@@ -160,7 +172,7 @@ class Web:
     def _application(
         self,
         routes: Sequence[BaseRoute],
-        endpoints: Mapping[str, GraphQLEndpoint] = _NONE,
+        endpoints: Mapping[str, ASGIApp] = _NONE,
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> ASGIApp:
         application = Starlette(routes=routes, exception_handlers={HTTPException: _problem, Exception: _problem})
@@ -169,7 +181,7 @@ class Web:
         return without_identity_headers(_first(endpoints, _with_headers(application, headers)))
 
 
-def _first(endpoints: Mapping[str, GraphQLEndpoint], others: ASGIApp) -> ASGIApp:
+def _first(endpoints: Mapping[str, ASGIApp], others: ASGIApp) -> ASGIApp:
     """The endpoints by their paths, and the others for every other path.
 
     An endpoint answers whatever goes wrong in it itself, so that it needs none of the six layers that Starlette has
@@ -201,7 +213,7 @@ def _with_headers(app: ASGIApp, headers: Sequence[tuple[bytes, bytes]]) -> ASGIA
 
 def _token_bearer(scope: Scope) -> Call:
     text = header(scope, b"connector-token")
-    return Call(TokenBearer(text) if text is not None else Anonymous(), _source(scope), step=_step(scope))
+    return Call(TokenBearer(text) if text is not None else Anonymous(), source(scope), step=step_key(scope))
 
 
 def _bearer(scope: Scope, suggestion_header: bytes) -> Call:
@@ -209,28 +221,14 @@ def _bearer(scope: Scope, suggestion_header: bytes) -> Call:
     scheme, _, text = (header(scope, b"authorization") or "").partition(" ")
     principal: Principal = Bearer(text.strip()) if scheme.lower() == "bearer" and text.strip() else Anonymous()
     suggest = (header(scope, suggestion_header) or "").lower() == "true"
-    return Call(principal, _source(scope), header(scope, b"tenant"), suggest)
+    return Call(principal, source(scope), header(scope, b"tenant"), suggest)
 
 
 def _holder(scope: Scope) -> Call:
-    certificate = scope.get("extensions", {}).get("tls", {}).get("client_cert")
-    principal = Holder(sha256(certificate).digest()) if certificate else Anonymous()
+    fingerprint = certificate_fingerprint(scope)
+    principal = Holder(fingerprint) if fingerprint is not None else Anonymous()
     is_safe = scope["method"] == "GET"
-    return Call(principal, _source(scope), header(scope, b"tenant"), step=_step(scope), is_safe=is_safe)
-
-
-def _step(scope: Scope) -> str | None:
-    """The Idempotency-Key (docs/wire-contract.md, "Retries"): any opaque string."""
-    key = header(scope, b"idempotency-key")
-    if key is not None and len(key) > MAX_KEY:
-        raise BadRequest(f"The header Idempotency-Key is too long. Send at most {MAX_KEY} characters.")
-    return key
-
-
-def _source(scope: Scope) -> str | None:
-    """The address of the peer, as the connection says: no header is believed."""
-    client = scope.get("client")
-    return str(client[0]) if client else None
+    return Call(principal, source(scope), header(scope, b"tenant"), step=step_key(scope), is_safe=is_safe)
 
 
 def _file(octets: Callable[[], bytes], media_type: str) -> Callable[[Request], Response]:

@@ -223,6 +223,14 @@ def test_where_events_go(base: object, is_normalized: str, labels: dict[str, Any
     assert directory.events_url(application, None) == ""
 
 
+def test_the_system_number_ends_the_name_in_the_events_url() -> None:
+    """Two systems of one name are told apart in the events' URL by their numbers."""
+    runtime = made(RUNTIME, labels={"runtime_eventServiceUrl": "https://events.example"})
+    application = made(name="My Shop", details={"systemNumber": "7"})
+
+    assert directory.events_url(application, runtime) == "https://events.example/mp-my-shop-7/v1/events"
+
+
 def test_a_system_auth_is_its_owners() -> None:
     """A new system auth has the tenant, the id and the kind of its owner."""
     auth = directory.add_system_auth(made(RUNTIME), id=UUID(int=2), now=LATER)

@@ -1,0 +1,48 @@
+"""Answers of the legacy REST API: its media type to the letter, and its own shape of errors."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from connector.domain.refusals.callers import Unauthenticated
+from connector.domain.refusals.csr import BadCSR
+from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.refusals.tenants import TenantForbidden
+from connector.web.answers import HEADERS, json_octets, retry_after
+from connector.web.problems import graphql_error, problem
+
+MEDIA_TYPE = "application/json;charset=UTF-8"
+
+FORBIDDEN_STATUS = 403
+FORBIDDEN = "invalid token or certificate"
+
+# Clients are not told which of these it is. The log has the code.
+_FORBIDDEN = (Unauthenticated, ObjectNotFound, TenantForbidden)
+
+
+def legacy_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """The content as JSON."""
+    return Response(
+        json_octets(content), status_code=status, headers={**HEADERS, **(headers or {})}, media_type=MEDIA_TYPE
+    )
+
+
+def empty_answer(status: int) -> Response:
+    """An answer without a body."""
+    return Response(status_code=status, headers=HEADERS)
+
+
+def legacy_error(error: BaseException, headers: Mapping[str, str] | None = None) -> Response:
+    """The error as ``{"code": status, "error": text}``. The text of anything but a refusal is withheld."""
+    status, text = _described(error)
+    return legacy_answer(
+        {"code": status, "error": text}, status=status, headers={**retry_after(error), **(headers or {})}
+    )
+
+
+def _described(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, _FORBIDDEN):
+        return FORBIDDEN_STATUS, FORBIDDEN
+    text = graphql_error(error)["message"]
+    return problem(error).status, f"Failed to sign CSR: {text}" if isinstance(error, BadCSR) else text
