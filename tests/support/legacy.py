@@ -40,7 +40,8 @@ def curl(server: Server, url: str, *arguments: str, identity: Identity | None = 
     """One request."""
     root = str(server.data / "ca" / "root.pem")
     shown = ["--cert", str(identity.chain), "--key", str(identity.key)] if identity is not None else []
-    command = ["curl", "--silent", "--show-error", "--globoff", "--cacert", root, "--dump-header", "-", *shown]
+    dump = [] if "--head" in arguments else ["--dump-header", "-"]  # which prints the headers by itself
+    command = ["curl", "--silent", "--show-error", "--globoff", "--cacert", root, *dump, *shown]
     done = subprocess.run([*command, *arguments, url], check=True, capture_output=True, timeout=60)
     head, _, body = done.stdout.partition(b"\r\n\r\n")
     line, _, headers = head.decode("latin-1").partition("\r\n")
