@@ -10,6 +10,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -115,7 +116,20 @@ def test_a_field_named_as_a_secret_is_withheld(format: Format, name: str) -> Non
     assert stream.getvalue().count(WITHHELD) == 2
 
 
-@pytest.mark.parametrize("secret", [TOKEN, KEY, JWT, PRIVATE, PRIVATE.partition("\n-----END")[0]])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        TOKEN,
+        quote(TOKEN),
+        quote(quote(TOKEN)),
+        f"?token={TOKEN[:60]}",
+        f"&token={TOKEN[:60]}",
+        KEY,
+        JWT,
+        PRIVATE,
+        PRIVATE.partition("\n-----END")[0],
+    ],
+)
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_a_secret_is_withheld_by_its_shape(format: Format, secret: str) -> None:
     """A token, an administrator's key or a private key inside any text is never written."""
