@@ -7,10 +7,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from connector.domain.refusals.csr import BadCSR
 from connector.pki import csr
 from connector.pki.csr import CSRPolicy, VerifiedRequest
 from connector.pki.names import SubjectPolicy
 from connector.web import csrs
+from connector.web.original import in_original_words
 
 SUBJECT = SubjectPolicy("Org", "OrgUnit", "locality", "province", "DE")
 POLICY = CSRPolicy(SUBJECT)
@@ -34,5 +36,8 @@ def send(pem: bytes) -> str:
 
 
 def verify(text: str, *, policy: CSRPolicy, common_name: str) -> VerifiedRequest:
-    """The request in what a client sends, read and checked as the server does it."""
-    return csr.verify(csrs.read(text.encode(errors="surrogatepass")), policy=policy, common_name=common_name)
+    """The request in what a client sends, read, checked and refused as the Connector API does it."""
+    try:
+        return csr.verify(csrs.read(text.encode(errors="surrogatepass")), policy=policy, common_name=common_name)
+    except BadCSR as refusal:
+        raise in_original_words(refusal) from refusal

@@ -61,7 +61,7 @@ def verify(encoded: bytes, *, policy: CSRPolicy, common_name: str) -> VerifiedRe
         if policy.refuses:
             requested.refuse(extensions, policy.refuses)
     except der.DERError as error:
-        raise CSRMalformed(f"{error}.") from error
+        raise CSRMalformed(str(error)) from error
     return VerifiedRequest(subject, public_key, request.spki)
 
 
@@ -118,6 +118,6 @@ def _verify_signature(request: _Request, public_key: PublicKey, *, sha1_proof: b
             sha1=sha1_proof,
         )
     except signatures.AlgorithmError as error:
-        raise CSRSignatureInvalid("its algorithm is not accepted for this key; SHA-256 is.") from error
+        raise CSRSignatureInvalid("its algorithm is not accepted for this key; SHA-256 is") from error
     except InvalidSignature as error:
-        raise CSRSignatureInvalid("it does not fit the key.") from error
+        raise CSRSignatureInvalid("it does not fit the key") from error

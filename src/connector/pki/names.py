@@ -95,9 +95,7 @@ class SubjectPolicy:
         return self.name(common_name)
 
     def _mismatch(self, common_name: str, fault: str) -> CSRSubjectMismatch:
-        return CSRSubjectMismatch(
-            f"The subject must be {self.text(common_name)}, each attribute once.", f"CSR: {fault} provided."
-        )
+        return CSRSubjectMismatch(f"The subject must be {self.text(common_name)}, each attribute once.", fault)
 
     @cached_property
     def _shared(self) -> list[x509.RelativeDistinguishedName]:

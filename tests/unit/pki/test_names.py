@@ -1,6 +1,5 @@
 """Subjects: the policy's values, the text that clients read, and the check of a CSR's subject."""
 
-import re
 from dataclasses import replace
 
 import pytest
@@ -13,6 +12,7 @@ from tests.support.csr import COMMON_NAME, SUBJECT
 from connector.domain.refusals.csr import CSRSubjectMismatch
 from connector.pki import der
 from connector.pki.names import SubjectPolicy
+from connector.web.original import in_original_words
 
 ATTRIBUTES = (
     ("2.5.4.10", "Org", "organization"),
@@ -40,7 +40,9 @@ def refusal(subject: bytes) -> str:
     """The text with which the subject is refused, behind the advice."""
     with pytest.raises(CSRSubjectMismatch) as caught:
         SUBJECT.check(subject, COMMON_NAME)
-    advice, _, text = str(caught.value).partition(" Error while signing Certificate Signing Request: ")
+    advice, _, text = str(in_original_words(caught.value)).partition(
+        " Error while signing Certificate Signing Request: "
+    )
     assert advice == f"The subject must be {SUBJECT.text(COMMON_NAME)}, each attribute once."
     return text
 
@@ -120,7 +122,7 @@ def test_printable_string_holds_its_own_alphabet_only() -> None:
     rest = [attribute(*pair) for pair in GOOD[1:]]
 
     assert policy.check(name(attribute("2.5.4.10", "Müller_Söhne"), *rest), COMMON_NAME)
-    with pytest.raises(CSRSubjectMismatch, match=re.escape("CSR: Invalid organization provided.")):
+    with pytest.raises(CSRSubjectMismatch, match="Invalid organization"):
         policy.check(name(attribute("2.5.4.10", "Müller_Söhne", der.PRINTABLE_STRING), *rest), COMMON_NAME)
 
 

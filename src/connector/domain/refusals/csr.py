@@ -1,18 +1,28 @@
 """A certificate signing request cannot be granted."""
 
+from typing import Self
+
 from connector.domain.refusals import Refusal
 
 
 class BadCSR(Refusal):
     """The certificate signing request cannot be granted.
 
-    Its message is the advice, then the original Connector's text word for word: clients look for that text.
+    ``advice`` says what to do, ``fault`` what is wrong; the message is both. A door whose clients look for other words
+    says it in those.
     """
 
     code = "csr_refused"
 
-    def __init__(self, advice: str, text: str) -> None:
-        super().__init__(f"{advice} Error while signing Certificate Signing Request: {text}")
+    def __init__(self, advice: str, fault: str) -> None:
+        super().__init__(f"{advice} Refused: {fault}.")
+        self.advice, self.fault = advice, fault
+
+    def in_words(self, message: str) -> Self:
+        """The same refusal with another message."""
+        other = type(self).__new__(type(self))
+        other.advice, other.fault, other.args = self.advice, self.fault, (message,)
+        return other
 
 
 class CSRTooLarge(BadCSR):
@@ -21,7 +31,7 @@ class CSRTooLarge(BadCSR):
     code = "csr_too_large"
 
     def __init__(self) -> None:
-        super().__init__("Send at most 32768 characters.", "Error while parsing CSR: too large.")
+        super().__init__("Send at most 32768 characters.", "too large")
 
 
 class CSRNotBase64(BadCSR):
@@ -30,11 +40,7 @@ class CSRNotBase64(BadCSR):
     code = "csr_not_base64"
 
     def __init__(self) -> None:
-        Refusal.__init__(
-            self,
-            "Send the CSR's PEM as one standard base64 string (openssl base64 -A). Error while decoding Certificate "
-            "Signing Request: Error while parsing base64 content. Incorrect value provided.",
-        )
+        super().__init__("Send the CSR's PEM as one standard base64 string (openssl base64 -A).", "not base64")
 
 
 class CSRNotPEM(BadCSR):
@@ -43,7 +49,7 @@ class CSRNotPEM(BadCSR):
     code = "csr_not_pem"
 
     def __init__(self, advice: str) -> None:
-        super().__init__(advice, "Error while decoding pem block.")
+        super().__init__(advice, "not one PEM block of a CSR")
 
 
 class CSRMalformed(BadCSR):
@@ -51,8 +57,8 @@ class CSRMalformed(BadCSR):
 
     code = "csr_malformed"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("Make the CSR anew (openssl req -new).", f"Error while parsing CSR: {reason}")
+    def __init__(self, fault: str) -> None:
+        super().__init__("Make the CSR anew (openssl req -new).", fault)
 
 
 class CSRSignatureInvalid(BadCSR):
@@ -60,8 +66,8 @@ class CSRSignatureInvalid(BadCSR):
 
     code = "csr_signature_invalid"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("Sign the CSR with the key that is in it.", f"CSR signature invalid: {reason}")
+    def __init__(self, fault: str) -> None:
+        super().__init__("Sign the CSR with the key that is in it.", fault)
 
 
 class CSRSubjectMismatch(BadCSR):
@@ -75,10 +81,9 @@ class CSRKeyRefused(BadCSR):
 
     code = "csr_key_refused"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, fault: str) -> None:
         super().__init__(
-            "Make a new key: RSA of 2048 to 8192 bits with exponent 65537, P-256, P-384, P-521 or Ed25519.",
-            f"CSR: key refused: {reason}",
+            "Make a new key: RSA of 2048 to 8192 bits with exponent 65537, P-256, P-384, P-521 or Ed25519.", fault
         )
 
 
@@ -88,9 +93,7 @@ class CSRKeyNotBound(BadCSR):
     code = "csr_key_not_bound"
 
     def __init__(self) -> None:
-        super().__init__(
-            "Make the CSR with the key to which the token is bound.", "CSR: key refused: the token is bound to another."
-        )
+        super().__init__("Make the CSR with the key to which the token is bound.", "the token is bound to another")
 
 
 class CSRExtensionRefused(BadCSR):
@@ -98,5 +101,5 @@ class CSRExtensionRefused(BadCSR):
 
     code = "csr_extension_refused"
 
-    def __init__(self, reason: str) -> None:
-        super().__init__("Make the CSR without requested extensions.", f"CSR: extension refused: {reason}")
+    def __init__(self, fault: str) -> None:
+        super().__init__("Make the CSR without requested extensions.", fault)

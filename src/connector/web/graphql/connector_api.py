@@ -11,6 +11,7 @@ from graphql import GraphQLSchema
 from connector.domain.pairing import Links, timestamp
 from connector.domain.principals import Holder, TokenBearer
 from connector.domain.refusals.callers import CredentialMissing
+from connector.domain.refusals.csr import BadCSR
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.refusals.requests import MethodNotAllowed
 from connector.usecases.admission import Credential, LapsedCertificate, PresentedCertificate, PresentedToken
@@ -23,6 +24,7 @@ from connector.web.graphql.call import Call, Info
 from connector.web.graphql.sdl import sdl
 from connector.web.graphql.wanted import wanted
 from connector.web.notes import log
+from connector.web.original import in_original_words
 
 REVOKE = "revokeCertificate"
 RENEW_EXPIRED = "renewExpiredCertificate"  # whose proof is its credential
@@ -106,7 +108,10 @@ class ConnectorAPI:
         return await self._certificate("certificate.renewed", credential, csr, info)
 
     async def _certificate(self, event: str, credential: Credential, csr: str, info: Info) -> dict[str, str]:
-        certificate = await self.enrollment.sign(credential, csrs.request(csr, info.context.step))
+        try:
+            certificate = await self.enrollment.sign(credential, csrs.request(csr, info.context.step))
+        except BadCSR as refusal:
+            raise in_original_words(refusal) from refusal
         log.info(event, serial=certificate.serial)
         encoded = chains.encode(certificate.der, self.enrollment.issuers.chain(certificate.issuer))
         return {
