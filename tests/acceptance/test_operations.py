@@ -194,7 +194,8 @@ def test_a_move_and_a_restore_of_postgresql(database: str, postgresql: Postgres,
     told = shell(commands(PAGE, "sh copy").replace(":5432", f":{postgresql.port}"), here)
     assert "certificates\t1\n" in told
 
-    admin, restored = postgresql.url, postgresql.url.removesuffix("postgres") + "restored"
+    # The restored database is opened as the role of the page, which is no superuser.
+    admin, restored = postgresql.url, database.removesuffix("connector") + "restored"
     names = {"ADMIN_URL": admin, "RESTORED_URL": restored, "PROGRAMS": str(postgresql.programs)}
     shell(commands(PAGE, "sh dump"), here, CONNECTOR_DATABASE__URL=database, **names)
     try:
