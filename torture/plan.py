@@ -26,6 +26,7 @@ from torture.scenarios import (
     operators,
     races,
     readers,
+    sieges,
     stops,
     strangers,
     upgrades,
@@ -139,7 +140,7 @@ def _on(database: str, name: str, what: str, scenario: Callable[[Site, Path], An
 def plan() -> list[Check]:
     """Every check, in order."""
     early = [*_races(), *_crashes(), *_faults(), *_lives(), *_loads()]
-    return [*early, *_greed(), *_locals(), *_operators(), *_floods(), *_strangers()]
+    return [*early, *_greed(), *_locals(), *_operators(), *_floods(), *_strangers(), *_sieges()]
 
 
 def _races() -> list[Check]:
@@ -278,6 +279,18 @@ def _greed() -> list[Check]:
         _on("SQLite", "R27", what, bounded),
         _on("SQLite", "R27", f"{what}; 2 workers", bounded, settings=WORKERS),
         _on("PostgreSQL", "R27", f"{what}; 2 servers", bounded),
+    ]
+
+
+def _sieges() -> list[Check]:
+    def besieged(site: Site, directory: Path) -> Any:
+        return sieges.besieged(site, directory, lasting=300, within=0.5)
+
+    what = "five minutes of onboardings, with each kind of flood in turn"
+    return [
+        _on("SQLite", "R29", what, besieged, settings=PATIENT),
+        _on("SQLite", "R29", f"{what}; 2 workers", besieged, settings={**PATIENT, **WORKERS}),
+        _on("PostgreSQL", "R29", f"{what}; 2 servers", besieged, settings=PATIENT),
     ]
 
 

@@ -29,26 +29,22 @@ async def bounded(
     the database grows by so many megabytes a day at most, and another holder is served as before.
     """
     key = make_key()
-    his, subject = await _enrolled(site, directory / "his.pem", key)
-    others, _ = await _enrolled(site, directory / "others.pem", key)
-    asked = {
-        "renewals": _renewal(subject, key),
-        "refused renewals": _renewal(subject.replace("CN=", "CN=not-"), key),
-        "configurations": _configuration,
-    }
+    his, subject = await enrolled(site, directory / "his.pem", key)
+    others, _ = await enrolled(site, directory / "others.pem", key)
+    asked = asks(subject, key)
     answers = Counter[str]()
     opened = site.connections(connections, "mtls", his)
     # Each limit is met on its own first: whoever is refused often has his renewals refused as well.
-    for ask in asked.values():
-        await _flood(opened, [ask], settling, answers)
+    for ask in asked:
+        await flood(opened, [ask], settling, answers)
     before, started = _octets(site), time.monotonic()
     answers.clear()
-    flood = asyncio.create_task(_flood(opened, list(asked.values()), lasting, answers))
+    flooding = asyncio.create_task(flood(opened, asked, lasting, answers))
     served = 0
-    while not flood.done():
+    while not flooding.done():
         await asyncio.sleep(min(5.0, lasting / 2))
         served += await _is_served(site, others)
-    await flood
+    await flooding
     wire.close_all(opened)
     grown = _octets(site) - before
     a_day = grown / (time.monotonic() - started) * DAY_SECONDS / MEGABYTE
@@ -63,6 +59,11 @@ async def bounded(
     }
 
 
+def asks(subject: str, key: EllipticCurvePrivateKey) -> list[Ask]:
+    """What a holder can ask for again and again: renewals, renewals that are refused, configurations."""
+    return [_renewal(subject, key), _renewal(subject.replace("CN=", "CN=not-"), key), _configuration]
+
+
 def _renewal(subject: str, key: EllipticCurvePrivateKey) -> Ask:
     csr = b64encode(make_csr(key, subject)).decode()
     return lambda connection: connection.post(clients.CONNECTOR, clients.SIGN, {"csr": csr})
@@ -72,7 +73,7 @@ async def _configuration(connection: Connection) -> Answer:
     return await connection.post(clients.CONNECTOR, clients.CONFIGURATION)
 
 
-async def _enrolled(site: Site, path: Path, key: EllipticCurvePrivateKey) -> tuple[str, str]:
+async def enrolled(site: Site, path: Path, key: EllipticCurvePrivateKey) -> tuple[str, str]:
     """A new system: the file with its certificate, and its subject."""
     (connection,) = site.connections(1)
     ready = await site.administrator.ready(connection, await site.application(connection))
@@ -81,7 +82,8 @@ async def _enrolled(site: Site, path: Path, key: EllipticCurvePrivateKey) -> tup
     return identity, ready.subject
 
 
-async def _flood(opened: list[Connection], asks: list[Ask], seconds: float, answers: Counter[str]) -> None:
+async def flood(opened: list[Connection], asks: list[Ask], seconds: float, answers: Counter[str]) -> None:
+    """Ask as fast as can be over each connection, for so many seconds; count the answers by their codes."""
     ends = time.monotonic() + seconds
 
     async def work(connection: Connection, number: int) -> None:
