@@ -10,6 +10,7 @@ from connector.domain.refusals.csr import BadCSR
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.refusals.tenants import TenantForbidden
 from connector.web.answers import HEADERS, json_octets, retry_after
+from connector.web.original import in_original_words
 from connector.web.problems import graphql_error, problem
 
 MEDIA_TYPE = "application/json;charset=UTF-8"
@@ -44,5 +45,7 @@ def legacy_error(error: BaseException, headers: Mapping[str, str] | None = None)
 def _described(error: BaseException) -> tuple[int, str]:
     if isinstance(error, _FORBIDDEN):
         return FORBIDDEN_STATUS, FORBIDDEN
-    text = graphql_error(error)["message"]
-    return problem(error).status, f"Failed to sign CSR: {text}" if isinstance(error, BadCSR) else text
+    status = problem(error).status
+    if isinstance(error, BadCSR):
+        return status, f"Failed to sign CSR: {in_original_words(error)}"
+    return status, graphql_error(error)["message"]
