@@ -26,7 +26,7 @@ from connector.pki.holders import Holder
 from connector.ports.transaction import Store, Transaction
 from connector.usecases import renewal
 from connector.usecases.events import certificate_event, token_spent
-from connector.usecases.quotas import Allowances
+from connector.usecases.quotas import CERTIFICATE_LIMITS, Allowances
 from connector.usecases.refusals import Refusals
 from connector.usecases.renewal import RenewalPolicy
 
@@ -168,12 +168,14 @@ class Admission:
     async def _by_token(self, credential: PresentedToken, request: CertificateRequest, *, now: datetime) -> Grant:
         presented = tokens.digest(credential.text)
         token = await self._find_token(presented)
-        spent = None
+        barred: Refusal | None = None
+        if token.certificate is not None:
+            barred = self.allowances.standing(token.system_auth_id, CERTIFICATE_LIMITS, now=now)
         try:
             try:
                 tokens.check(token, presented, now=now)
             except TokenSpent as refusal:
-                spent = refusal
+                barred = refusal
             tokens.check_source(token, credential.source)
         except Unauthenticated as refusal:
             await self.note_token(token, refusal, now=now)
@@ -195,14 +197,14 @@ class Admission:
             key=token.key,
             step=request.step(presented),
             replays_since=now - TOKEN_REPLAY,
-            barred=spent,
+            barred=barred,
         )
 
     async def _by_certificate(
         self, credential: PresentedCertificate, request: CertificateRequest, *, now: datetime
     ) -> Grant:
         former = await self.certificate(credential.fingerprint, now=now)
-        barred = None
+        barred = self.allowances.standing(former.system_auth_id, CERTIFICATE_LIMITS, now=now)
         try:
             self.allowances.admit_attempt(former.system_auth_id, now=now)
         except LimitReached as refusal:

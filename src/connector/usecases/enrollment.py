@@ -16,7 +16,7 @@ from connector.usecases.admission import Admission, CertificateRequest, Credenti
 from connector.usecases.events import name, token_minted, token_spent
 from connector.usecases.issuers import Issuers
 from connector.usecases.issuing import Issuing
-from connector.usecases.quotas import Allowances
+from connector.usecases.quotas import TOKEN_LIMITS, Allowances
 from connector.usecases.refusals import Refusals
 from connector.usecases.renewal import RenewalPolicy, Window
 from connector.usecases.signing import Signing
@@ -72,6 +72,7 @@ class Enrollment:
             tx.audit.append(token_spent(token, now=now), token_minted(minted.token))
 
         try:
+            self.allowances.refuse_again(token.system_auth_id, TOKEN_LIMITS, now=now)
             await self.store.transaction(exchange, alone=False)
         except (Unauthenticated, LimitReached) as refusal:
             await admission.note_token(token, refusal, now=now)
@@ -91,7 +92,7 @@ class Enrollment:
         """The token that somebody presents, which is not spent; raises as :meth:`describe` does."""
         return await self._admission.token(credential, now=self.clock())
 
-    async def mint_for_holder(self, fingerprint: bytes) -> Minted:
+    async def mint_for_holder(self, holder: Certificate) -> Minted:
         """A short-lived token for the holder of a certificate.
 
         It leaves the tokens that an administrator handed out alone, and ends when the certificate is revoked.
@@ -104,7 +105,7 @@ class Enrollment:
         now = self.clock()
 
         def mint(tx: Transaction) -> Minted:
-            certificate = inventory.check(tx.inventory.find(fingerprint), now=now)
+            certificate = inventory.check(tx.inventory.find(holder.fingerprint), now=now)
             self.allowances.admit_token(tx, certificate.system_auth_id, now=now)
             minted = self._mint(certificate, now=now)
             tx.tokens.add(minted.token)
@@ -112,9 +113,10 @@ class Enrollment:
             return minted
 
         try:
+            self.allowances.refuse_again(holder.system_auth_id, TOKEN_LIMITS, now=now)
             return await self.store.transaction(mint, alone=False)
         except LimitReached as refusal:
-            await self._admission.note_holder(await self.identify(fingerprint), refusal, now=now)
+            await self._admission.note_holder(holder, refusal, now=now)
             raise
 
     async def sign(self, credential: Credential, request: CertificateRequest) -> Certificate:

@@ -4,6 +4,7 @@ The limits of a system auth bound what the holder of a certificate can make the 
 asked about where an administrator adds something; no renewal is refused because of what others in the tenant have.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from connector.domain.quotas import (
     DAY,
     LIMIT_OF_KIND,
     MINUTE,
+    MOST_KEYS,
     Buckets,
     Estimates,
     Limit,
@@ -21,7 +23,7 @@ from connector.domain.quotas import (
     seconds_until,
     share,
 )
-from connector.domain.refusals.quotas import QuotaExceeded, RateLimited
+from connector.domain.refusals.quotas import LimitReached, QuotaExceeded, RateLimited
 from connector.ports.transaction import Transaction
 
 # So long a count is good, unless the limit is near.
@@ -29,8 +31,30 @@ GOOD_FOR = timedelta(seconds=10)
 # A tenant's counts are long. Up to so many entries are read each time, which takes no longer than a statement does.
 COUNTED_EACH_TIME = 1000
 TENANT_GOOD_FOR = timedelta(minutes=1)
-# At a large limit, the refusal stands so long before the entries are read again.
+# A refusal stands so long before the entries are read again: of a system auth, and of a tenant at a large limit. It is
+# short because a certificate that is revoked, or an entity that is deleted, makes room.
 REFUSED_FOR = timedelta(seconds=2)
+# The limits of renewals, and of a token of `configuration`.
+CERTIFICATE_LIMITS = (Limit.CERTIFICATES_A_DAY, Limit.CERTIFICATES)
+TOKEN_LIMITS = (Limit.TOKENS_A_MINUTE,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A limit that was met ``at`` some time; ``until`` is when there is room again by itself."""
+
+    kind: type[LimitReached]
+    limit: Limit
+    most: int
+    reason: str
+    at: datetime
+    until: datetime
+
+    def stands(self, now: datetime) -> bool:
+        return timedelta(0) <= now - self.at < REFUSED_FOR and now < self.until
+
+    def refusal(self, now: datetime) -> LimitReached:
+        return self.kind(self.limit, self.most, self.reason, retry_after=seconds_until(self.until, now=now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +67,7 @@ class Allowances:
     workers: int = 1
     _estimates: Estimates = field(default_factory=Estimates, init=False, repr=False)
     _refused: dict[Limit, dict[str, datetime]] = field(default_factory=dict, init=False, repr=False)
+    _met: OrderedDict[tuple[Limit, str], _Met] = field(default_factory=OrderedDict, init=False, repr=False)
     _attempts: Buckets = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +94,24 @@ class Allowances:
         if self._attempts.wait(system_auth_id, now.timestamp()) == 0:
             self._attempts.take(system_auth_id, now.timestamp())
 
+    def refuse_again(self, system_auth_id: str, limits: Sequence[Limit], *, now: datetime) -> None:
+        """Return, unless one of these limits was met a moment ago: then no transaction is begun to find that out again.
+
+        Raises:
+            RateLimited, QuotaExceeded: the refusal of then, with the time that is left.
+        """
+        refusal = self.standing(system_auth_id, limits, now=now)
+        if refusal is not None:
+            raise refusal
+
+    def standing(self, system_auth_id: str, limits: Sequence[Limit], *, now: datetime) -> LimitReached | None:
+        """What :meth:`refuse_again` would raise."""
+        for limit in limits:
+            met = self._met.get((limit, system_auth_id))
+            if met is not None and met.stands(now):
+                return met.refusal(now)
+        return None
+
     def admit_certificate(self, tx: Transaction, system_auth_id: str, *, now: datetime) -> None:
         """Return if the system auth may be issued one more certificate by its own doing.
 
@@ -85,21 +128,19 @@ class Allowances:
 
         most = self.quotas.certificates_a_day
         if not self._fits(Limit.CERTIFICATES_A_DAY, system_auth_id, issued, now=now):
-            raise QuotaExceeded(
-                Limit.CERTIFICATES_A_DAY,
-                most,
-                "This system was issued as many certificates within 24 hours as it may be",
-                retry_after=seconds_until(issued(most)[-1] + DAY, now=now),
+            reason = "This system was issued as many certificates within 24 hours as it may be"
+            until = issued(most)[-1] + DAY
+            raise self._meet(
+                system_auth_id, _Met(QuotaExceeded, Limit.CERTIFICATES_A_DAY, most, reason, at=now, until=until)
             )
         most = self.quotas.certificates
         if not self._fits(Limit.CERTIFICATES, system_auth_id, good, now=now):
-            raise QuotaExceeded(
-                Limit.CERTIFICATES,
-                most,
+            reason = (
                 "This system has as many certificates that are still good as it may have. Revoke those that are not "
-                "used, or wait until one expires",
-                retry_after=seconds_until(good(most)[-1], now=now),
+                "used, or wait until one expires"
             )
+            until = good(most)[-1]
+            raise self._meet(system_auth_id, _Met(QuotaExceeded, Limit.CERTIFICATES, most, reason, at=now, until=until))
 
     def admit_token(self, tx: Transaction, system_auth_id: str, *, now: datetime) -> None:
         """Return if one more token may be minted for the system auth by its own doing.
@@ -113,11 +154,10 @@ class Allowances:
             return usage.minted(system_auth_id, since=since, most=most)
 
         if not self._fits(Limit.TOKENS_A_MINUTE, system_auth_id, minted, now=now):
-            raise RateLimited(
-                Limit.TOKENS_A_MINUTE,
-                most,
-                "This system asked for too many tokens within a minute",
-                retry_after=seconds_until(minted(most)[-1] + MINUTE, now=now),
+            reason = "This system asked for too many tokens within a minute"
+            until = minted(most)[-1] + MINUTE
+            raise self._meet(
+                system_auth_id, _Met(RateLimited, Limit.TOKENS_A_MINUTE, most, reason, at=now, until=until)
             )
 
     def admit_entity(self, tx: Transaction, tenant_id: str, kind: EntityKind, *, now: datetime) -> None:
@@ -190,6 +230,14 @@ class Allowances:
             for auth, each in tx.usage.certified(tenant_id, owner_id, since=now - DAY, now=now).items()
         }
         return {auth: used for auth, used in met.items() if used}
+
+    def _meet(self, system_auth_id: str, met: _Met) -> LimitReached:
+        key = (met.limit, system_auth_id)
+        self._met[key] = met
+        self._met.move_to_end(key)
+        if len(self._met) > MOST_KEYS:
+            self._met.popitem(last=False)
+        return met.refusal(met.at)
 
     def _fits(
         self, limit: Limit, system_auth_id: str, moments: Callable[[int], Sequence[datetime]], *, now: datetime

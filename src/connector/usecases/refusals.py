@@ -12,6 +12,7 @@ from datetime import datetime
 from connector.domain.audit import Action, Event
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.csr import BadCSR
+from connector.domain.refusals.quotas import LimitReached
 from connector.domain.repeats import Repeats
 from connector.domain.tokens import OneTimeToken
 from connector.ports.tokens import TokenFilter
@@ -43,11 +44,15 @@ class Refusals:
     async def record(self, store: Store, token: OneTimeToken, refusal: Refusal, *, most: int, now: datetime) -> None:
         """Write it down, with all that wait for the same token, unless another caller does so meanwhile.
 
-        After ``most`` refusals, a CSR among those that are written, the token is withdrawn.
+        After ``most`` refusals, a CSR among those that are written, the token is withdrawn. A limit of the system auth
+        does not count against the token: its bearer is asked to try again.
 
         Raises:
             StorageUnavailable: it could not be written. Whoever waited for this caller to do it is not told.
         """
+        if isinstance(refusal, LimitReached):
+            await self.record_event(store, _token_refused(token, refusal, now))
+            return
         if token.refusals >= MOST_RECORDED:
             return
         line = self._lines.setdefault(token.id, _Line())

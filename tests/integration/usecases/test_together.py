@@ -86,7 +86,7 @@ def test_nothing_is_renewed_past_a_revocation(worlds: tuple[World, World], runne
                 return revoke(tx, which, RevocationReason.KEY_COMPROMISE, actor="test", now=here.time)
 
             calls: list[Awaitable[Any]] = [here.renew(first.fingerprint, csr) for _ in range(4)]
-            calls += [here.enrollment.mint_for_holder(first.fingerprint) for _ in range(4)]
+            calls += [here.enrollment.mint_for_holder(first) for _ in range(4)]
             calls.insert(number % 8, there.store.transaction(end))
             await both(*calls)
             assert await good(here, realm) == 0

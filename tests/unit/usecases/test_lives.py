@@ -195,14 +195,14 @@ def test_a_revoked_holder_has_no_way_back(world: World) -> None:
 
     async def scenario() -> None:
         _, _, _, issued = await enrolled(world)
-        beside = await world.enrollment.mint_for_holder(issued.fingerprint)
+        beside = await world.enrollment.mint_for_holder(issued)
         told = await world.configure(beside.secret.text, None)
         await world.store.transaction(lambda tx: revoke_presented(tx, issued.fingerprint, now=world.time))
 
         with pytest.raises(TokenWithdrawn):
             await world.enroll(told.minted.secret.text, None, csr(told.subject))
         with pytest.raises(CertificateRevoked):
-            await world.enrollment.mint_for_holder(issued.fingerprint)
+            await world.enrollment.mint_for_holder(issued)
         with pytest.raises(CertificateRevoked):
             await world.renew(issued.fingerprint, csr(told.subject))
 
@@ -389,7 +389,7 @@ def test_a_token_that_hangs_on_a_certificate_stays_short_lived(world: World) -> 
         subject = world.enrollment.subject_text(minted.token.system_auth_id)
         issued = await world.enroll(minted.secret.text, None, csr(subject))
         world.time = issued.not_after - timedelta(minutes=1)
-        beside = await world.enrollment.mint_for_holder(issued.fingerprint)
+        beside = await world.enrollment.mint_for_holder(issued)
         told = await world.configure(beside.secret.text, None)
         assert told.minted.token.expires_at == world.time + timedelta(minutes=5)
         world.time = issued.not_after + timedelta(seconds=1)

@@ -22,6 +22,8 @@ from connector.domain.quotas import DAY, MINUTE, Limit, Quotas
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.csr import CSRSubjectMismatch
 from connector.domain.refusals.quotas import LimitReached, QuotaExceeded, RateLimited
+from connector.ports.tokens import TokenFilter
+from connector.usecases.quotas import REFUSED_FOR
 from connector.usecases.revocation import revoke_presented
 
 KEY = make_key()
@@ -66,7 +68,7 @@ def test_a_holder_gets_so_many_certificates_a_day() -> None:
 
 
 def test_a_holder_has_so_many_good_certificates() -> None:
-    """Superseded ones count until they expire; one that is revoked makes room at once."""
+    """Superseded ones count until they expire; one that is revoked makes room within two seconds."""
     world = World(MemoryStore(), quotas=Quotas(certificates=3))
 
     async def scenario() -> None:
@@ -79,6 +81,7 @@ def test_a_holder_has_so_many_good_certificates() -> None:
         assert caught.value.limit == Limit.CERTIFICATES
         assert caught.value.retry_after == (first.not_after - world.time).total_seconds()
         await world.store.transaction(lambda tx: revoke_presented(tx, second.fingerprint, now=world.time))
+        world.time += REFUSED_FOR
         await world.renew(first.fingerprint, request)
 
     run(scenario())
@@ -109,10 +112,10 @@ def test_a_holder_gets_so_many_tokens_a_minute() -> None:
     async def scenario() -> None:
         first, _ = await enrolled(world)
         world.time += MINUTE
-        minted = [await world.enrollment.mint_for_holder(first.fingerprint) for _ in range(2)]
+        minted = [await world.enrollment.mint_for_holder(first) for _ in range(2)]
         told = await world.configure(minted[0].secret.text, None)
         with pytest.raises(RateLimited) as caught:
-            await world.enrollment.mint_for_holder(first.fingerprint)
+            await world.enrollment.mint_for_holder(first)
         assert (caught.value.limit, caught.value.retry_after) == (Limit.TOKENS_A_MINUTE, 60)
         with pytest.raises(RateLimited):
             await world.configure(minted[1].secret.text, None)
@@ -134,13 +137,68 @@ def test_tokens_that_a_holder_fetched_lead_to_no_more_certificates_than_renewals
         system_auth_id = minted.token.system_auth_id
         request = csr(world, system_auth_id)
         first = await world.enroll(minted.secret.text, None, request)
-        fetched = [await world.enrollment.mint_for_holder(first.fingerprint) for _ in range(2)]
+        fetched = [await world.enrollment.mint_for_holder(first) for _ in range(2)]
         await world.enroll(fetched[0].secret.text, None, request)
         with pytest.raises(QuotaExceeded):
             await world.enroll(fetched[1].secret.text, None, request)
         world.time += timedelta(seconds=20)
         handed = await world.hand_over(realm, entity, system_auth_id=system_auth_id)
         await world.enroll(handed.secret.text, None, request)
+
+    run(scenario())
+
+
+class CountedStore(MemoryStore):
+    """Counts the transactions that could write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = 0
+
+    async def transaction(self, function: Any, *, alone: bool = True) -> Any:
+        self.begun += 1
+        return await super().transaction(function, alone=alone)
+
+
+def test_a_refusal_stands_without_a_transaction_for_two_seconds() -> None:
+    """A holder at its limits begins one transaction in two seconds by each of them, however often it asks: by its
+    certificate or by a token, which is not spent and loses none of its own refusals. The time to wait goes down.
+    """
+    store = CountedStore()
+    world = World(store, quotas=Quotas(tokens_a_minute=2, certificates_a_day=2))
+
+    async def scenario() -> None:
+        first, request = await enrolled(world)
+        world.time += MINUTE
+        fetched = [(await world.enrollment.mint_for_holder(first)).secret.text for _ in range(2)]
+        await world.renew(first.fingerprint, request)
+        asked = (
+            lambda: world.enrollment.mint_for_holder(first),
+            lambda: world.configure(fetched[0], None),
+            lambda: world.enroll(fetched[1], None, request),
+            lambda: world.renew(first.fingerprint, request),
+        )
+        for ask in (*asked, *asked):  # each limit is met, and each kind of refusal is recorded once
+            with pytest.raises(LimitReached):
+                await ask()
+
+        store.begun = 0
+        world.time += REFUSED_FOR / 2
+        for ask in asked * 25:
+            with pytest.raises(LimitReached) as caught:
+                await ask()
+        assert store.begun == 0
+        assert caught.value.retry_after == (first.issued_at + DAY - world.time).total_seconds()
+
+        world.time += REFUSED_FOR / 2
+        for ask in asked * 25:
+            with pytest.raises(LimitReached):
+                await ask()
+        assert store.begun == 2
+        tokens = await world.store.read(lambda tx: tx.tokens.list(TokenFilter(first.tenant_id)))
+        assert [each.refusals for each in tokens if each.certificate is not None] == [0, 0]
+        world.time += MINUTE
+        await world.configure(fetched[0], None)
 
     run(scenario())
 
@@ -230,6 +288,7 @@ class QuotasOfAHolder(RuleBasedStateMachine):
         self.issued: list[tuple[datetime, datetime]] = []
         self.minted: list[datetime] = []
         self.left, self.since = float(REFUSED), self.world.time
+        self.exceeded: datetime | None = None
 
     @initialize()
     def enroll(self) -> None:
@@ -267,6 +326,7 @@ class QuotasOfAHolder(RuleBasedStateMachine):
         elif len(of_the_day) >= DAILY or len(good) >= GOOD:
             assert isinstance(answer, QuotaExceeded)
             assert answer.retry_after is not None
+            self.exceeded = now
             self.refuse()
         else:
             assert isinstance(answer, Certificate)
@@ -274,26 +334,26 @@ class QuotasOfAHolder(RuleBasedStateMachine):
 
     @rule()
     def renew_wrongly(self) -> None:
-        """A wrong CSR is judged while there is room for attempts."""
+        """A wrong CSR is judged while there is room for attempts, unless a renewal was refused a moment ago."""
         answer = self.answer(self.world.renew(self.first.fingerprint, self.wrong))
         if self.attempts_left() < 1:
             assert isinstance(answer, RateLimited)
         else:
-            assert isinstance(answer, CSRSubjectMismatch)
+            assert isinstance(answer, QuotaExceeded if self.exceeded == self.world.time else CSRSubjectMismatch)
             self.refuse()
 
     @rule()
     def fetch_a_token(self) -> None:
         """A token is minted while there is room for it in the minute."""
         now = self.world.time
-        answer = self.answer(self.world.enrollment.mint_for_holder(self.first.fingerprint))
+        answer = self.answer(self.world.enrollment.mint_for_holder(self.first))
         if len([at for at in self.minted if at > now - MINUTE]) >= TOKENS:
             assert isinstance(answer, RateLimited)
         else:
             assert not isinstance(answer, LimitReached)
             self.minted.append(now)
 
-    @rule(pause=st.sampled_from([timedelta(seconds=7), MINUTE, timedelta(hours=5), DAY]))
+    @rule(pause=st.sampled_from([REFUSED_FOR, timedelta(seconds=7), MINUTE, timedelta(hours=5), DAY]))
     def wait(self, pause: timedelta) -> None:
         """Time goes on, while the first certificate is good."""
         if self.world.time + pause < self.first.not_after:

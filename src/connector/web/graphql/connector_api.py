@@ -76,7 +76,7 @@ class ConnectorAPI:
                         raise MethodNotAllowed(
                             "A certificate's holder gets a token by POST alone. Send the query by POST."
                         )
-                    return {"token": (await self.enrollment.mint_for_holder(fingerprint)).secret.text}
+                    return {"token": (await self.enrollment.mint_for_holder(certificate)).secret.text}
 
                 window = self.enrollment.window(certificate)
                 return self._answer(self.enrollment.subject_text(certificate.system_auth_id), token, window)
