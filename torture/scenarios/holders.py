@@ -17,7 +17,7 @@ from torture.wire import Answer, Connection
 
 MEGABYTE = 1_000_000
 DAY_SECONDS = 86_400.0
-# Transactions a second that could write, of two servers: a refused one leaves dead rows and takes a number of PostgreSQL's.
+# Transactions a second that could write, of two servers. One that is refused leaves dead rows, and has a number too.
 MOST_WRITTEN = 10
 # Objects of PostgreSQL's own have lower numbers (FirstNormalObjectId).
 _TABLES_AND_INDEXES = (
@@ -114,8 +114,8 @@ async def _is_served(site: Site, identity: str) -> bool:
 def _octets(site: Site) -> int:
     """The size of what grows with use.
 
-    SQLite's log is copied into the file first: it has a size that it does not exceed. PostgreSQL's statistics and maps of
-    free space are left out: the first automatic VACUUM and ANALYZE make them, some 120 kB at once.
+    SQLite's log is copied into the file first: it has a size that it does not exceed. PostgreSQL's statistics and maps
+    of free space are left out: the first automatic VACUUM and ANALYZE make them, some 120 kB at once.
     """
     if isinstance(site.database, Postgresql):
         return int(site.database.rows(_TABLES_AND_INDEXES)[0][0])

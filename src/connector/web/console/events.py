@@ -38,7 +38,7 @@ KINDS = {
 }
 EXPORT_ROWS = 200  # at a time: to write them takes the loop two milliseconds
 MOST_EXPORTED = 100_000
-COLUMNS = ("at", "action", "actor", "owner_id", "system_auth_id", "token_id", "serial", "reason")
+COLUMNS = ("at", "action", "actor", "owner_id", "system_auth_id", "token_id", "serial", "reason", "times")
 
 
 async def audit(visit: Visit) -> Response:
@@ -108,7 +108,7 @@ def _filter(visit: Visit, tenant_id: str) -> EventFilter:
 
 def _cells(recorded: Recorded) -> list[str]:
     event = recorded.event
-    values = [pairing.timestamp(event.at), *(getattr(event, name) or "" for name in COLUMNS[1:])]
+    values = [pairing.timestamp(event.at), *(str(getattr(event, name) or "") for name in COLUMNS[1:])]
     # A spreadsheet takes what begins like this for a formula, and runs it.
     return [f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value for value in values]
 
