@@ -273,7 +273,7 @@ def _greed() -> list[Check]:
     what = "one holder with four connections, as fast as he can"
 
     def bounded(site: Site, directory: Path) -> Any:
-        return holders.bounded(site, directory, settling=10, lasting=120)
+        return holders.bounded(site, directory, settling=10, lasting=90)
 
     return [
         _on("SQLite", "R27", what, bounded),

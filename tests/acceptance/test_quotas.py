@@ -1,5 +1,7 @@
 """Quotas through the wire: what is refused says which setting it was, and when to try again."""
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import httpx2
 import pysqlite3.dbapi2 as driver
 import pytest
+from tests.support.console import administrator, visitor
 from tests.support.server import Identity, Server, encoded
 
 from connector.client import make_csr, make_key
@@ -90,7 +93,9 @@ def test_an_administrator_is_told_the_setting_to_raise(small: Server) -> None:
 
 
 def test_nothing_that_was_counted_is_lost_at_a_clean_stop(tmp_path: Path) -> None:
-    """Each refused renewal is in the audit after the server has stopped, in a row or in its number."""
+    """Each refused renewal is in the audit after the server has stopped, in a row or in its number; export and console
+    say how many times.
+    """
     with Server(tmp_path / "counted" / "data", settings={"CONNECTOR_QUOTAS__REFUSALS_A_MINUTE": "0"}) as server:
         identity = server.enroll(server.token(server.application("holder")), tmp_path)
         wrong = encoded(make_csr(make_key(), identity.subject.replace("CN=", "CN=x")))
@@ -100,3 +105,10 @@ def test_nothing_that_was_counted_is_lost_at_a_clean_stop(tmp_path: Path) -> Non
         with driver.connect(str(server.data / "connector.db")) as database:
             rows = database.execute("SELECT times FROM audit_events WHERE action = 'certificate.refused' ORDER BY id")
             assert [row[0] for row in rows] == [1, 6]
+
+        server.start()
+        administrator(server, "ann", "administrator")
+        with visitor(server, "ann") as made:
+            exported = made.http.get("/console/t/default/audit/export?format=csv&what=certificate.refused").text
+            assert [row["times"] for row in csv.DictReader(io.StringIO(exported))] == ["6", "1"]
+            assert "Renewal refused 6 times" in made.get("/console/t/default/audit?what=certificate.refused").text

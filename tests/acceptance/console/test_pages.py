@@ -79,6 +79,7 @@ def test_the_audit_is_taken_away(stage: Stage) -> None:
         events = [json.loads(line) for line in lines.text.splitlines()]
         rows = list(csv.DictReader(io.StringIO(made.http.get(f"{T}/audit/export?format=csv").text)))
         assert [row["action"] for row in rows] == [event["action"] for event in events]
+        assert [int(row["times"]) for row in rows] == [event["times"] for event in events]
         assert {event["action"] for event in events} >= {"entity.registered", "token.minted", "certificate.issued"}
         assert [event["number"] for event in events] == sorted((event["number"] for event in events), reverse=True)
         only = made.http.get(f"{T}/audit/export?format=jsonl&what=enrollments").text.splitlines()
