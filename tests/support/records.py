@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from connector.domain.certificates import Certificate
 from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant
 from connector.domain.principals import ApiKey, Role
 from connector.domain.tokens import OneTimeToken, TokenType
+from connector.ports.audit import EventFilter
+from connector.ports.transaction import Transaction
 
 NOW = datetime(2026, 1, 1, 12, 30, 15, 123456, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
@@ -91,3 +94,11 @@ def event(number: int = 1, **changes: Any) -> Event:
 
 def api_key(number: int = 1, **changes: Any) -> ApiKey:
     return replace(ApiKey(identifier(number), f"key-{number}", digest(number), NOW, Role.VIEWER), **changes)
+
+
+def audited(tx: Transaction, action: Action | None = None) -> list[Event]:
+    """The events of that action, or of all, newest first: those of no tenant, of the one made here, of all recorded."""
+    tenants = {None, tenant().id, *(each.id for each in tx.tenants.list())}
+    actions = () if action is None else (action,)
+    found = [each for tenant_id in tenants for each in tx.audit.page(EventFilter(tenant_id, actions), most=1_000_000)]
+    return [each.event for each in sorted(found, key=attrgetter("number"), reverse=True)]

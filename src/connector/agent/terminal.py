@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-GREEN, RED, YELLOW, DIM = "32", "31", "33", "2"
+GREEN, RED, YELLOW = "32", "31", "33"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,6 @@ class Audit(Protocol):
     def append(self, *events: Event) -> None:
         """Record the events, in their order."""
 
-    def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
-        """The newest events of that action, or of all, newest first."""
-
     def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
         """The events that fit, newest first: those after that time and number, so many at most."""
 

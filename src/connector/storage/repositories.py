@@ -90,10 +90,6 @@ _REVOKE = (
     .returning(certificates)
 )
 
-_EVENT_COLUMNS = [column for column in audit_events.c if column is not audit_events.c.id]
-_EVENTS = select(*_EVENT_COLUMNS).order_by(audit_events.c.id.desc()).limit(bindparam("most"))
-_EVENTS_OF_ACTION = _EVENTS.where(audit_events.c.action == bindparam("action"))
-
 _FIND_KEY = Prepared(select(api_keys).where(api_keys.c.digest == bindparam("digest")))
 _ANY_KEY = select(api_keys.c.id).limit(1)
 
@@ -256,13 +252,6 @@ class SqlAudit:
 
     def append(self, *events: Event) -> None:
         _ADD_EVENT(self._connection, *events, taken=ValueError("the event cannot be recorded"))
-
-    def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
-        if action is None:
-            rows = self._connection.execute(_EVENTS, {"most": limit})
-        else:
-            rows = self._connection.execute(_EVENTS_OF_ACTION, {"action": action, "most": limit})
-        return [Event(**row) for row in rows.mappings()]
 
     def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
         return counting.events(self._connection, which, after=after, most=most)

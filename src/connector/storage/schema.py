@@ -279,7 +279,6 @@ audit_events = Table(
     Column("serial", Text),
     Column("reason", Text),
     Column("times", Integer, nullable=False, server_default="1"),
-    Index(None, "action", "id"),
     # A tenant's events, page by page, and counted by day and action.
     Index(None, "tenant_id", "at", "id", "action"),
     # What happened to an owner.

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.integration.contract.conftest import Stored
-from tests.support.records import LATER, NOW, certificate, digest, entity, event, tenant, token
+from tests.support.records import LATER, NOW, audited, certificate, digest, entity, event, tenant, token
 
 from connector.domain.certificates import RevocationReason
 from connector.domain.refusals.objects import NotUniqueName
@@ -38,7 +38,7 @@ def test_of_many_redemptions_one_wins(stored: Stored) -> None:
 
     assert outcomes(stored, *(enroll(number) for number in range(50))) == {"NoneType": 1, TokenSpent.__name__: 49}
     assert len(stored.read(lambda tx: tx.inventory.list(CertificateFilter(tenant().id)))) == 1
-    assert len(stored.read(lambda tx: tx.audit.list())) == 1
+    assert len(stored.read(audited)) == 1
 
 
 def test_of_two_of_one_name_one_wins(stored: Stored) -> None:
@@ -91,7 +91,7 @@ def test_a_read_is_one_consistent_view(stored: Stored) -> None:
         tx.audit.append(event(2))
 
     def look_twice(tx: Transaction) -> tuple[int, int]:
-        return len(tx.audit.list()), len(tx.audit.list())
+        return len(audited(tx)), len(audited(tx))
 
     async def both() -> list[Any]:
         calls: list[Awaitable[Any]] = []
@@ -115,4 +115,4 @@ def test_of_many_of_one_step_one_is_recorded(stored: Stored) -> None:
 
     assert outcomes(stored, *(add(number) for number in range(1, 21))) == {"NoneType": 1, StepTaken.__name__: 19}
     assert len(stored.read(lambda tx: tx.inventory.list(CertificateFilter(tenant().id)))) == 1
-    assert len(stored.read(lambda tx: tx.audit.list())) == 1
+    assert len(stored.read(audited)) == 1

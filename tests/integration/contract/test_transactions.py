@@ -3,7 +3,7 @@ import time
 
 import pytest
 from tests.integration.contract.conftest import Stored
-from tests.support.records import api_key, digest, event, tenant, token
+from tests.support.records import api_key, audited, digest, event, tenant, token
 
 from connector.domain.refusals.storage import StorageReadOnly, StorageUnavailable
 from connector.ports.tokens import TokenFilter
@@ -42,7 +42,7 @@ def test_an_exception_leaves_nothing(stored: Stored) -> None:
         stored.write(break_after_writing)
 
     assert stored.read(lambda tx: tx.tokens.find(digest(99))) is None
-    assert stored.read(lambda tx: tx.audit.list()) == []
+    assert stored.read(audited) == []
 
 
 @pytest.mark.parametrize("error", [StopIteration, SystemExit, asyncio.CancelledError])
@@ -110,7 +110,7 @@ def test_a_probe_says_whether_a_transaction_can_be_written(stored: Stored) -> No
     """A probe of a good store returns, and leaves no trace that could be asked for."""
     stored.runner.run(stored.store.probe())
 
-    assert stored.read(lambda tx: tx.audit.list()) == []
+    assert stored.read(audited) == []
 
 
 def test_a_closed_store_refuses(stored: Stored) -> None:

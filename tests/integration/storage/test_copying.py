@@ -61,7 +61,7 @@ def told(tx: Transaction) -> object:
         tx.directory(tenant).system_auths([records.entity().id]),
         tx.tokens.list(TokenFilter(tenant)),
         tx.inventory.list(CertificateFilter(tenant)),
-        tx.audit.list(limit=2 * CERTIFICATES),
+        records.audited(tx),
         tx.keys.list(),
     )
 

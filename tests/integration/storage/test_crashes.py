@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pysqlite3.dbapi2 as driver
 import pytest
-from tests.support.records import identifier, tenant
+from tests.support.records import audited, identifier, tenant
 
 from connector.ports.certificates import CertificateFilter
 from connector.storage import SqliteStore, open_sqlite
@@ -32,12 +32,12 @@ def test_what_was_acknowledged_survives_a_kill(path: Path, runner: Runner, milli
         int(one.serial, 16)
         for one in runner.run(store.read(lambda tx: tx.inventory.list(CertificateFilter(tenant().id))))
     }
-    audited = {one.token_id for one in runner.run(store.read(lambda tx: tx.audit.list(limit=1_000_000)))}
+    events = {one.token_id for one in runner.run(store.read(audited))}
     runner.run(store.close())
 
     assert acknowledged
     assert acknowledged <= recorded
-    assert audited == {identifier(number) for number in recorded}
+    assert events == {identifier(number) for number in recorded}
     assert driver.connect(str(path)).execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 

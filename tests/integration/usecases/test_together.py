@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.support.authority import World
 from tests.support.postgres import Postgres
+from tests.support.records import audited
 
 from connector.client import make_csr, make_key
 from connector.domain.audit import Action
@@ -145,7 +146,7 @@ def test_refusals_at_once_share_a_transaction(worlds: tuple[World, World], runne
         assert token.refusals == 300
         for world in worlds:
             await world.enrollment.refusals.flush(world.store)
-        events = await there.store.read(lambda tx: tx.audit.list(action=Action.TOKEN_REFUSED))
+        events = await there.store.read(lambda tx: audited(tx, Action.TOKEN_REFUSED))
         assert sum(event.times for event in events) == 300
         assert len(events) <= 4
         assert not here.enrollment.refusals._lines  # noqa: SLF001 - nothing is kept of those that were answered

@@ -245,9 +245,6 @@ class _MemoryAudit:
     def append(self, *events: Event) -> None:
         self._events.extend(events)
 
-    def list(self, *, action: Action | None = None, limit: int = 1000) -> Sequence[Event]:
-        return [event for event in reversed(self._events) if action in (None, event.action)][:limit]
-
     def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
         found = [each for each in self._recorded() if _event_fits(each.event, which)]
         found = [each for each in found if after is None or (each.event.at, each.number) < after]

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 from tests.support.memory.store import MemoryStore
-from tests.support.records import certificate
+from tests.support.records import audited, certificate
 
 from connector.domain import principals
 from connector.domain.audit import Action, Event
@@ -48,7 +48,7 @@ class Office:
         )
 
     def events(self, action: Action) -> list[Event]:
-        return list(self.do(lambda tx: tx.audit.list(action=action)))
+        return self.do(lambda tx: audited(tx, action))
 
 
 @pytest.fixture

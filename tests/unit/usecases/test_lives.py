@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 from tests.support.authority import World
 from tests.support.memory.store import MemoryStore
+from tests.support.records import audited
 
 from connector.client import make_csr, make_key
 from connector.domain.audit import Action
@@ -52,14 +53,14 @@ async def enrolled(world: World) -> tuple[Any, Any, Any, Any]:
 
 async def actions(world: World) -> list[Action]:
     """What the audit holds, oldest first."""
-    events = await world.store.read(lambda tx: tx.audit.list())
+    events = await world.store.read(audited)
     return [event.action for event in reversed(events)]
 
 
 async def refused(world: World) -> int:
     """How many refused attempts with tokens the audit holds at the end of the minute."""
     await world.enrollment.refusals.flush(world.store)
-    events = await world.store.read(lambda tx: tx.audit.list(action=Action.TOKEN_REFUSED))
+    events = await world.store.read(lambda tx: audited(tx, Action.TOKEN_REFUSED))
     return sum(event.times for event in events)
 
 

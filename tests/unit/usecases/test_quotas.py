@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.support.authority import World
 from tests.support.memory.store import MemoryStore
+from tests.support.records import audited
 
 from connector.client import make_csr, make_key
 from connector.domain.audit import Action
@@ -223,7 +224,7 @@ def test_refused_renewals_are_looked_at_so_often_a_minute() -> None:
         await world.renew(first.fingerprint, request)
 
         await world.enrollment.refusals.flush(world.store)
-        events = await world.store.read(lambda tx: tx.audit.list(action=Action.CERTIFICATE_REFUSED))
+        events = await world.store.read(lambda tx: audited(tx, Action.CERTIFICATE_REFUSED))
         assert sorted((each.reason, each.times) for each in events) == [
             ("csr_subject_mismatch", 1),
             ("csr_subject_mismatch", 1),

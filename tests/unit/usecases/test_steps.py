@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePri
 from tests.support.authority import ISSUER, START, World
 from tests.support.issuing import make_issuer
 from tests.support.memory.store import MemoryStore
+from tests.support.records import audited
 
 from connector.client import make_csr, make_key
 from connector.domain.audit import Action
@@ -77,7 +78,7 @@ def test_a_lost_reply_costs_nothing(world: World) -> None:
         world.time += timedelta(minutes=9)
         wrapped = "\n".join(request[start : start + 64] for start in range(0, len(request), 64))
         assert await world.enroll(minted.secret.text, None, wrapped, "one") == first
-        events = await world.store.read(lambda tx: tx.audit.list())
+        events = await world.store.read(audited)
         assert [event.action for event in events[:2]] == [Action.CERTIFICATE_ISSUED, Action.TOKEN_SPENT]
 
         world.time += timedelta(minutes=2)
@@ -231,7 +232,7 @@ def test_only_certificates_in_use_are_asked_for(world: World) -> None:
         ask = lambda tx: renewal.ask(tx, which, actor="command", now=world.time)  # noqa: E731
         assert [each.fingerprint for each in await world.store.transaction(ask)] == [second.fingerprint]
         assert await world.store.transaction(ask) == []
-        (event,) = await world.store.read(lambda tx: tx.audit.list(action=Action.CERTIFICATE_RENEWAL_ASKED))
+        (event,) = await world.store.read(lambda tx: audited(tx, Action.CERTIFICATE_RENEWAL_ASKED))
         assert event.serial == second.serial
 
     run(scenario())

@@ -38,7 +38,6 @@ KINDS = {"applications": EntityKind.APPLICATION, "runtimes": EntityKind.RUNTIME}
 WORDS = {EntityKind.APPLICATION: "application", EntityKind.RUNTIME: "runtime"}
 LONGEST_NAME = {EntityKind.APPLICATION: MAX_NAME, EntityKind.RUNTIME: MAX_RUNTIME_NAME}
 CONDITIONS = {"connected": Condition.CONNECTED, "waiting": Condition.INITIAL, "disconnected": Condition.FAILED}
-SORTS = ("name", "newest")
 LAST_EVENTS = 100
 LAST_RECORDS = 20
 

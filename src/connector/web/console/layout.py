@@ -1,7 +1,6 @@
 """How a page becomes an answer: templates, headers, and the two files that every page needs."""
 
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -162,6 +161,3 @@ def _actor(actor: str) -> str:
     if kind == "token":
         return f"token …{name[-8:]}"  # an id begins with the time, and ends with what is its own
     return f"certificate {name[:16]}…" if kind == "certificate" else _short(actor, 80)
-
-
-Values = Mapping[str, Any]

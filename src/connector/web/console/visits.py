@@ -52,7 +52,6 @@ DONE = {
     "labeled": "The label is set.",
     "unlabeled": "The label is deleted.",
     "unregistered": "Unregistered: its certificates are revoked, its tokens withdrawn.",
-    "unpaired": "Disconnected: its certificates are revoked, its tokens withdrawn.",
     "withdrawn": "The token is withdrawn. Nobody can use it any more.",
     "revoked": "Revoked, from its next use on.",
     "created": "Created.",
@@ -66,7 +65,7 @@ DONE = {
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page or form. ``scope`` is what it takes, None for whoever is signed in; ``is_open`` is for everybody.
+    """One page or form. ``scope`` is what it takes, None for whoever is signed in.
 
     ``is_global`` pages concern the whole installation: only who may enter every tenant sees them.
     """
@@ -75,7 +74,6 @@ class Page:
     path: str
     function: Function
     scope: Scope | None = None
-    is_open: bool = False
     is_global: bool = False
 
 
