@@ -4,20 +4,19 @@ none. One caller, one page after another, so that the time of a page is the time
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from secrets import token_bytes
+from datetime import timedelta
 
 from bench import inventory
 from bench.connection import Address
 from bench.lanes import KeptAlive
 from bench.rounds import Loaded, Plan, Row, Say, measure
 from bench.server import Server
-from connector.bootstrap.objects import make_id
 from connector.domain.administrators import SessionPolicy
 from connector.ports.transaction import Transaction
 from connector.storage import attach_sqlite
-from connector.usecases import accounts
-from connector.usecases.access import OPERATOR, create_tenant
+from connector.usecases import administrators as accounts
+from connector.usecases.realms import COMMAND, Installation
+from connector.usecases.tenants import create_tenant
 
 LIST, NONE_FITS, ONE_FITS, MANY_FIT, NEWEST = (
     "console: list",
@@ -90,10 +89,9 @@ class Console:
 
     async def _sign_in(self) -> str:
         def begin(tx: Transaction) -> str:
-            now = datetime.now(UTC)
-            create_tenant(tx, OPERATOR, "empty", "Empty", make_id=make_id, now=now)
-            policy = SessionPolicy(DAY, DAY)
-            secret, _ = accounts.begin(tx, OPERATOR, None, policy=policy, random=token_bytes, make_id=make_id, now=now)
+            installation = Installation(tx, COMMAND)
+            create_tenant(installation, "empty", "Empty")
+            secret, _ = accounts.begin(installation, None, policy=SessionPolicy(DAY, DAY))
             return secret.text
 
         store = attach_sqlite(self.server.data / "connector.db")

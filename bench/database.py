@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import pysqlite3.dbapi2 as driver
 from sqlalchemy import URL, Engine, NullPool, create_engine, insert, make_url, select
 
-from connector.bootstrap.objects import make_id
 from connector.domain import tokens
 from connector.domain.directory import EntityKind
 from connector.domain.tokens import TokenType
 from connector.storage import schema
+from connector.storage.moments import make_id
 
 LIFETIME = timedelta(hours=1)
 TENANT = "default"

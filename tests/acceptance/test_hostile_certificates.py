@@ -7,8 +7,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from secrets import token_bytes
-from uuid import uuid4
 
 import httpx2
 import pytest
@@ -32,8 +30,8 @@ from connector.domain.directory import EntityKind, SystemAuth
 from connector.ports.transaction import Transaction
 from connector.storage import open_sqlite
 from connector.usecases import registration
-from connector.usecases.access import OPERATOR, enter
 from connector.usecases.quotas import Allowances
+from connector.usecases.realms import COMMAND, Installation
 
 CORPUS = Path(__file__).parents[3] / "shared" / "csr-corpus"
 VIEWER = "{ result: viewer { id type } }"
@@ -127,30 +125,11 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, I
         store = open_sqlite(server.data / "connector.db")
 
         def make(tx: Transaction) -> str:
-            realm = enter(tx, OPERATOR, "default")
-            now = datetime.now(UTC)
-            entity = registration.register(
-                tx,
-                realm,
-                EntityKind.APPLICATION,
-                {"name": "victim"},
-                allowances=Allowances(),
-                make_id=uuid4,
-                now=now,
-            )
-            auth = SystemAuth(COMMON_NAME, realm.tenant.id, entity.id, entity.kind, now)
-            tx.directory(realm.tenant.id).add_system_auth(auth)
-            minted = registration.hand_over(
-                tx,
-                realm,
-                entity.kind,
-                "",
-                system_auth_id=COMMON_NAME,
-                policy=POLICY.tokens,
-                allowances=Allowances(),
-                random=token_bytes,
-                make_id=uuid4,
-                now=now,
+            realm = Installation(tx, COMMAND).enter("default")
+            entity = registration.register(realm, EntityKind.APPLICATION, {"name": "victim"}, allowances=Allowances())
+            realm.directory.add_system_auth(SystemAuth(COMMON_NAME, realm.tenant_id, entity.id, entity.kind, realm.now))
+            minted = registration.hand_over_under(
+                realm, entity.kind, COMMON_NAME, policy=POLICY.tokens, allowances=Allowances()
             )
             return minted.secret.text
 

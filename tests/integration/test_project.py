@@ -93,6 +93,45 @@ def test_no_two_modules_need_each_other() -> None:
     assert sorted(cyclic) == []
 
 
+# What touches a transaction's own repositories, apart from the doorways: what finds a caller by a credential; what acts
+# for holders of tokens and certificates; what removes or counts over all tenants; the first start.
+AT_THE_TRANSACTION = {
+    "bootstrap/start.py": {"anchors", "keys", "tenants"},
+    "usecases/administrators.py": {"administrators", "links", "sessions"},
+    "usecases/admission.py": {"inventory", "tokens"},
+    "usecases/enrollment.py": {"audit", "inventory", "tokens"},
+    "usecases/issuers.py": {"anchors", "issuers"},
+    "usecases/issuing.py": {"audit", "inventory"},
+    "usecases/maintenance.py": {"tokens"},
+    "usecases/quotas.py": {"usage"},
+    "usecases/recognition.py": {"tokens"},
+    "usecases/refusals.py": {"audit", "tokens"},
+    "usecases/renewal.py": {"inventory"},
+    "usecases/revocation.py": {"inventory"},
+    "web/console/signing.py": {"administrators", "links"},
+    "web/console/visits.py": {"sessions"},
+    "web/graphql/director/api.py": {"inventory", "keys"},
+}
+DOORWAYS = {"usecases/holdings.py", "usecases/realms.py"}
+
+
+def test_no_way_leads_around_a_realm() -> None:
+    """Outside of the doorways and storage, no module asks a transaction for records but those on the list; none asks
+    for a tenant's directory, and none takes the transaction out of a realm.
+    """
+    package, found = SOURCE / "connector", {}
+    for path in package.rglob("*.py"):
+        module = str(path.relative_to(package))
+        if module.startswith(("storage/", "ports/")) or module in DOORWAYS:
+            continue
+        read = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)]
+        assert [node.attr for node in read if node.attr == "_tx"] == [], module
+        names = {node.attr for node in read if isinstance(node.value, ast.Name) and node.value.id == "tx"}
+        if names - {"now", "new_id", "random"}:
+            found[module] = names - {"now", "new_id", "random"}
+    assert found == AT_THE_TRANSACTION
+
+
 def test_a_refusal_says_what_to_do() -> None:
     """A refusal's message says what is wrong, then, in a sentence of its own, what to do.
 

@@ -1,5 +1,6 @@
 """A CA and an :class:`Enrollment` in memory, with a clock that stands until it is moved."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
@@ -9,17 +10,19 @@ from uuid import uuid4
 from tests.support.issuing import DAY, PROFILE, make_issuer, only
 
 from connector.domain.certificates import Certificate
-from connector.domain.directory import Entity, EntityKind
+from connector.domain.directory import Entity, EntityKind, Tenant
 from connector.domain.principals import Caller, Role
 from connector.domain.quotas import Quotas
-from connector.domain.tokens import Minted, Terms, TokenPolicy, TokenType
+from connector.domain.tokens import Minted, TokenPolicy, TokenType
 from connector.pki.profile import Profiles
-from connector.ports.transaction import Store, Transaction
+from connector.ports.transaction import Clock, Store
 from connector.usecases import registration
-from connector.usecases.access import Realm, create_tenant, enter
 from connector.usecases.admission import LapsedCertificate, PresentedCertificate, PresentedToken
 from connector.usecases.enrollment import Configuration, Enrollment, EnrollmentPolicy
+from connector.usecases.offices import Office
 from connector.usecases.quotas import Allowances
+from connector.usecases.realms import Installation, Realm
+from connector.usecases.tenants import create_tenant
 from connector.web.csrs import request
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,6 +43,33 @@ NO_QUOTAS = Quotas()
 ADMINISTRATOR = Caller("test", "admin:test", Role.ADMINISTRATOR, None)
 
 
+class Timed:
+    """A store whose transactions have the time of a clock of ours."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def transaction(self, function: Callable[[Any], Any], *, alone: bool = True) -> Any:
+        return await self._store.transaction(self._at(function), alone=alone)
+
+    async def read(self, function: Callable[[Any], Any], *, single: bool = False) -> Any:
+        return await self._store.read(self._at(function), single=single)
+
+    async def sole(self, name: str, function: Callable[[Any], Any]) -> Any:
+        return await self._store.sole(name, self._at(function))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def _at(self, function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def at(tx: Any) -> Any:
+            tx.now = self._clock()
+            return function(tx)
+
+        return at
+
+
 @dataclass(slots=True)
 class World:
     """A store, what acts on it, and the time."""
@@ -50,6 +80,7 @@ class World:
     enrollment: Enrollment = field(init=False)
 
     def __post_init__(self) -> None:
+        self.store = Timed(self.store, lambda: self.time)
         self.enrollment = Enrollment(
             self.store,
             only(ISSUER, now=START),
@@ -75,52 +106,29 @@ class World:
     async def describe(self, text: str, source: str | None) -> str:
         return await self.enrollment.describe(PresentedToken(text, source))
 
-    async def tenant(self, external_id: str = "acme") -> Realm:
-        def create(tx: Transaction) -> Realm:
-            create_tenant(tx, ADMINISTRATOR, external_id, external_id, make_id=uuid4, now=self.time)
-            return enter(tx, ADMINISTRATOR, external_id)
+    def office(self, tenant: Tenant) -> Office[Realm]:
+        """Where an administrator acts in the tenant."""
+        return Office(self.store, lambda tx: Installation(tx, ADMINISTRATOR).enter(tenant.external_id))
 
-        return await self.store.transaction(create)
+    async def tenant(self, external_id: str = "acme") -> Tenant:
+        office = Office(self.store, lambda tx: Installation(tx, ADMINISTRATOR))
+        return await office.run(create_tenant, external_id, external_id)
 
     async def register(
-        self, realm: Realm, name: str = "shop", kind: EntityKind = EntityKind.APPLICATION, **particulars: Any
+        self, tenant: Tenant, name: str = "shop", kind: EntityKind = EntityKind.APPLICATION, **particulars: Any
     ) -> Entity:
-        return await self.store.transaction(
-            lambda tx: registration.register(
-                tx,
-                realm,
-                kind,
-                {"name": name, **particulars},
-                allowances=self.enrollment.allowances,
-                make_id=uuid4,
-                now=self.time,
-            )
+        return await self.office(tenant).run(
+            registration.register, kind, {"name": name, **particulars}, allowances=self.enrollment.allowances
         )
 
     async def hand_over(
-        self,
-        realm: Realm,
-        entity: Entity,
-        *,
-        system_auth_id: str | None = None,
-        seconds: int | None = None,
-        terms: Terms = registration.NO_TERMS,
-        alone: bool = True,
+        self, tenant: Tenant, entity: Entity, *, system_auth_id: str | None = None, **given: Any
     ) -> Minted:
-        return await self.store.transaction(
-            lambda tx: registration.hand_over(
-                tx,
-                realm,
-                entity.kind,
-                entity.id,
-                system_auth_id=system_auth_id,
-                seconds=seconds,
-                terms=terms,
-                policy=POLICY.tokens,
-                allowances=self.enrollment.allowances,
-                random=token_bytes,
-                make_id=uuid4,
-                now=self.time,
-            ),
-            alone=alone,
+        return await self.office(tenant).run(
+            registration.hand_over_under if system_auth_id else registration.hand_over,
+            entity.kind,
+            system_auth_id or entity.id,
+            policy=POLICY.tokens,
+            allowances=self.enrollment.allowances,
+            **given,
         )

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from secrets import token_bytes
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -15,7 +14,7 @@ from connector.bootstrap.files import load_safely
 from connector.bootstrap.objects import CONNECTOR_PATH
 from connector.bootstrap.start import ADDRESSES
 from connector.domain.pairing import Links
-from connector.ports.transaction import Clock, MakeID, Random, Store
+from connector.ports.transaction import Store
 from connector.settings import Settings
 from connector.storage import Database
 from connector.system import keystore
@@ -44,9 +43,6 @@ class Administration:
     root: x509.Certificate
     issuing: x509.Certificate
     links: Links
-    clock: Clock
-    random: Random = token_bytes
-    make_id: MakeID = objects.make_id
 
     @property
     def allowances(self) -> Allowances:
@@ -78,7 +74,7 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
     # The server may be an older version that is running: only a server's start changes the tables.
     store = database.attach()
     try:
-        yield Administration(settings, store, root, issuing, links, database.clock)
+        yield Administration(settings, store, root, issuing, links)
     finally:
         await store.close()
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from ipaddress import ip_network
 from secrets import token_bytes
 from time import monotonic
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,15 +17,15 @@ from connector.domain.administrators import SessionPolicy
 from connector.domain.pairing import Links
 from connector.domain.principals import Role
 from connector.domain.quotas import share
-from connector.domain.uuids import RANDOM_OCTETS, uuid7
 from connector.oidc import OIDC, CodeFlow, OIDCPolicy
 from connector.pki.issuer import SERIAL_OCTETS, serial_number
 from connector.pki.profile import plan_server
 from connector.ports.transaction import Clock, Store
 from connector.settings import Problem, Settings, SettingsError, in_force
+from connector.storage.moments import make_id, now
 from connector.system import keystore, telemetry
 from connector.system.passwords import Argon2Passwords
-from connector.usecases.accounts import remove_ended as remove_ended_sessions
+from connector.usecases.administrators import remove_ended as remove_ended_sessions
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
 from connector.usecases.issuers import Issuers
 from connector.usecases.maintenance import BATCH, remove_ended_tokens
@@ -47,16 +45,6 @@ from connector.web.throttle import Throttle
 
 HTTPS_PORT = 443
 CONNECTOR_PATH = "/connector/graphql"
-
-
-def now() -> datetime:
-    """The system's clock, in UTC."""
-    return datetime.now(UTC)
-
-
-def make_id() -> UUID:
-    """A new id. Those of one time lie together in every index that they are in (decision 0019)."""
-    return uuid7(token_bytes(RANDOM_OCTETS), now=now())
 
 
 def bearers_of(settings: Settings) -> OIDC | None:
@@ -116,10 +104,21 @@ def setting_lines(settings: Settings, origins: Mapping[str, str]) -> list[Settin
 
 
 def _desk(
-    settings: Settings, web: Web, bearers: OIDC | None, urls: Mapping[str, str], lines: Sequence[SettingLine]
+    settings: Settings,
+    web: Web,
+    bearers: OIDC | None,
+    urls: Mapping[str, str],
+    lines: Sequence[SettingLine],
+    *,
+    clock: Clock,
 ) -> Desk:
     return Desk(
-        enrollment=web.enrollment,
+        store=web.store,
+        issuers=web.enrollment.issuers,
+        tokens=web.tokens,
+        allowances=web.allowances,
+        clock=clock,
+        random=token_bytes,
         links=web.links,
         public_url=urls["public"],
         body=web.settings.body,
@@ -149,6 +148,9 @@ def web(
     limits = settings.limits
     allowances = Allowances(settings.quotas.values(), settings.serving.workers)
     made = Web(
+        store=store,
+        tokens=policy.tokens,
+        allowances=allowances,
         enrollment=Enrollment(
             store,
             issuers,
@@ -169,7 +171,7 @@ def web(
     )
     if not settings.console.enabled:
         return made
-    return replace(made, desk=_desk(settings, made, bearers, urls, lines))
+    return replace(made, desk=_desk(settings, made, bearers, urls, lines, clock=clock))
 
 
 def _web_settings(settings: Settings, public_url: str) -> WebSettings:
@@ -247,12 +249,12 @@ def server_certificate(
     )
 
 
-def chores(settings: Settings, clock: Clock) -> Sequence[Chore]:
+def chores(settings: Settings) -> Sequence[Chore]:
     """What has to be done from time to time."""
     retention = settings.tokens.retention
     return [
-        Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention, now=clock())),
-        Chore("sessions", lambda tx: remove_ended_sessions(tx, most=BATCH, now=clock())),
+        Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention)),
+        Chore("sessions", lambda tx: remove_ended_sessions(tx, most=BATCH)),
     ]
 
 

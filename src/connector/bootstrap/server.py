@@ -26,6 +26,7 @@ from connector.oidc import OIDC
 from connector.ports.transaction import Store
 from connector.settings import Settings
 from connector.storage import Database
+from connector.storage.moments import now
 from connector.system import keystore, telemetry
 from connector.usecases.issuers import Issuers
 from connector.usecases.refusals import Refusals
@@ -172,9 +173,9 @@ class _Server:
         if self.bearers is not None:
             yield self.bearers.keep_fresh()
         yield follow_issuers(store, self.issuers, self._issuers_changed)
-        yield compare_clocks(objects.now, self.database.clock, self.settings.maintenance.interval)
+        yield compare_clocks(now, self.database.clock, self.settings.maintenance.interval)
         yield record_repeats(refusals, store)
-        yield keep_up(store, objects.chores(self.settings, self.database.clock), self.settings.maintenance.interval)
+        yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
 
     def _issuers_changed(self) -> None:
         """Authenticate by those that are trusted now, and show a certificate of the one that signs now."""

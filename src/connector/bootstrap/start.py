@@ -6,21 +6,23 @@ from datetime import datetime
 from pathlib import Path
 from secrets import token_bytes
 
-from connector.bootstrap.objects import make_id, now
 from connector.domain import principals
-from connector.domain.audit import Action, Event
 from connector.domain.certificates import TrustAnchor
-from connector.domain.principals import Caller, Role
+from connector.domain.principals import Role
 from connector.domain.refusals.issuers import SignerUnavailable
 from connector.domain.secrets import Secret
 from connector.pki.issuer import Issuer
 from connector.ports.transaction import Clock, Store, Transaction
 from connector.settings import Settings
 from connector.storage import Database
+from connector.storage.moments import make_id, now
 from connector.system import keystore
 from connector.system.keystore import CAPlan, KeystoreError
-from connector.usecases import access, accounts, issuers
+from connector.usecases import administrators, issuers
 from connector.usecases.issuers import Issuers
+from connector.usecases.keys import record_key
+from connector.usecases.realms import SYSTEM, Installation
+from connector.usecases.tenants import create_tenant
 
 DEFAULT_TENANT = "default"
 DATABASE = "connector.db"
@@ -28,8 +30,6 @@ ADDRESSES = "addresses.json"
 ADMIN_KEY = "admin.key"
 ADMINISTRATOR = "admin"
 """The name of the first administrator."""
-
-SYSTEM = Caller("system", "system", Role.ADMINISTRATOR, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ async def prepare(settings: Settings, store: Store, clock: Clock) -> Prepared:
         held = _open_issuers(settings, now=earliest)
         link = await _first_start(store, directory, at=clock())
     if await store.read(lambda tx: _is_unknown(tx, held[0])):
-        await store.transaction(lambda tx: _record_root(tx, held[0], now=clock()))
+        await store.transaction(lambda tx: _record_root(tx, held[0]))
     if missing := await store.read(lambda tx: tx.tenants.profiles()) - set(settings.profiles.names):
         raise KeystoreError(
             f"Applications or runtimes have the certificate profile {', '.join(sorted(missing))}, which is not set up. "
@@ -72,7 +72,7 @@ async def prepare(settings: Settings, store: Store, clock: Clock) -> Prepared:
         )
     recorded = await store.read(issuers.read)
     if not issuers.are_settled(recorded, held):
-        recorded = await store.transaction(lambda tx: issuers.settle(tx, held, now=clock()))
+        recorded = await store.transaction(lambda tx: issuers.settle(tx, held, now=tx.now))
     return Prepared(_holding_the_signing_one(held, recorded, directory), link)
 
 
@@ -134,9 +134,9 @@ def _is_unknown(tx: Transaction, issuer: Issuer) -> bool:
     return not recorded
 
 
-def _record_root(tx: Transaction, issuer: Issuer, *, now: datetime) -> None:
+def _record_root(tx: Transaction, issuer: Issuer) -> None:
     if _is_unknown(tx, issuer):  # another replica may have been quicker
-        tx.anchors.add(TrustAnchor(issuer.root_fingerprint, issuer.root_der, now))
+        tx.anchors.add(TrustAnchor(issuer.root_fingerprint, issuer.root_der, tx.now))
 
 
 async def _first_start(store: Store, directory: Path, *, at: datetime) -> Secret | None:
@@ -160,13 +160,11 @@ async def _first_start(store: Store, directory: Path, *, at: datetime) -> Secret
     def make(tx: Transaction) -> Secret | None:
         if _is_in_use(tx):
             return None
-        access.create_tenant(tx, SYSTEM, DEFAULT_TENANT, "Default tenant", make_id=make_id, now=key.created_at)
-        tx.keys.add(key)
-        tx.audit.append(Event(at=key.created_at, action=Action.KEY_CREATED, actor=SYSTEM.actor, reason=key.name))
-        first = accounts.create(
-            tx, SYSTEM, ADMINISTRATOR, role=Role.ADMINISTRATOR, tenant=None, make_id=make_id, now=key.created_at
-        )
-        return accounts.hand_link(tx, SYSTEM, first, random=token_bytes, now=key.created_at)
+        installation = Installation(tx, SYSTEM)
+        create_tenant(installation, DEFAULT_TENANT, "Default tenant")
+        record_key(installation, key)
+        first = administrators.create(installation, ADMINISTRATOR, role=Role.ADMINISTRATOR, tenant=None)
+        return administrators.hand_link(installation, first)
 
     link = await store.transaction(make)
     if link is None:

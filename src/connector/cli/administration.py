@@ -18,9 +18,8 @@ from connector.domain.refusals.objects import InvalidData, ObjectNotFound
 from connector.domain.tokens import OneTimeToken, read_terms
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
-from connector.ports.transaction import Transaction
-from connector.usecases import access, registration
-from connector.usecases.access import OPERATOR, Realm, enter
+from connector.usecases import registration, tenants
+from connector.usecases.realms import Installation, Realm
 from connector.usecases.renewal import ask
 from connector.usecases.revocation import revoke
 from connector.web import chains
@@ -39,22 +38,19 @@ tenant = typer.Typer(help="Tenants: parties that cannot see each other.", no_arg
 
 @command(tenant, "create", writes=True)
 def create_tenant(
-    admin: Administration,
-    tx: Transaction,
+    _: Administration,
+    installation: Installation,
     external_id: Annotated[str, typer.Argument(help="What the Tenant header will name.")],
     name: Annotated[str | None, typer.Option(help="A name to show; the external id if none is given.")] = None,
 ) -> Row:
     """Create a tenant."""
-    created = access.create_tenant(
-        tx, OPERATOR, external_id, name or external_id, make_id=admin.make_id, now=admin.clock()
-    )
-    return _tenant(created)
+    return _tenant(tenants.create_tenant(installation, external_id, name or external_id))
 
 
 @command(tenant, "list", nothing="There are no tenants.")
-def list_tenants(_: Administration, tx: Transaction) -> list[Row]:
+def list_tenants(_: Administration, installation: Installation) -> list[Row]:
     """List the tenants."""
-    return [_tenant(each) for each in tx.tenants.list()]
+    return [_tenant(each) for each in installation.tenants.list()]
 
 
 def entities(kind: EntityKind) -> typer.Typer:
@@ -80,39 +76,44 @@ def entities(kind: EntityKind) -> typer.Typer:
 def _register(
     kind: EntityKind,
     admin: Administration,
-    tx: Transaction,
+    installation: Installation,
     name: Annotated[str, typer.Argument(help="Its name, unique in the tenant.")],
     description: Annotated[str | None, typer.Option(help="What it is, for people.")] = None,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     particulars = {"name": name, "description": description}
-    realm = enter(tx, OPERATOR, tenant_id)
-    made = registration.register(
-        tx, realm, kind, particulars, allowances=admin.allowances, make_id=admin.make_id, now=admin.clock()
-    )
-    return _entity(made)
+    realm = installation.enter(tenant_id)
+    return _entity(registration.register(realm, kind, particulars, allowances=admin.allowances))
 
 
-def _list(kind: EntityKind, _: Administration, tx: Transaction, tenant_id: TenantID = DEFAULT_TENANT) -> list[Row]:
-    realm = enter(tx, OPERATOR, tenant_id)
-    return [_entity(entity) for entity in tx.directory(realm.tenant.id).entities(kind)]
+def _list(
+    kind: EntityKind, _: Administration, installation: Installation, tenant_id: TenantID = DEFAULT_TENANT
+) -> list[Row]:
+    return [_entity(entity) for entity in installation.enter(tenant_id).directory.entities(kind)]
 
 
 def _show(
-    kind: EntityKind, _: Administration, tx: Transaction, entity: NameOrID, tenant_id: TenantID = DEFAULT_TENANT
+    kind: EntityKind,
+    _: Administration,
+    installation: Installation,
+    entity: NameOrID,
+    tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
-    realm = enter(tx, OPERATOR, tenant_id)
-    found = _named(tx, realm, kind, entity)
-    auths = tx.directory(realm.tenant.id).system_auths([found.id])
+    realm = installation.enter(tenant_id)
+    found = _named(realm, kind, entity)
+    auths = realm.directory.system_auths([found.id])
     return {**_entity(found), "labels": found.labels, "systemAuths": [auth.id for auth in auths]}
 
 
 def _unregister(
-    kind: EntityKind, admin: Administration, tx: Transaction, entity: NameOrID, tenant_id: TenantID = DEFAULT_TENANT
+    kind: EntityKind,
+    _: Administration,
+    installation: Installation,
+    entity: NameOrID,
+    tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
-    realm = enter(tx, OPERATOR, tenant_id)
-    found = _named(tx, realm, kind, entity)
-    return _entity(registration.unregister(tx, realm, kind, found.id, now=admin.clock()))
+    realm = installation.enter(tenant_id)
+    return _entity(registration.unregister(realm, kind, _named(realm, kind, entity).id))
 
 
 token = typer.Typer(help="One-time tokens: mint, list, withdraw.", no_args_is_help=True)
@@ -121,7 +122,7 @@ token = typer.Typer(help="One-time tokens: mint, list, withdraw.", no_args_is_he
 @command(token, "mint", writes=True)
 def mint_token(
     admin: Administration,
-    tx: Transaction,
+    installation: Installation,
     entity: NameOrID,
     runtime: Annotated[bool, typer.Option("--runtime", help="It is a runtime, not an application.")] = False,
     lifetime: Annotated[int | None, typer.Option(metavar="SECONDS", help="How long it lives.")] = None,
@@ -133,19 +134,15 @@ def mint_token(
 ) -> Row:
     """Mint a token, and print the pairing string to hand over. It is shown this once."""
     kind = EntityKind.RUNTIME if runtime else EntityKind.APPLICATION
-    realm = enter(tx, OPERATOR, tenant_id)
+    realm = installation.enter(tenant_id)
     minted = registration.hand_over(
-        tx,
         realm,
         kind,
-        _named(tx, realm, kind, entity).id,
+        _named(realm, kind, entity).id,
         seconds=lifetime,
         terms=read_terms(source, key),
         policy=admin.settings.token_policy,
         allowances=admin.allowances,
-        random=admin.random,
-        make_id=admin.make_id,
-        now=admin.clock(),
     )
     return {
         "id": minted.token.id,
@@ -156,68 +153,63 @@ def mint_token(
 
 
 @command(token, "list", nothing="There are no tokens. Mint one: connector token mint NAME")
-def list_tokens(admin: Administration, tx: Transaction, tenant_id: TenantID = DEFAULT_TENANT) -> list[Row]:
+def list_tokens(_: Administration, installation: Installation, tenant_id: TenantID = DEFAULT_TENANT) -> list[Row]:
     """List the tenant's tokens by their public ids; the secrets are not kept."""
-    realm = enter(tx, OPERATOR, tenant_id)
-    found = tx.tokens.list(TokenFilter(realm.tenant.id))
-    names = tx.directory(realm.tenant.id).names({each.owner_id for each in found})
-    return [{"id": each.id, "name": names.get(each.owner_id), **_token(each, admin)} for each in found]
+    realm = installation.enter(tenant_id)
+    found = realm.tokens.list(TokenFilter())
+    names = realm.directory.names({each.owner_id for each in found})
+    return [{"id": each.id, "name": names.get(each.owner_id), **_token(each, realm)} for each in found]
 
 
 @command(token, "withdraw", writes=True)
 def withdraw_token(
-    admin: Administration,
-    tx: Transaction,
+    _: Administration,
+    installation: Installation,
     token_id: Annotated[str, typer.Argument(metavar="ID", help="The token's public id.")],
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     """Withdraw a token that was not yet redeemed."""
-    realm = enter(tx, OPERATOR, tenant_id)
-    return _token(registration.withdraw_token(tx, realm, token_id, now=admin.clock()), admin)
+    realm = installation.enter(tenant_id)
+    return _token(registration.withdraw_token(realm, token_id), realm)
 
 
 certificate = typer.Typer(help="Certificates: list, show, revoke, renew-now.", no_args_is_help=True)
 
 
 @command(certificate, "list", nothing="There are no certificates yet.")
-def list_certificates(admin: Administration, tx: Transaction, tenant_id: TenantID = DEFAULT_TENANT) -> list[Row]:
+def list_certificates(_: Administration, installation: Installation, tenant_id: TenantID = DEFAULT_TENANT) -> list[Row]:
     """List the tenant's certificates, newest first."""
-    realm = enter(tx, OPERATOR, tenant_id)
-    found = tx.inventory.list(CertificateFilter(realm.tenant.id))
-    names = tx.directory(realm.tenant.id).names({each.owner_id for each in found})
-    return [{"serial": each.serial, "name": names.get(each.owner_id), **_certificate(each, admin)} for each in found]
+    realm = installation.enter(tenant_id)
+    found = realm.certificates.list(CertificateFilter())
+    names = realm.directory.names({each.owner_id for each in found})
+    return [{"serial": each.serial, "name": names.get(each.owner_id), **_certificate(each, realm)} for each in found]
 
 
 @command(certificate, "show")
-def show_certificate(admin: Administration, tx: Transaction, serial: Serial) -> Row:
+def show_certificate(_: Administration, installation: Installation, serial: Serial) -> Row:
     """Show the certificate of this serial number."""
-    found = tx.inventory.of_serial(normalized_serial(serial))
-    if not found:
-        raise ObjectNotFound
+    realm, found = installation.certificate(normalized_serial(serial))
     return {
-        **_certificate(found[0], admin),
-        "fingerprint": found[0].fingerprint.hex(),
-        "pem": Verbatim(chains.pem(found[0].der)),
+        **_certificate(found, realm),
+        "fingerprint": found.fingerprint.hex(),
+        "pem": Verbatim(chains.pem(found.der)),
     }
 
 
 @command(certificate, "revoke", writes=True)
 def revoke_certificate(
-    admin: Administration, tx: Transaction, serial: Serial, reason: Reason = RevocationReason.UNSPECIFIED
+    _: Administration, installation: Installation, serial: Serial, reason: Reason = RevocationReason.UNSPECIFIED
 ) -> Row:
     """Revoke the certificate of this serial number, from its holder's very next request."""
-    found = tx.inventory.of_serial(normalized_serial(serial))
-    if not found:
-        raise ObjectNotFound
-    which = CertificateFilter(found[0].tenant_id, fingerprint=found[0].fingerprint)
-    revoked = revoke(tx, which, reason, actor=OPERATOR.actor, now=admin.clock())
-    return _certificate((revoked or found)[0], admin)
+    realm, found = installation.certificate(normalized_serial(serial))
+    revoked = revoke(realm, CertificateFilter(fingerprint=found.fingerprint), reason)
+    return _certificate(revoked[0] if revoked else found, realm)
 
 
 @command(certificate, "renew-now", writes=True, nothing="No certificate in use was to be asked for.")
 def ask_renewal(
-    admin: Administration,
-    tx: Transaction,
+    _: Administration,
+    installation: Installation,
     serial: Annotated[str | None, typer.Argument(metavar="SERIAL", help="Of the one whose holder is asked.")] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Every holder of the tenant, instead of one.")] = False,
     tenant_id: TenantID = DEFAULT_TENANT,
@@ -225,18 +217,18 @@ def ask_renewal(
     """Ask holders to renew at once, after an incident or before a change of the CA."""
     if everyone == (serial is not None):
         raise InvalidData("Name either a serial number or --all. Both, or neither, say nothing clear.")
-    realm = enter(tx, OPERATOR, tenant_id)
-    which = CertificateFilter(realm.tenant.id, serial=None if serial is None else normalized_serial(serial))
-    if serial is not None and not tx.inventory.count(which):
+    realm = installation.enter(tenant_id)
+    which = CertificateFilter(serial=None if serial is None else normalized_serial(serial))
+    if serial is not None and not realm.certificates.count(which):
         raise ObjectNotFound
-    return [_certificate(each, admin) for each in ask(tx, which, actor=OPERATOR.actor, now=admin.clock())]
+    return [_certificate(each, realm) for each in ask(realm, which)]
 
 
 ca = typer.Typer(help="The certification authority.", no_args_is_help=True)
 
 
 @command(ca, "show")
-def show_ca(admin: Administration, _: Transaction) -> list[Row]:
+def show_ca(admin: Administration, _: Installation) -> list[Row]:
     """Show the root and the issuing CA, with their fingerprints."""
     return [
         {
@@ -250,13 +242,13 @@ def show_ca(admin: Administration, _: Transaction) -> list[Row]:
     ]
 
 
-def _named(tx: Transaction, realm: Realm, kind: EntityKind, name_or_id: str) -> Entity:
+def _named(realm: Realm, kind: EntityKind, name_or_id: str) -> Entity:
     """The tenant's entity of that name or id.
 
     Raises:
         ObjectNotFound: there is none.
     """
-    directory = tx.directory(realm.tenant.id)
+    directory = realm.directory
     found = directory.entity_named(kind, name_or_id) or directory.entity(kind, name_or_id)
     if found is None:
         raise ObjectNotFound(f"Object not found: the tenant has no {kind.value.lower()} of that name or id.")
@@ -276,22 +268,22 @@ def _entity(entity: Entity) -> Row:
     }
 
 
-def _token(token: OneTimeToken, admin: Administration) -> Row:
+def _token(token: OneTimeToken, realm: Realm) -> Row:
     return {
         "id": token.id,
         "type": token.type.value,
         "systemAuth": token.system_auth_id,
-        "state": token.state(now=admin.clock()).value,
+        "state": token.state(now=realm.now).value,
         "expiresAt": timestamp(token.expires_at),
         "mintedBy": token.minted_by,
     }
 
 
-def _certificate(certificate: Certificate, admin: Administration) -> Row:
+def _certificate(certificate: Certificate, realm: Realm) -> Row:
     return {
         "serial": certificate.serial,
         "owner": certificate.owner_id,
         "systemAuth": certificate.system_auth_id,
-        "state": certificate.state(now=admin.clock()).value,
+        "state": certificate.state(now=realm.now).value,
         "notAfter": timestamp(certificate.not_after),
     }

@@ -13,9 +13,8 @@ from connector.domain.administrators import Administrator, check_password
 from connector.domain.pairing import timestamp
 from connector.domain.principals import Role
 from connector.domain.refusals.objects import ObjectNotFound
-from connector.ports.transaction import Transaction
-from connector.usecases import accounts
-from connector.usecases.access import OPERATOR
+from connector.usecases import administrators as accounts
+from connector.usecases.realms import Installation
 
 admin = typer.Typer(
     help="Administrators of the console: create, list, disable, enable, password.", no_args_is_help=True
@@ -27,7 +26,7 @@ Name = Annotated[str, typer.Argument(help="The name that they sign in with.")]
 @command(admin, "create", writes=True)
 def create(
     administration: Administration,
-    tx: Transaction,
+    installation: Installation,
     name: Name,
     role: Annotated[Role, typer.Option(help="What they may do: read, register and revoke too, or everything.")],
     tenant: Annotated[
@@ -36,60 +35,51 @@ def create(
     ] = None,
 ) -> Row:
     """Create an administrator, and print the link by which they set their password. It is shown this once."""
-    made = accounts.create(
-        tx, OPERATOR, name, role=role, tenant=tenant, make_id=administration.make_id, now=administration.clock()
-    )
-    return {**_row(made), "link": _link(administration, tx, made)}
+    made = accounts.create(installation, name, role=role, tenant=tenant)
+    return {**_row(made), "link": administration.console_link(accounts.hand_link(installation, made).text)}
 
 
 @command(admin, "list", nothing="There are no administrators. Create one: connector admin create NAME --role operator")
-def list_administrators(_: Administration, tx: Transaction) -> list[Row]:
+def list_administrators(_: Administration, installation: Installation) -> list[Row]:
     """List the administrators by name."""
-    return [_row(each) for each in tx.administrators.list()]
+    return [_row(each) for each in installation.administrators.list()]
 
 
 @command(admin, "disable", writes=True)
-def disable(administration: Administration, tx: Transaction, name: Name) -> Row:
+def disable(_: Administration, installation: Installation, name: Name) -> Row:
     """Disable an administrator. Their sessions end at once."""
-    found = _named(tx, name)
-    return _row(accounts.set_disabled(tx, OPERATOR, found, disabled=True, now=administration.clock()))
+    return _row(accounts.set_disabled(installation, _named(installation, name), disabled=True))
 
 
 @command(admin, "enable", writes=True)
-def enable(administration: Administration, tx: Transaction, name: Name) -> Row:
+def enable(_: Administration, installation: Installation, name: Name) -> Row:
     """Enable an administrator again."""
-    found = _named(tx, name)
-    return _row(accounts.set_disabled(tx, OPERATOR, found, disabled=False, now=administration.clock()))
+    return _row(accounts.set_disabled(installation, _named(installation, name), disabled=False))
 
 
 @command(admin, "password", writes=True)
 def password(
     administration: Administration,
-    tx: Transaction,
+    installation: Installation,
     name: Name,
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Take the password from standard input, instead of printing a link.")
     ] = False,
 ) -> Row:
     """Print a link by which an administrator sets a new password, or set the one on standard input."""
-    found = _named(tx, name)
-    link = accounts.hand_link(tx, OPERATOR, found, random=administration.random, now=administration.clock())
+    found = _named(installation, name)
+    link = accounts.hand_link(installation, found)
     if not stdin:
         return {**_row(found), "link": administration.console_link(link.text)}
     kept = asyncio.run(make_password(check_password(sys.stdin.readline().rstrip("\r\n"))))
-    return _row(accounts.redeem_link(tx, link.text, kept, now=administration.clock()))
+    return _row(accounts.redeem_link(installation, link.text, kept))
 
 
-def _named(tx: Transaction, name: str) -> Administrator:
-    found = tx.administrators.find(name)
+def _named(installation: Installation, name: str) -> Administrator:
+    found = installation.administrators.find(name)
     if found is None:
         raise ObjectNotFound("Object not found: there is no such administrator. List them: connector admin list")
     return found
-
-
-def _link(administration: Administration, tx: Transaction, made: Administrator) -> str:
-    secret = accounts.hand_link(tx, OPERATOR, made, random=administration.random, now=administration.clock())
-    return administration.console_link(secret.text)
 
 
 def _row(administrator: Administrator) -> Row:

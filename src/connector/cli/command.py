@@ -1,4 +1,4 @@
-"""What the commands for administrators share: their options, the transaction they run in, and how they print."""
+"""What the commands for administrators share: their options, the office they run in, and how they print."""
 
 import asyncio
 import inspect
@@ -10,7 +10,8 @@ import typer
 
 from connector import bootstrap
 from connector.cli.output import Output, Row
-from connector.ports.transaction import Transaction
+from connector.usecases.offices import Office
+from connector.usecases.realms import COMMAND, Installation
 
 Result = Row | Sequence[Row]
 Function = TypeVar("Function", bound=Callable[..., Result])
@@ -51,7 +52,7 @@ _SHARED = [
 def command(
     group: typer.Typer, name: str, *, writes: bool = False, help: str | None = None, nothing: str = ""
 ) -> Callable[[Function], Function]:
-    """Make a command of a function over an Administration and a Transaction, and print what it returns.
+    """Make a command of a function over an Administration and an Installation, and print what it returns.
 
     The function's further parameters are the command's own; --data-dir, --config and --json come with every command.
     Without ``writes`` it reads only, and works where nothing can be written: on a full disk, beside a busy server.
@@ -63,11 +64,11 @@ def command(
             async def result() -> Result:
                 async with bootstrap.administration(data_dir=data_dir, config=config) as administration:
 
-                    def work(tx: Transaction) -> Result:
-                        return function(administration, tx, **arguments)
+                    def work(installation: Installation) -> Result:
+                        return function(administration, installation, **arguments)
 
-                    store = administration.store
-                    return await (store.transaction(work) if writes else store.read(work))
+                    office = Office(administration.store, lambda tx: Installation(tx, COMMAND))
+                    return await (office.run(work) if writes else office.read(work))
 
             Output(as_json=as_json).show(asyncio.run(result()), nothing=nothing)
 

@@ -10,9 +10,8 @@ from connector.cli.command import command
 from connector.cli.output import Row
 from connector.domain.pairing import timestamp
 from connector.domain.principals import MAX_KEY_LIFETIME, ApiKey, Role
-from connector.ports.transaction import Transaction
-from connector.usecases import access
-from connector.usecases.access import OPERATOR
+from connector.usecases.keys import make_api_key, revoke_api_key
+from connector.usecases.realms import Installation
 
 LONGEST = int(MAX_KEY_LIFETIME.total_seconds())
 
@@ -21,8 +20,8 @@ key = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 
 @command(key, "create", writes=True)
 def create_key(
-    admin: Administration,
-    tx: Transaction,
+    _: Administration,
+    installation: Installation,
     name: Annotated[str, typer.Argument(help="Its name; the audit names the key by it.")],
     role: Annotated[Role, typer.Option(help="What it may do: read, register and revoke too, or everything.")],
     tenant: Annotated[
@@ -36,34 +35,30 @@ def create_key(
     ] = None,
 ) -> Row:
     """Create a key for the Authorization: Bearer header. It is shown this once."""
-    text, made = access.make_api_key(
-        tx,
-        OPERATOR,
+    text, made = make_api_key(
+        installation,
         name,
         role=role,
         tenant=tenant,
         lifetime=None if lifetime is None else timedelta(seconds=lifetime),
-        random=admin.random,
-        make_id=admin.make_id,
-        now=admin.clock(),
     )
     return {**_key(made), "key": text}
 
 
 @command(key, "list", nothing="There are no keys. Create one: connector key create NAME --role operator")
-def list_keys(_: Administration, tx: Transaction) -> list[Row]:
+def list_keys(_: Administration, installation: Installation) -> list[Row]:
     """List the keys, newest first, by their ids; their texts are not kept."""
-    return [_key(each) for each in tx.keys.list()]
+    return [_key(each) for each in installation.keys.list()]
 
 
 @command(key, "revoke", writes=True)
 def revoke_key(
-    admin: Administration,
-    tx: Transaction,
+    _: Administration,
+    installation: Installation,
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id.")],
 ) -> Row:
     """Revoke the key of this id, from its next use on."""
-    return _key(access.revoke_api_key(tx, OPERATOR, key_id, now=admin.clock()))
+    return _key(revoke_api_key(installation, key_id))
 
 
 def _key(key: ApiKey) -> Row:

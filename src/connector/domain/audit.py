@@ -4,6 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from connector.domain.certificates import Certificate
+from connector.domain.directory import Entity, SystemAuth
+from connector.domain.formations import Formation
+from connector.domain.tokens import OneTimeToken
+
+About = Entity | Formation | SystemAuth | OneTimeToken | Certificate
+
 
 class Action(StrEnum):
     """What can happen; the values are API."""
@@ -69,3 +76,29 @@ class Recorded:
 
     number: int
     event: Event
+
+
+def event(action: Action, about: About, *, at: datetime, actor: str, reason: str | None = None) -> Event:
+    """An event about a record, which points at everything that the record belongs to."""
+    auth: str | None
+    token = serial = None
+    match about:
+        case Entity() | Formation():
+            owner, auth = about.id, None
+        case SystemAuth():
+            owner, auth = about.owner_id, about.id
+        case OneTimeToken():
+            owner, auth, token = about.owner_id, about.system_auth_id, about.id
+        case Certificate():
+            owner, auth, serial = about.owner_id, about.system_auth_id, about.serial
+    return Event(
+        at=at,
+        action=action,
+        actor=actor,
+        tenant_id=about.tenant_id,
+        owner_id=owner,
+        system_auth_id=auth,
+        token_id=token,
+        serial=serial,
+        reason=reason,
+    )

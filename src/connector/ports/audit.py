@@ -7,6 +7,9 @@ from typing import Protocol
 
 from connector.domain.audit import Action, Event, Recorded
 
+NO_TENANT = ""
+"""The id of no tenant, and unlike None not that of the events which concern none."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
@@ -15,7 +18,7 @@ class EventFilter:
     ``since`` is inclusive, ``until`` is not; ``about`` is the id of an owner.
     """
 
-    tenant_id: str | None
+    tenant_id: str | None = NO_TENANT
     actions: Collection[Action] = ()
     about: str | None = None
     actor: str | None = None

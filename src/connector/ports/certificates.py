@@ -8,17 +8,19 @@ from typing import Protocol
 from connector.domain.certificates import Certificate, CertificateState, RevocationReason, Standing, TrustAnchor
 from connector.domain.overview import CertificateTally
 
+NO_TENANT = ""
+
 
 @dataclass(frozen=True, slots=True)
 class CertificateFilter:
-    """Which certificates: one tenant's, those that fit every other field that is given.
+    """Which certificates: one tenant's, those that fit every other field that is given. Without a tenant none fits.
 
     ``expires_from`` and ``expires_to`` are inclusive ends for ``not_after``; ``text`` is the beginning of a serial
     number or fingerprint in lower-case hexadecimal, a system auth's id, or a part of the owner's name; ``state`` is
     that at ``now``, which is given with it; ``lapsed`` asks for those that were renewed after an expiry, or not.
     """
 
-    tenant_id: str
+    tenant_id: str = NO_TENANT
     serial: str | None = None
     fingerprint: bytes | None = None
     system_auth_id: str | None = None

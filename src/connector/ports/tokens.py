@@ -7,16 +7,18 @@ from typing import Protocol
 
 from connector.domain.tokens import OneTimeToken, TokenState
 
+NO_TENANT = ""
+
 
 @dataclass(frozen=True, slots=True)
 class TokenFilter:
-    """Which tokens: one tenant's, those that fit every other field that is given.
+    """Which tokens: one tenant's, those that fit every other field that is given. Without a tenant none fits.
 
     ``certificates`` holds fingerprints of certificates over whose connections tokens were fetched; ``handed_over``
     asks for those that were fetched over none; ``state`` is that at ``now``, which is given with it.
     """
 
-    tenant_id: str
+    tenant_id: str = NO_TENANT
     id: str | None = None
     system_auth_id: str | None = None
     system_auth_ids: Collection[str] | None = None

@@ -31,7 +31,17 @@ MakeID = Callable[[], UUID]
 
 
 class Transaction(Protocol):
-    """All that one transaction can read and write."""
+    """All that one transaction can read and write, and its moment."""
+
+    @property
+    def now(self) -> datetime:
+        """The moment of this attempt: the same for as long as the function runs, another when it runs again."""
+
+    def new_id(self) -> UUID:
+        """A new UUID, which was never made before."""
+
+    def random(self, octets: int, /) -> bytes:
+        """That number of octets from the system's secure source."""
 
     @property
     def tenants(self) -> Tenants:

@@ -8,6 +8,7 @@ Statements are built once, here, so that SQLAlchemy compiles each once; those th
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
+from secrets import token_bytes
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Select, bindparam, case, delete, func, select, update
@@ -24,12 +25,14 @@ from connector.domain.tokens import OneTimeToken
 from connector.ports.audit import EventFilter
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
+from connector.ports.transaction import Clock
 from connector.storage import counting, schema
 from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignInLinks
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.formations import SqlFormations
 from connector.storage.issuers import SqlIssuers
+from connector.storage.moments import make_id, now
 from connector.storage.quotas import SqlUsage
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
 from connector.storage.statements import Insert, Prepared, beside, chunks, page
@@ -314,9 +317,14 @@ class SqlTrustAnchors:
 
 
 class SqlTransaction:
-    """All that one transaction can read and write."""
+    """All that one transaction can read and write. Whoever runs several functions over it renews it for each."""
 
-    def __init__(self, connection: Connection) -> None:
+    random = staticmethod(token_bytes)
+    new_id = staticmethod(make_id)
+
+    def __init__(self, connection: Connection, clock: Clock = now) -> None:
+        self._clock = clock
+        self.now = clock()
         self.tenants = SqlTenants(connection)
         self.tokens = SqlTokens(connection)
         self.inventory = SqlInventory(connection)
@@ -329,6 +337,10 @@ class SqlTransaction:
         self.sessions = SqlSessions(connection)
         self.usage = SqlUsage(connection)
         self._connection = connection
+
+    def renew(self) -> None:
+        """Begin a new moment."""
+        self.now = self._clock()
 
     def directory(self, tenant_id: str) -> SqlDirectory:
         return SqlDirectory(self._connection, tenant_id)

@@ -217,6 +217,7 @@ class _Line:
             with self._turn:
                 execute(self._begin)
             for job in jobs:
+                transaction.renew()
                 self._run(execute, transaction, job)
             execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the commit is not known to be on disk

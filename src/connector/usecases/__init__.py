@@ -1,5 +1,6 @@
-"""What the program does: each use case is a function over a transaction, and decides by the domain's rules.
+"""What the program does: a use case is a function of a realm, and decides by the domain's rules.
 
-Begin with :mod:`connector.usecases.registration`. How a request gets here is the business of ``web`` and ``cli``;
-what a transaction can do is in :mod:`connector.ports`.
+Begin with :mod:`connector.usecases.realms`, what a caller may reach, and :mod:`connector.usecases.registration`, which
+is typical. :mod:`connector.usecases.offices` runs use cases. How a request gets here is the business of ``web`` and
+``cli``; what a transaction can do is in :mod:`connector.ports`.
 """

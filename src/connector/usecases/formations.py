@@ -2,57 +2,54 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import datetime
 
 from connector.domain import formations
-from connector.domain.audit import Action, Event
+from connector.domain.audit import Action
 from connector.domain.directory import Entity, EntityKind
 from connector.domain.formations import Formation
 from connector.domain.refusals.objects import ObjectInUse, ObjectNotFound
-from connector.ports.formations import Formations
-from connector.ports.transaction import MakeID, Transaction
-from connector.usecases.access import Realm
+from connector.usecases.realms import Realm
 
 
-def create(tx: Transaction, realm: Realm, name: str, *, make_id: MakeID, now: datetime) -> Formation:
+def create(realm: Realm, name: str) -> Formation:
     """Create a formation.
 
     Raises:
         InvalidData, NotUniqueName: the name breaks the rule, or the tenant has a formation of that name.
     """
-    formation = formations.create(realm.tenant, name, id=make_id(), now=now)
-    _formations(tx, realm).add(formation)
-    _record(tx, realm, Action.FORMATION_CREATED, formation, now=now)
+    formation = formations.create(realm.tenant, name, id=realm.new_id(), now=realm.now)
+    realm.formations.add(formation)
+    realm.record(Action.FORMATION_CREATED, formation, reason=formation.name)
     return formation
 
 
-def delete(tx: Transaction, realm: Realm, name: str, *, now: datetime) -> Formation:
+def delete(realm: Realm, name: str) -> Formation:
     """Delete the formation of that name.
 
     Raises:
         ObjectNotFound: the tenant has none of that name.
         ObjectInUse: something is assigned to it.
     """
-    formation = named(tx, realm, name)
-    if not _formations(tx, realm).remove(formation):
+    formation = named(realm, name)
+    if not realm.formations.remove(formation):
         raise ObjectNotFound
-    _record(tx, realm, Action.FORMATION_DELETED, formation, now=now)
+    realm.record(Action.FORMATION_DELETED, formation, reason=formation.name)
     return formation
 
 
-def named(tx: Transaction, realm: Realm, name: str) -> Formation:
+def named(realm: Realm, name: str) -> Formation:
     """The formation of that name.
 
     Raises:
         ObjectNotFound: the tenant has none; another tenant's is answered in the same way.
     """
-    formation = _formations(tx, realm).named(name)
+    formation = realm.formations.named(name)
     if formation is None:
         raise ObjectNotFound("Object not found: the tenant has no formation of that name. Create it first.")
     return formation
 
 
-def assign(tx: Transaction, realm: Realm, name: str, kind: EntityKind, object_id: str, *, now: datetime) -> Formation:
+def assign(realm: Realm, name: str, kind: EntityKind, object_id: str) -> Formation:
     """Assign an application or runtime to the formation of that name; one that is assigned already stays so.
 
     The first runtime of a formation becomes the default eventing runtime of its applications that have none.
@@ -61,51 +58,49 @@ def assign(tx: Transaction, realm: Realm, name: str, kind: EntityKind, object_id
         ObjectNotFound: the tenant has no such formation, or no such object.
         InvalidData: the object is neither an application nor a runtime.
     """
-    formation, entity = named(tx, realm, name), _entity(tx, realm, kind, object_id)
-    others = _formations(tx, realm).of_object(entity.id)
-    if _formations(tx, realm).assign(formations.assign(formation, entity, others, now=now)):
-        _record(tx, realm, Action.FORMATION_ASSIGNED, formation, entity, now=now)
-        _settle_eventing(tx, realm, formation, entity)
+    formation, entity = named(realm, name), _entity(realm, kind, object_id)
+    others = realm.formations.of_object(entity.id)
+    if realm.formations.assign(formations.assign(formation, entity, others, now=realm.now)):
+        realm.record(Action.FORMATION_ASSIGNED, entity, reason=formation.name)
+        _settle_eventing(realm, formation, entity)
     return formation
 
 
-def unassign(tx: Transaction, realm: Realm, name: str, kind: EntityKind, object_id: str, *, now: datetime) -> Formation:
+def unassign(realm: Realm, name: str, kind: EntityKind, object_id: str) -> Formation:
     """Undo an assignment; one that does not exist stays so. Events no longer go to a runtime that is not shared.
 
     Raises:
         ObjectNotFound: the tenant has no such formation, or no such object.
     """
-    formation, entity = named(tx, realm, name), _entity(tx, realm, kind, object_id)
-    before = _formations(tx, realm).assignments([formation.id])
-    if _formations(tx, realm).unassign(formation.id, entity.id):
-        _record(tx, realm, Action.FORMATION_UNASSIGNED, formation, entity, now=now)
+    formation, entity = named(realm, name), _entity(realm, kind, object_id)
+    before = realm.formations.assignments([formation.id])
+    if realm.formations.unassign(formation.id, entity.id):
+        realm.record(Action.FORMATION_UNASSIGNED, entity, reason=formation.name)
         lost = [entity.id] if kind is EntityKind.RUNTIME else formations.runtimes_by_age(before)
-        _settle_eventing(tx, realm, formation, entity, lost=lost)
+        _settle_eventing(realm, formation, entity, lost=lost)
     return formation
 
 
-def check_unassigned(tx: Transaction, realm: Realm, entity: Entity) -> None:
+def check_unassigned(realm: Realm, entity: Entity) -> None:
     """Raises ObjectInUse where an application is part of a formation."""
-    found = _formations(tx, realm).of_object(entity.id) if entity.kind is EntityKind.APPLICATION else ()
+    found = realm.formations.of_object(entity.id) if entity.kind is EntityKind.APPLICATION else ()
     if found:
         names = ", ".join(each.name for each in found[:3])
         raise ObjectInUse(f"Object is in use: the application is part of a formation ({names}). Unassign it first.")
 
 
-def check_unshared(tx: Transaction, realm: Realm, entity: Entity) -> None:
+def check_unshared(realm: Realm, entity: Entity) -> None:
     """Raises ObjectInUse where a runtime shares a formation with the application."""
-    if _formations(tx, realm).shares(entity.id, EntityKind.RUNTIME):
+    if realm.formations.shares(entity.id, EntityKind.RUNTIME):
         raise ObjectInUse("Object is in use: a runtime shares a formation with the application. Unassign one of them.")
 
 
-def _settle_eventing(
-    tx: Transaction, realm: Realm, formation: Formation, entity: Entity, *, lost: Collection[str] = ()
-) -> None:
+def _settle_eventing(realm: Realm, formation: Formation, entity: Entity, *, lost: Collection[str] = ()) -> None:
     """Let the events of the applications concerned go to a runtime that shares a formation with them, if there is one.
 
     Concerned is the application that was assigned or unassigned, or every application of the runtime's formation.
     """
-    found, directory = _formations(tx, realm), tx.directory(realm.tenant.id)
+    found, directory = realm.formations, realm.directory
     ids = [entity.id]
     if entity.kind is EntityKind.RUNTIME:
         ids = [each.object_id for each in found.assignments([formation.id]) if each.kind is EntityKind.APPLICATION]
@@ -118,28 +113,8 @@ def _settle_eventing(
                 directory.update_entity(replace(application, eventing_runtime_id=chosen))
 
 
-def _entity(tx: Transaction, realm: Realm, kind: EntityKind, object_id: str) -> Entity:
-    entity = tx.directory(realm.tenant.id).entity(kind, object_id)
+def _entity(realm: Realm, kind: EntityKind, object_id: str) -> Entity:
+    entity = realm.directory.entity(kind, object_id)
     if entity is None:
         raise ObjectNotFound
     return entity
-
-
-def _formations(tx: Transaction, realm: Realm) -> Formations:
-    return tx.formations(realm.tenant.id)
-
-
-def _record(
-    tx: Transaction, realm: Realm, action: Action, formation: Formation, entity: Entity | None = None, *, now: datetime
-) -> None:
-    owner_id = entity.id if entity is not None else formation.id
-    tx.audit.append(
-        Event(
-            at=now,
-            action=action,
-            actor=realm.actor,
-            tenant_id=realm.tenant.id,
-            owner_id=owner_id,
-            reason=formation.name,
-        )
-    )

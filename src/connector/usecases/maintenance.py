@@ -1,19 +1,17 @@
-"""What has to be done from time to time, by whichever process comes to it: records that nobody needs are removed.
+"""Periodic jobs that remove records. Certificates, revocations and the audit are kept for ever."""
 
-Certificates, revocations and the audit are kept for ever.
-"""
-
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from connector.ports.transaction import Transaction
 
 BATCH = 500
-"""So many records are removed in one transaction, so that nobody waits long for it."""
+"""The most records that one transaction removes, so that no other waits long for it."""
 
 
-def remove_ended_tokens(tx: Transaction, *, retention: timedelta, now: datetime) -> int:
-    """Remove a batch of the tokens that ended longer ago than ``retention``; how many it were.
+def remove_ended_tokens(tx: Transaction, *, retention: timedelta) -> int:
+    """Remove a batch of the tokens that ended longer ago than ``retention``, and return their number.
 
-    Who presents one of them afterwards is told that it is unknown, no longer that it is spent, expired or withdrawn.
+    A client that presents one of them afterwards is told that it is unknown, no longer that it is spent, expired or
+    withdrawn.
     """
-    return tx.tokens.remove_ended(now - retention, BATCH)
+    return tx.tokens.remove_ended(tx.now - retention, BATCH)

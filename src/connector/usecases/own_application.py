@@ -8,7 +8,7 @@ from connector.domain.principals import Scope
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.tokens import OneTimeToken
 from connector.ports.transaction import Transaction
-from connector.usecases.access import enter_as_bearer, enter_as_holder
+from connector.usecases.realms import enter_as_bearer, enter_as_holder
 from connector.usecases.registration import registered
 
 
@@ -35,8 +35,8 @@ def own_application(tx: Transaction, credential: OneTimeToken | Certificate) -> 
         kind = credential.owner_kind
     if kind is not EntityKind.APPLICATION:
         raise ObjectNotFound("Object not found: this is about applications. Call with an application's credential.")
-    application = registered(tx, realm, kind, credential.owner_id)
+    application = registered(realm, kind, credential.owner_id)
     runtime = None
     if application.eventing_runtime_id is not None:
-        runtime = tx.directory(realm.tenant.id).entity(EntityKind.RUNTIME, application.eventing_runtime_id)
+        runtime = realm.directory.entity(EntityKind.RUNTIME, application.eventing_runtime_id)
     return OwnApplication(application_name(application), events_url(application, runtime))

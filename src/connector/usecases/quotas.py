@@ -25,6 +25,7 @@ from connector.domain.quotas import (
 )
 from connector.domain.refusals.quotas import LimitReached, QuotaExceeded, RateLimited
 from connector.ports.transaction import Transaction
+from connector.usecases.realms import Realm
 
 # So long a count is good, unless the limit is near.
 GOOD_FOR = timedelta(seconds=10)
@@ -160,7 +161,7 @@ class Allowances:
                 system_auth_id, _Met(RateLimited, Limit.TOKENS_A_MINUTE, most, reason, at=now, until=until)
             )
 
-    def admit_entity(self, tx: Transaction, tenant_id: str, kind: EntityKind, *, now: datetime) -> None:
+    def admit_entity(self, realm: Realm, kind: EntityKind) -> None:
         """Return if the tenant may have one more of that kind.
 
         Raises:
@@ -168,13 +169,12 @@ class Allowances:
         """
         self._admit_tenant(
             LIMIT_OF_KIND[kind],
-            tenant_id,
-            lambda most: tx.usage.entities(tenant_id, kind, most=most),
+            realm,
+            lambda most: realm.usage.entities(kind, most=most),
             f"This tenant has as many {kind.name.replace('_', ' ').lower()}s as it may have",
-            now=now,
         )
 
-    def admit_hand_over(self, tx: Transaction, tenant_id: str, *, now: datetime) -> None:
+    def admit_hand_over(self, realm: Realm) -> None:
         """Return if a token may be handed over in the tenant: it makes one more, and leads to one more certificate.
 
         Raises:
@@ -182,38 +182,36 @@ class Allowances:
         """
 
         def unspent(most: int) -> int:
-            everybodys = tx.usage.unexpired_tokens(now=now, most=most)
-            return everybodys if everybodys < most else tx.usage.tokens(tenant_id, now=now, most=most)
+            unexpired = realm.usage.unexpired_tokens(most=most)
+            return unexpired if unexpired < most else realm.usage.tokens(most=most)
 
         self._admit_tenant(
             Limit.TENANT_TOKENS,
-            tenant_id,
+            realm,
             unspent,
             "This tenant has as many unspent tokens as it may have. Withdraw those that are not needed",
-            now=now,
         )
         self._admit_tenant(
             Limit.TENANT_CERTIFICATES,
-            tenant_id,
-            lambda most: tx.usage.certificates(tenant_id, now=now, most=most),
+            realm,
+            lambda most: realm.usage.certificates(most=most),
             "This tenant has as many good certificates as it may have. Revoke those that are not needed",
-            now=now,
         )
 
-    def used_by_tenant(self, tx: Transaction, tenant_id: str, *, now: datetime) -> Sequence[Used]:
+    def used_by_tenant(self, realm: Realm) -> Sequence[Used]:
         """How much of the tenant's quotas is in use."""
-        value, usage = self.quotas.value, tx.usage
+        value, usage = self.quotas.value, realm.usage
         counts: dict[Limit, Callable[[int], int]] = {
             **{
-                limit: lambda most, kind=kind: usage.entities(tenant_id, kind, most=most)  # type: ignore[misc]
+                limit: lambda most, kind=kind: usage.entities(kind, most=most)  # type: ignore[misc]
                 for kind, limit in LIMIT_OF_KIND.items()
             },
-            Limit.TENANT_CERTIFICATES: lambda most: usage.certificates(tenant_id, now=now, most=most),
-            Limit.TENANT_TOKENS: lambda most: usage.tokens(tenant_id, now=now, most=most),
+            Limit.TENANT_CERTIFICATES: lambda most: usage.certificates(most=most),
+            Limit.TENANT_TOKENS: lambda most: usage.tokens(most=most),
         }
         return [Used(limit, count(value(limit)), value(limit)) for limit, count in counts.items() if value(limit)]
 
-    def met_by_owner(self, tx: Transaction, tenant_id: str, owner_id: str, *, now: datetime) -> dict[str, list[Used]]:
+    def met_by_owner(self, realm: Realm, owner_id: str) -> dict[str, list[Used]]:
         """The limits of certificates that the owner's system auths have met, by system auth."""
         day, most = self.quotas.certificates_a_day, self.quotas.certificates
         if not day and not most:
@@ -227,7 +225,7 @@ class Allowances:
                 )
                 if used.is_met
             ]
-            for auth, each in tx.usage.certified(tenant_id, owner_id, since=now - DAY, now=now).items()
+            for auth, each in realm.usage.certified(owner_id, since=realm.now - DAY).items()
         }
         return {auth: used for auth, used in met.items() if used}
 
@@ -250,16 +248,14 @@ class Allowances:
             key, most, lambda: len(moments(most)), trusted=most // 2, now=now, good_for=GOOD_FOR
         )
 
-    def _admit_tenant(
-        self, limit: Limit, tenant_id: str, count: Callable[[int], int], reason: str, *, now: datetime
-    ) -> None:
+    def _admit_tenant(self, limit: Limit, realm: Realm, count: Callable[[int], int], reason: str) -> None:
         most = self.quotas.value(limit)
         if not most:
             return
         if most <= COUNTED_EACH_TIME:
             fits = count(most) < most
         else:
-            fits = self._fits_large(limit, tenant_id, most, count, now=now)
+            fits = self._fits_large(limit, realm.tenant_id, most, count, now=realm.now)
         if not fits:
             raise QuotaExceeded(limit, most, reason)
 

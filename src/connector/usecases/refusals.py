@@ -17,6 +17,7 @@ from connector.domain.repeats import Repeats
 from connector.domain.tokens import OneTimeToken
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Store, Transaction
+from connector.usecases.realms import SYSTEM, realm_of
 from connector.usecases.revocation import token_event, withdraw
 
 MOST_RECORDED = 1000
@@ -111,4 +112,4 @@ def _write(
         tx.audit.append(*events)
     total = tx.tokens.count_refusals(token, len(refused)).refusals
     if total >= most and any(isinstance(refusal, BadCSR) for refusal, _ in refused):
-        withdraw(tx, TokenFilter(token.tenant_id, id=token.id), actor="system", now=refused[-1][1])
+        withdraw(realm_of(tx, token, SYSTEM.actor), TokenFilter(id=token.id))

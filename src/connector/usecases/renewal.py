@@ -8,7 +8,7 @@ from hashlib import sha256
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
-from connector.domain.audit import Action, Event
+from connector.domain.audit import Action
 from connector.domain.certificates import Certificate, CertificateState
 from connector.domain.refusals.certificates import (
     CertificateExpired,
@@ -20,6 +20,7 @@ from connector.domain.refusals.objects import InvalidData
 from connector.pki import signatures
 from connector.ports.certificates import CertificateFilter
 from connector.ports.transaction import Transaction
+from connector.usecases.realms import Realm
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,26 +127,12 @@ def check_graces(tx: Transaction, certificate: Certificate, *, policy: RenewalPo
         )
 
 
-def ask(tx: Transaction, which: CertificateFilter, *, actor: str, now: datetime) -> Sequence[Certificate]:
+def ask(realm: Realm, which: CertificateFilter) -> Sequence[Certificate]:
     """Ask the holders of the certificates that fit to renew at once. Returns those that are newly asked.
 
     Only such as are in use: a certificate that is superseded, revoked or expired is passed over.
     """
-    in_use = replace(which, state=CertificateState.ISSUED, now=now)
-    asked = tx.inventory.ask_renewal(in_use, now=now)
+    asked = realm.certificates.ask_renewal(replace(which, state=CertificateState.ISSUED))
     if asked:
-        tx.audit.append(
-            *(
-                Event(
-                    at=now,
-                    action=Action.CERTIFICATE_RENEWAL_ASKED,
-                    actor=actor,
-                    tenant_id=certificate.tenant_id,
-                    owner_id=certificate.owner_id,
-                    system_auth_id=certificate.system_auth_id,
-                    serial=certificate.serial,
-                )
-                for certificate in asked
-            )
-        )
+        realm.record(Action.CERTIFICATE_RENEWAL_ASKED, *asked)
     return asked

@@ -15,8 +15,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from connector.domain.pairing import Links
 from connector.domain.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
 from connector.domain.refusals.requests import BadRequest, MethodNotAllowed, PathNotFound
+from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
+from connector.ports.transaction import Store
 from connector.usecases.enrollment import Enrollment
+from connector.usecases.quotas import Allowances
 from connector.web import console, legacy
 from connector.web.answers import error_answer
 from connector.web.callers import certificate_fingerprint, source, step_key
@@ -65,7 +68,10 @@ class WebSettings:
 class Web:
     """Builds the applications."""
 
+    store: Store
     enrollment: Enrollment
+    tokens: TokenPolicy
+    allowances: Allowances
     links: Links
     addresses: Addresses
     settings: WebSettings
@@ -115,20 +121,21 @@ class Web:
         return self._application(self._health())
 
     def _connector(self, authenticate: Authenticate) -> GraphQLEndpoint:
-        api = ConnectorAPI(self.enrollment, self.links, self.settings.key_algorithm)
+        api = ConnectorAPI(self.store, self.enrollment, self.links, self.settings.key_algorithm)
         door = Door(api.recognize, INTROSPECTION | {RENEW_EXPIRED})
         # One: a second `configuration` would meet the token that the first has spent, and lose the next one.
         limits = replace(self.settings.documents, root_fields=1)
         return self._endpoint(api.schema(), authenticate, door, limits, standing("connector"))
 
     def _director(self, authenticate: Authenticate) -> GraphQLEndpoint:
-        director = Director(self.enrollment, self.links, self.bearers)
+        director = Director(self.store, self.enrollment, self.links, self.tokens, self.allowances, self.bearers)
         door, limits = Door(director.recognize), self.settings.documents
         return self._endpoint(director_schema(director), authenticate, door, limits, standing("director"))
 
     def _legacy(self) -> Mapping[str, ASGIApp]:
         settings = self.settings
-        api = LegacyAPI(self.enrollment, self.addresses, settings.key_algorithm, settings.body, self.throttle)
+        key_algorithm, body = settings.key_algorithm, settings.body
+        api = LegacyAPI(self.store, self.enrollment, self.addresses, key_algorithm, body, self.throttle)
         return legacy.endpoints(api, Guards(self.throttle, self.shares, self.patience))
 
     def _endpoint(

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import Engine, event
 from starlette.applications import Starlette
-from tests.support.authority import ADMINISTRATOR, World
+from tests.support.authority import ADMINISTRATOR, POLICY, World
 
 from connector.domain.administrators import SessionPolicy
 from connector.domain.audit import Action
@@ -24,7 +25,8 @@ from connector.ports.audit import EventFilter
 from connector.ports.transaction import Transaction
 from connector.storage import open_sqlite
 from connector.system.passwords import _HASHER, NOBODYS, Argon2Passwords
-from connector.usecases import accounts
+from connector.usecases import administrators
+from connector.usecases.realms import Installation
 from connector.web.console import Desk, routes
 from connector.web.requests import BodyLimits
 from connector.web.shares import Shares
@@ -80,20 +82,13 @@ async def furnish(world: World) -> None:
     kept = await Argon2Passwords().make(PASSWORD)
 
     def create(tx: Transaction) -> None:
+        installation = Installation(tx, ADMINISTRATOR)
         for name, tenant in (("ann", None), ("tom", "acme"), ("dan", None), ("pat", None)):
-            made = accounts.create(
-                tx,
-                ADMINISTRATOR,
-                name,
-                role=Role.VIEWER,
-                tenant=tenant,
-                make_id=world.enrollment.make_id,
-                now=world.time,
-            )
+            made = administrators.create(installation, name, role=Role.VIEWER, tenant=tenant)
             if name != "pat":
                 tx.administrators.set_password(made.id, kept)
             if name == "dan":
-                accounts.set_disabled(tx, ADMINISTRATOR, made, disabled=True, now=world.time)
+                administrators.set_disabled(installation, made, disabled=True)
 
     await world.store.transaction(create)
 
@@ -101,7 +96,12 @@ async def furnish(world: World) -> None:
 def desk(world: World, passwords: Argon2Passwords) -> Desk:
     """What the pages share."""
     return Desk(
-        enrollment=world.enrollment,
+        store=world.store,
+        issuers=world.enrollment.issuers,
+        tokens=POLICY.tokens,
+        allowances=world.enrollment.allowances,
+        clock=lambda: world.time,
+        random=token_bytes,
         links=Links("https://c", "https://l", "https://s", "https://d", bytes(32)),
         public_url="https://console.test",
         body=BodyLimits(65536, 10),

@@ -14,7 +14,7 @@ from tests.support.records import audited
 from connector.client import make_csr, make_key
 from connector.domain.audit import Action
 from connector.domain.certificates import CertificateState, RevocationReason
-from connector.domain.directory import EntityKind
+from connector.domain.directory import EntityKind, Tenant
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.tokens import TokenSpent
 from connector.domain.tokens import TokenState
@@ -22,7 +22,6 @@ from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
 from connector.storage.postgresql.store import PostgresqlStore, open_postgresql
 from connector.usecases import registration
-from connector.usecases.access import Realm
 from connector.usecases.revocation import revoke
 
 ROUNDS = 15
@@ -53,15 +52,15 @@ async def both(*calls: Awaitable[Any]) -> list[Any]:
     return outcomes
 
 
-async def good(world: World, realm: Realm) -> int:
+async def good(world: World, tenant: Tenant) -> int:
     """How much is left with which somebody could act in the tenant."""
     return await world.store.read(
         lambda tx: (
             sum(
-                tx.inventory.count(CertificateFilter(realm.tenant.id, state=state, now=world.time))
+                tx.inventory.count(CertificateFilter(tenant.id, state=state, now=world.time))
                 for state in (CertificateState.ISSUED, CertificateState.SUPERSEDED)
             )
-            + tx.tokens.count(TokenFilter(realm.tenant.id, state=TokenState.MINTED, now=world.time))
+            + tx.tokens.count(TokenFilter(tenant.id, state=TokenState.MINTED, now=world.time))
         )
     )
 
@@ -75,22 +74,19 @@ def test_nothing_is_renewed_past_a_revocation(worlds: tuple[World, World], runne
 
     async def scenario() -> None:
         for number in range(ROUNDS):
-            realm = await here.tenant(f"tenant-{number}")
-            entity = await here.register(realm)
-            minted = await here.hand_over(realm, entity)
+            tenant = await here.tenant(f"tenant-{number}")
+            entity = await here.register(tenant)
+            minted = await here.hand_over(tenant, entity)
             subject = here.enrollment.subject_text(minted.token.system_auth_id)
             csr = b64encode(make_csr(key, subject)).decode()
             first = await here.enroll(minted.secret.text, None, csr)
 
-            def end(tx: Any, realm: Realm = realm) -> Any:
-                which = CertificateFilter(realm.tenant.id)
-                return revoke(tx, which, RevocationReason.KEY_COMPROMISE, actor="test", now=here.time)
-
             calls: list[Awaitable[Any]] = [here.renew(first.fingerprint, csr) for _ in range(4)]
             calls += [here.enrollment.mint_for_holder(first) for _ in range(4)]
-            calls.insert(number % 8, there.store.transaction(end))
+            end = there.office(tenant).run(revoke, CertificateFilter(), RevocationReason.KEY_COMPROMISE)
+            calls.insert(number % 8, end)
             await both(*calls)
-            assert await good(here, realm) == 0
+            assert await good(here, tenant) == 0
 
     runner.run(scenario())
 
@@ -104,9 +100,9 @@ def test_nothing_is_enrolled_past_an_unregistration(worlds: tuple[World, World],
 
     async def scenario() -> None:
         for number in range(ROUNDS):
-            realm = await here.tenant(f"tenant-{number}")
-            entity = await here.register(realm)
-            minted = [await here.hand_over(realm, entity) for _ in range(6)]
+            tenant = await here.tenant(f"tenant-{number}")
+            entity = await here.register(tenant)
+            minted = [await here.hand_over(tenant, entity) for _ in range(6)]
             csrs = [
                 b64encode(make_csr(key, here.enrollment.subject_text(one.token.system_auth_id))).decode()
                 for one in minted
@@ -115,14 +111,12 @@ def test_nothing_is_enrolled_past_an_unregistration(worlds: tuple[World, World],
                 here.enroll(one.secret.text, None, csr) for one, csr in zip(minted[:3], csrs, strict=False)
             ]
             calls += [here.configure(one.secret.text, None) for one in minted[3:]]
-            calls += [here.hand_over(realm, entity, alone=False) for _ in range(3)]
+            calls += [here.hand_over(tenant, entity) for _ in range(3)]
 
-            def end(tx: Any, realm: Realm = realm, id: str = entity.id) -> Any:
-                return registration.unregister(tx, realm, EntityKind.APPLICATION, id, now=here.time)
-
-            calls.insert(number % 9, there.store.transaction(end))
+            end = there.office(tenant).run(registration.unregister, EntityKind.APPLICATION, entity.id)
+            calls.insert(number % 9, end)
             await both(*calls)
-            assert await good(here, realm) == 0
+            assert await good(here, tenant) == 0
 
     runner.run(scenario())
 
@@ -132,9 +126,9 @@ def test_refusals_at_once_share_a_transaction(worlds: tuple[World, World], runne
     here, there = worlds
 
     async def scenario() -> None:
-        realm = await here.tenant()
-        entity = await here.register(realm)
-        minted = await here.hand_over(realm, entity)
+        tenant = await here.tenant()
+        entity = await here.register(tenant)
+        minted = await here.hand_over(tenant, entity)
         await here.configure(minted.secret.text, None)
 
         calls = [world.configure(minted.secret.text, None) for world in worlds for _ in range(150)]

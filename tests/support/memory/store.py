@@ -5,10 +5,12 @@ A transaction works on a copy of the tables, which then takes their place; an ex
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
+from secrets import token_bytes
 from threading import Lock
 from typing import TypeVar
+from uuid import uuid4
 
 from tests.support.memory.administrators import MemoryAdministrators, MemorySessions, MemorySignInLinks
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
@@ -321,9 +323,13 @@ class _MemoryTrustAnchors:
 
 
 class _MemoryTransaction:
-    """All that one transaction can read and write."""
+    """All that one transaction can read and write, and its moment."""
+
+    random = staticmethod(token_bytes)
+    new_id = staticmethod(uuid4)
 
     def __init__(self, tables: Tables) -> None:
+        self.now = datetime.now(UTC)
         self.tenants = MemoryTenants(tables)
         self.tokens = _MemoryTokens(tables)
         self.inventory = _MemoryInventory(tables)

@@ -74,7 +74,7 @@ def test_a_life(world: World) -> None:
         told = await world.configure(minted.secret.text, None)
         first = await world.enroll(told.minted.secret.text, None, csr(told.subject))
         second = await world.renew(first.fingerprint, csr(told.subject))
-        await world.store.transaction(lambda tx: revoke_presented(tx, second.fingerprint, now=world.time))
+        await world.store.transaction(lambda tx: revoke_presented(tx, second.fingerprint))
 
         assert await actions(world) == [
             Action.TENANT_CREATED,
@@ -186,7 +186,7 @@ def test_two_redeemers_one_winner(world: World) -> None:
         outcomes = await asyncio.gather(*tries, return_exceptions=True)
 
         assert [TokenSpent] == [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
-        assert len(await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(tenant.tenant.id)))) == 1
+        assert len(await world.store.read(lambda tx: tx.inventory.list(CertificateFilter(tenant.id)))) == 1
 
     run(scenario())
 
@@ -198,7 +198,7 @@ def test_a_revoked_holder_has_no_way_back(world: World) -> None:
         _, _, _, issued = await enrolled(world)
         beside = await world.enrollment.mint_for_holder(issued)
         told = await world.configure(beside.secret.text, None)
-        await world.store.transaction(lambda tx: revoke_presented(tx, issued.fingerprint, now=world.time))
+        await world.store.transaction(lambda tx: revoke_presented(tx, issued.fingerprint))
 
         with pytest.raises(TokenWithdrawn):
             await world.enroll(told.minted.secret.text, None, csr(told.subject))
@@ -232,9 +232,7 @@ def test_unregistering_ends_everything(world: World) -> None:
     async def scenario() -> None:
         tenant, entity, _, issued = await enrolled(world)
         pending = await world.hand_over(tenant, entity)
-        await world.store.transaction(
-            lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, now=world.time)
-        )
+        await world.office(tenant).run(registration.unregister, entity.kind, entity.id)
 
         assert (await actions(world))[-3:] == [
             Action.ENTITY_UNREGISTERED,
@@ -264,9 +262,7 @@ def test_deleting_a_system_auth_ends_only_its_own(world: World) -> None:
 
         def delete(kind: EntityKind) -> Coroutine[Any, Any, object]:
             auth_id = minted.token.system_auth_id
-            return world.store.transaction(
-                lambda tx: registration.delete_system_auth(tx, tenant, kind, auth_id, now=world.time)
-            )
+            return world.office(tenant).run(registration.delete_system_auth, kind, auth_id)
 
         with pytest.raises(ObjectNotFound):
             await delete(EntityKind.RUNTIME)
@@ -285,11 +281,10 @@ def test_revoking_twice_is_one_revocation(world: World) -> None:
     """The first revocation's time and reason stay, and there is one event for it."""
 
     async def scenario() -> None:
-        _, entity, _, issued = await enrolled(world)
+        tenant, entity, _, issued = await enrolled(world)
 
         def again(reason: RevocationReason) -> Coroutine[Any, Any, Any]:
-            which = CertificateFilter(entity.tenant_id, fingerprint=issued.fingerprint)
-            return world.store.transaction(lambda tx: revoke(tx, which, reason, actor="admin:test", now=world.time))
+            return world.office(tenant).run(revoke, CertificateFilter(fingerprint=issued.fingerprint), reason)
 
         assert len(await again(RevocationReason.KEY_COMPROMISE)) == 1
         world.time += timedelta(hours=1)
@@ -364,7 +359,8 @@ def test_a_redemption_under_way_does_not_outlive_its_owner(world: World) -> None
         minted = await world.hand_over(tenant, entity)
         late = minted.token.expires_at + timedelta(milliseconds=5)
         begun = minted.token.expires_at - timedelta(milliseconds=5)
-        await world.store.transaction(lambda tx: registration.unregister(tx, tenant, entity.kind, entity.id, now=late))
+        world.time = late
+        await world.office(tenant).run(registration.unregister, entity.kind, entity.id)
         world.time = begun
         with pytest.raises(TokenWithdrawn):
             await world.enroll(

@@ -81,7 +81,7 @@ def test_a_holder_has_so_many_good_certificates() -> None:
 
         assert caught.value.limit == Limit.CERTIFICATES
         assert caught.value.retry_after == (first.not_after - world.time).total_seconds()
-        await world.store.transaction(lambda tx: revoke_presented(tx, second.fingerprint, now=world.time))
+        await world.store.transaction(lambda tx: revoke_presented(tx, second.fingerprint))
         world.time += REFUSED_FOR
         await world.renew(first.fingerprint, request)
 
@@ -262,9 +262,7 @@ def test_a_tenant_has_so_many_of_each() -> None:
         await world.enroll(minted[0].secret.text, None, csr(world, minted[0].token.system_auth_id))
         with pytest.raises(QuotaExceeded, match=Limit.TENANT_CERTIFICATES.value):
             await world.hand_over(acme, shop)
-        used = await world.store.read(
-            lambda tx: world.enrollment.allowances.used_by_tenant(tx, acme.tenant.id, now=world.time)
-        )
+        used = await world.office(acme).read(world.enrollment.allowances.used_by_tenant)
         assert {each.limit: each.number for each in used} == {
             Limit.TENANT_APPLICATIONS: 2,
             Limit.TENANT_RUNTIMES: 1,

@@ -32,6 +32,7 @@ from connector.ports.certificates import CertificateFilter
 from connector.ports.transaction import Store
 from connector.storage import open_sqlite
 from connector.usecases import renewal
+from connector.usecases.realms import realm_of
 from connector.usecases.renewal import RenewalPolicy, window
 from connector.usecases.revocation import revoke
 
@@ -140,9 +141,9 @@ def test_what_was_revoked_is_not_handed_out_again(world: World) -> None:
 
 
 async def _revoke(world: World, minted: Minted, issued: Certificate) -> None:
-    which = CertificateFilter(minted.token.tenant_id, fingerprint=issued.fingerprint)
+    which = CertificateFilter(fingerprint=issued.fingerprint)
     await world.store.transaction(
-        lambda tx: revoke(tx, which, RevocationReason.UNSPECIFIED, actor="system", now=world.time)
+        lambda tx: revoke(realm_of(tx, minted.token, "system"), which, RevocationReason.UNSPECIFIED)
     )
 
 
@@ -213,7 +214,7 @@ def test_the_window(world: World) -> None:
         assert not told.now
         assert window(certificate, issuer=make_issuer(now=START).fingerprint, policy=policy).now
         await world.store.transaction(
-            lambda tx: renewal.ask(tx, CertificateFilter(minted.token.tenant_id), actor="command", now=world.time)
+            lambda tx: renewal.ask(realm_of(tx, minted.token, "command"), CertificateFilter())
         )
         (asked,) = await recorded(world, minted)
         assert window(asked, issuer=ISSUER.fingerprint, policy=policy).now
@@ -226,10 +227,9 @@ def test_only_certificates_in_use_are_asked_for(world: World) -> None:
 
     async def scenario() -> None:
         minted, subject = await handed(world)
-        which = CertificateFilter(minted.token.tenant_id)
         first = await world.enroll(minted.secret.text, None, csr(subject))
         second = await world.renew(first.fingerprint, csr(subject))
-        ask = lambda tx: renewal.ask(tx, which, actor="command", now=world.time)  # noqa: E731
+        ask = lambda tx: renewal.ask(realm_of(tx, minted.token, "command"), CertificateFilter())  # noqa: E731
         assert [each.fingerprint for each in await world.store.transaction(ask)] == [second.fingerprint]
         assert await world.store.transaction(ask) == []
         (event,) = await world.store.read(lambda tx: audited(tx, Action.CERTIFICATE_RENEWAL_ASKED))

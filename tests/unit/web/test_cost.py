@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from graphql import (
@@ -20,15 +19,16 @@ from graphql import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.authority import World
+from tests.support.authority import ADMINISTRATOR, POLICY, World
 from tests.support.memory.store import MemoryStore
 
 from connector.domain.directory import MOST_SYSTEM_AUTHS, EntityKind
 from connector.domain.pairing import Links
-from connector.domain.principals import KEY_PREFIX, Bearer, Caller, Role
+from connector.domain.principals import KEY_PREFIX, Bearer, Role
 from connector.domain.refusals.requests import QueryTooExpensive
-from connector.ports.transaction import Transaction
-from connector.usecases import access
+from connector.usecases.keys import make_api_key
+from connector.usecases.offices import Office
+from connector.usecases.realms import Installation
 from connector.web.graphql.allowance import AnswerLimits
 from connector.web.graphql.call import Call
 from connector.web.graphql.cost import DEAR, ROOT, Cost, Costs
@@ -231,26 +231,21 @@ def filled() -> Iterator[tuple[GraphQLSchema, Call, asyncio.Runner]]:
         world = World(MemoryStore())
         text = runner.run(_fill(world))
         links = Links("https://a/c", "https://a/l", "https://b/c", "https://b/d", bytes(32))
-        yield director_schema(Director(world.enrollment, links, None)), Call(Bearer(text), tenant="acme"), runner
+        enrollment = world.enrollment
+        director = Director(world.store, enrollment, links, POLICY.tokens, enrollment.allowances, None)
+        yield director_schema(director), Call(Bearer(text), tenant="acme"), runner
 
 
 async def _fill(world: World) -> str:
-    realm = await world.tenant()
+    tenant = await world.tenant()
     for number in range(APPLICATIONS):
         for kind in EntityKind:
-            entity = await world.register(realm, f"e{number}", kind)
+            entity = await world.register(tenant, f"e{number}", kind)
             for _ in range(AUTHS if kind is not EntityKind.INTEGRATION_SYSTEM else 0):
-                await world.hand_over(realm, entity)
+                await world.hand_over(tenant, entity)
 
-    def make_key(tx: Transaction) -> str:
-        caller = Caller("test", "admin:test", Role.ADMINISTRATOR, None)
-        role = Role.ADMINISTRATOR
-        text, _ = access.make_api_key(
-            tx, caller, "all", role=role, tenant=None, lifetime=None, random=bytes, make_id=uuid4, now=world.time
-        )
-        return text
-
-    text = await world.store.transaction(make_key)
+    office = Office(world.store, lambda tx: Installation(tx, ADMINISTRATOR))
+    text, _ = await office.run(make_api_key, "all", role=Role.ADMINISTRATOR, tenant=None, lifetime=None)
     assert text.startswith(KEY_PREFIX)
     return text
 

@@ -237,7 +237,7 @@ class _Line:
         try:
             session = self._connected()
             number = self._begin(session, job.begin)
-            result = job.function(SqlTransaction(session.connection))
+            result = job.function(SqlTransaction(session.connection, self._clock))
             if job.future.cancelled():  # its caller was told meanwhile that nothing was done
                 raise StorageUnavailable  # noqa: TRY301 - to be rolled back as everything else
         except BaseException:

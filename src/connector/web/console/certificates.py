@@ -12,8 +12,7 @@ from connector.domain.directory import EntityKind
 from connector.domain.overview import SOON
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.ports.certificates import CertificateFilter
-from connector.ports.transaction import Transaction
-from connector.usecases.access import Realm
+from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke as revoke_those
 from connector.web import chains
 from connector.web.console.describe import described
@@ -32,37 +31,35 @@ PLURALS = {EntityKind.APPLICATION: "applications", EntityKind.RUNTIME: "runtimes
 
 async def list_certificates(visit: Visit) -> Response:
     """Search by serial number, fingerprint, owner, state and expiry; page by page."""
-    query, now = visit.query, visit.desk.enrollment.clock()
+    query = visit.query
     state, text = query.get("state", ""), text_of(query, "q")
     until = day_of(query, "until")
 
-    def read(tx: Transaction, realm: Realm) -> tuple[Rows[Certificate], Mapping[str, str]]:
+    def read(realm: Realm) -> tuple[Rows[Certificate], Mapping[str, str]]:
         which = CertificateFilter(
-            realm.tenant.id,
             state=CertificateState.ISSUED if state == "expiring" else _state(state),
-            now=now,
             expires_from=day_of(query, "from"),
-            expires_to=now + SOON if state == "expiring" else None if until is None else until + _ALMOST_A_DAY,
+            expires_to=realm.now + SOON if state == "expiring" else None if until is None else until + _ALMOST_A_DAY,
             **_looked_for(text),
         )
         found = rows(
             query,
             visit.path("certificates"),
-            ("certificates", realm.tenant.id),
+            ("certificates", realm.tenant_id),
             (datetime, bytes),
-            read=lambda after, most: tx.inventory.list(which, after=after, most=most),
+            read=lambda after, most: realm.certificates.list(which, after=after, most=most),
             place=lambda each: (each.issued_at, each.fingerprint),
             kept=("q", "state", "from", "until"),
         )
-        return found, _owners(tx, realm, found.rows)
+        return found, _owners(realm, found.rows)
 
-    found, owners = await visit.read(read)
+    found, owners = await visit.office.read(read)
     return visit.show("certificates.html", found=found, owners=owners, query=query, states=STATES, plurals=PLURALS)
 
 
 async def one(visit: Visit) -> Response:
     """Every field and extension of one, in words."""
-    certificate, owners = await visit.read(lambda tx, realm: _found(tx, realm, visit))
+    certificate, owners = await visit.office.read(_found, visit)
     return visit.show(
         "certificate.html",
         certificate=certificate,
@@ -70,25 +67,25 @@ async def one(visit: Visit) -> Response:
         plural=PLURALS.get(certificate.owner_kind),
         fields=described(certificate.der),
         pem=chains.pem(certificate.der),
-        state=certificate.state(now=visit.desk.enrollment.clock()).value,
+        state=certificate.state(now=visit.desk.clock()).value,
         reasons=list(RevocationReason),
     )
 
 
 async def pem(visit: Visit) -> Response:
     """The PEM, to keep."""
-    certificate, _ = await visit.read(lambda tx, realm: _found(tx, realm, visit))
+    certificate, _ = await visit.office.read(_found, visit)
     return download(chains.pem(certificate.der).encode(), f"{certificate.serial}.pem", "application/x-pem-file")
 
 
 async def revoke_page(visit: Visit) -> Response:
     """Ask before it is revoked, and name what will stop working."""
-    certificate, owners = await visit.read(lambda tx, realm: _found(tx, realm, visit))
-    now = visit.desk.enrollment.clock()
-    others = await visit.read(
-        lambda tx, realm: [
+    certificate, owners = await visit.office.read(_found, visit)
+    now = visit.desk.clock()
+    others = await visit.office.read(
+        lambda realm: [
             each
-            for each in tx.inventory.list(CertificateFilter(realm.tenant.id, owner_id=certificate.owner_id), most=50)
+            for each in realm.certificates.list(CertificateFilter(owner_id=certificate.owner_id), most=50)
             if each.fingerprint != certificate.fingerprint and each.revoked_at is None and each.not_after >= now
         ]
     )
@@ -105,15 +102,14 @@ async def revoke_page(visit: Visit) -> Response:
 
 async def revoke(visit: Visit) -> Response:
     """Revoke it."""
-    reason, now = chosen(given(visit.form, "reason"), RevocationReason, "reason"), visit.desk.enrollment.clock()
+    reason = chosen(given(visit.form, "reason"), RevocationReason, "reason")
 
-    def change(tx: Transaction, realm: Realm) -> Certificate:
-        certificate, _ = _found(tx, realm, visit)
-        which = CertificateFilter(realm.tenant.id, fingerprint=certificate.fingerprint)
-        revoke_those(tx, which, reason, actor=realm.actor, now=now)
+    def change(realm: Realm) -> Certificate:
+        certificate, _ = _found(realm, visit)
+        revoke_those(realm, CertificateFilter(fingerprint=certificate.fingerprint), reason)
         return certificate
 
-    certificate = await visit.write(change)
+    certificate = await visit.office.run(change)
     return visit.done(visit.path("certificates", certificate.fingerprint.hex()), "revoked")
 
 
@@ -151,14 +147,14 @@ def _normalized(text: str) -> str:
     return compact if is_hexadecimal and text == text.upper() else text
 
 
-def _found(tx: Transaction, realm: Realm, visit: Visit) -> tuple[Certificate, Mapping[str, str]]:
+def _found(realm: Realm, visit: Visit) -> tuple[Certificate, Mapping[str, str]]:
     """The tenant's certificate of the fingerprint or the serial number in the path."""
     text = str(visit.request.path_params["certificate"])
-    found = tx.inventory.list(CertificateFilter(realm.tenant.id, **_by_number(text)), most=1)
+    found = realm.certificates.list(CertificateFilter(**_by_number(text)), most=1)
     if not found:
         raise ObjectNotFound("Object not found: the tenant has no such certificate. Search for it in the list.")
-    return found[0], _owners(tx, realm, found)
+    return found[0], _owners(realm, found)
 
 
-def _owners(tx: Transaction, realm: Realm, found: Sequence[Certificate]) -> Mapping[str, str]:
-    return tx.directory(realm.tenant.id).names({each.owner_id for each in found})
+def _owners(realm: Realm, found: Sequence[Certificate]) -> Mapping[str, str]:
+    return realm.directory.names({each.owner_id for each in found})

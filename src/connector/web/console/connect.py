@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from starlette.responses import Response, StreamingResponse
 
@@ -18,9 +17,8 @@ from connector.domain.refusals.requests import Overloaded
 from connector.domain.tokens import Minted, OneTimeToken, TokenState
 from connector.ports.audit import EventFilter
 from connector.ports.tokens import TokenFilter
-from connector.ports.transaction import Transaction
 from connector.usecases import registration, revocation
-from connector.usecases.access import Realm
+from connector.usecases.realms import Realm
 from connector.web.console import stories
 from connector.web.console.entities import Kind, kind_of
 from connector.web.console.forms import given
@@ -37,30 +35,23 @@ REFUSED = {Action.TOKEN_REFUSED, Action.CERTIFICATE_REFUSED}
 
 async def connect(visit: Visit) -> Response:
     """Mint a token, and show the pairing string this once."""
-    kind, enrollment = kind_of(visit), visit.desk.enrollment
-    text = given(visit.form, "minutes")
+    kind, text = kind_of(visit), given(visit.form, "minutes")
+    entity_id = kind.id(visit)
 
-    def mint(tx: Transaction, realm: Realm) -> tuple[Entity, Minted, int]:
-        if text and not (text.isascii() and text.isdecimal() and len(text) <= 6):  # noqa: PLR2004 - years of minutes
-            raise InvalidData("Invalid data minutes: use a whole number.")
-        minted = registration.hand_over(
-            tx,
-            realm,
-            kind.kind,
-            kind.id(visit),
-            seconds=int(text) * 60 if text else None,
-            policy=enrollment.policy.tokens,
-            allowances=enrollment.allowances,
-            random=enrollment.random,
-            make_id=enrollment.make_id,
-            now=enrollment.clock(),
-        )
-        entity = registration.registered(tx, realm, kind.kind, kind.id(visit))
-        last = tx.audit.page(EventFilter(realm.tenant.id, about=entity.id), most=1)
-        return entity, minted, last[0].number if last else 0
+    def tell(realm: Realm, minted: Minted) -> tuple[Entity, Minted, int]:
+        last = realm.events.page(EventFilter(about=entity_id), most=1)
+        return registration.registered(realm, kind.kind, entity_id), minted, last[0].number if last else 0
 
     try:
-        entity, minted, number = await visit.write(mint, alone=False)
+        entity, minted, number = await visit.office.run_then(
+            tell,
+            registration.hand_over,
+            kind.kind,
+            entity_id,
+            seconds=_seconds(text),
+            policy=visit.desk.tokens,
+            allowances=visit.desk.allowances,
+        )
     except InvalidData as error:
         note(error)
         return await kind.shown(visit, error=error)
@@ -82,7 +73,7 @@ async def connect(visit: Visit) -> Response:
 async def token(visit: Visit) -> Response:
     """How far a token is, without its secret: for whoever reloads, or runs no scripts."""
     kind = kind_of(visit)
-    entity, progress, number = await visit.read(lambda tx, realm: _token(tx, realm, kind, visit))
+    entity, progress, number = await visit.office.read(_token, kind, visit)
     return visit.show(
         "connect.html",
         **kind.words,
@@ -97,17 +88,14 @@ async def token(visit: Visit) -> Response:
 
 async def withdraw(visit: Visit) -> Response:
     """Withdraw the token, and those that came after it under the same system auth."""
-    kind, now = kind_of(visit), visit.desk.enrollment.clock()
+    kind = kind_of(visit)
 
-    def end(tx: Transaction, realm: Realm) -> None:
-        first = _first(tx, realm, kind, visit)
-        ended = revocation.withdraw(
-            tx, TokenFilter(realm.tenant.id, system_auth_id=first.system_auth_id), actor=realm.actor, now=now
-        )
-        if not ended:
+    def end(realm: Realm) -> None:
+        first = _first(realm, kind, visit)
+        if not revocation.withdraw(realm, TokenFilter(system_auth_id=first.system_auth_id)):
             raise ObjectNotFound("Object not found: the token cannot be redeemed any more. Look at how far it came.")
 
-    await visit.write(end)
+    await visit.office.run(end)
     return visit.done(visit.path(kind.plural, kind.id(visit)), "withdrawn")
 
 
@@ -153,28 +141,32 @@ class Progress:
         return self.connected is None and self.state in (TokenState.MINTED, TokenState.SPENT)
 
 
-def _first(tx: Transaction, realm: Realm, kind: Kind, visit: Visit) -> OneTimeToken:
-    token_id = str(visit.request.path_params["token"])
-    found = tx.tokens.list(TokenFilter(realm.tenant.id, id=token_id), most=1)
+def _seconds(minutes: str) -> int | None:
+    if minutes and not (minutes.isascii() and minutes.isdecimal() and len(minutes) <= 6):  # noqa: PLR2004 - years
+        raise InvalidData("Invalid data minutes: use a whole number.")
+    return int(minutes) * 60 if minutes else None
+
+
+def _first(realm: Realm, kind: Kind, visit: Visit) -> OneTimeToken:
+    found = realm.tokens.list(TokenFilter(id=str(visit.request.path_params["token"])), most=1)
     if not found or found[0].owner_id != kind.id(visit):
         raise ObjectNotFound
     return found[0]
 
 
-def _token(tx: Transaction, realm: Realm, kind: Kind, visit: Visit) -> tuple[Entity, Progress, int]:
-    entity = registration.registered(tx, realm, kind.kind, kind.id(visit))
-    token = _first(tx, realm, kind, visit)
-    which = EventFilter(realm.tenant.id, about=entity.id, since=token.minted_at)
-    found = list(reversed(tx.audit.page(which, most=200)))
+def _token(realm: Realm, kind: Kind, visit: Visit) -> tuple[Entity, Progress, int]:
+    entity = registration.registered(realm, kind.kind, kind.id(visit))
+    token = _first(realm, kind, visit)
+    which = EventFilter(about=entity.id, since=token.minted_at)
+    found = list(reversed(realm.events.page(which, most=200)))
     mine = [each for each in found if each.event.system_auth_id == token.system_auth_id]
-    state = _state(tx, realm, token, visit.desk.enrollment.clock())
-    return entity, Progress(token, mine, state), found[-1].number if found else 0
+    return entity, Progress(token, mine, _state(realm, token)), found[-1].number if found else 0
 
 
-def _state(tx: Transaction, realm: Realm, token: OneTimeToken, now: datetime) -> TokenState:
+def _state(realm: Realm, token: OneTimeToken) -> TokenState:
     """The state of the last token under its system auth: the configuration brings the next one."""
-    last = tx.tokens.list(TokenFilter(realm.tenant.id, system_auth_id=token.system_auth_id), most=1)
-    return (last[0] if last else token).state(now=now)
+    last = realm.tokens.list(TokenFilter(system_auth_id=token.system_auth_id), most=1)
+    return (last[0] if last else token).state(now=realm.now)
 
 
 async def events(visit: Visit) -> Response:
@@ -182,7 +174,7 @@ async def events(visit: Visit) -> Response:
     kind = kind_of(visit)
     text = visit.request.headers.get("last-event-id") or visit.query.get("after", "")
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 - 64 bits
-    token = await visit.read(lambda tx, realm: _first(tx, realm, kind, visit))
+    token = await visit.office.read(_first, kind, visit)
     if len(visit.desk.streams) >= MOST_STREAMS:
         raise Overloaded
     headers = {**HEADERS, "x-accel-buffering": "no"}
@@ -198,7 +190,7 @@ async def _stream(visit: Visit, token: OneTimeToken, number: int) -> AsyncIterat
     try:
         yield b"retry: 1000\n\n"
         while loop.time() < end:
-            found, now_state = await visit.read(partial(_news, visit=visit, token=token, number=number))
+            found, now_state = await visit.office.read(_news, token, number)
             for each in found:
                 number = each.number
                 if each.event.system_auth_id == token.system_auth_id:
@@ -213,11 +205,9 @@ async def _stream(visit: Visit, token: OneTimeToken, number: int) -> AsyncIterat
         visit.desk.streams.discard(mark)
 
 
-def _news(
-    tx: Transaction, realm: Realm, *, visit: Visit, token: OneTimeToken, number: int
-) -> tuple[Sequence[Recorded], TokenState]:
-    found = tx.audit.later(realm.tenant.id, token.owner_id, number=number, most=MOST_EVENTS)
-    return found, _state(tx, realm, token, visit.desk.enrollment.clock())
+def _news(realm: Realm, token: OneTimeToken, number: int) -> tuple[Sequence[Recorded], TokenState]:
+    found = realm.events.later(token.owner_id, number=number, most=MOST_EVENTS)
+    return found, _state(realm, token)
 
 
 def _told(recorded: Recorded, beside: Sequence[Recorded]) -> dict[str, str | None]:

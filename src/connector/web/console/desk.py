@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 from connector.domain.administrators import SessionPolicy
 from connector.domain.overview import Overview
 from connector.domain.pairing import Links
+from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import SignsIn
 from connector.ports.passwords import Passwords
-from connector.usecases.enrollment import Enrollment
+from connector.ports.transaction import Clock, Random, Store
+from connector.usecases.issuers import Issuers
+from connector.usecases.offices import Office
+from connector.usecases.quotas import Allowances
+from connector.usecases.realms import SYSTEM, Installation
 from connector.web.requests import BodyLimits
 from connector.web.shares import Shares
 from connector.web.throttle import Throttle
@@ -29,7 +34,12 @@ class SettingLine:
 class Desk:
     """What the pages share. ``signs_in`` is None where nobody signs in by OpenID Connect."""
 
-    enrollment: Enrollment
+    store: Store
+    issuers: Issuers
+    tokens: TokenPolicy
+    allowances: Allowances
+    clock: Clock
+    random: Random
     links: Links
     public_url: str
     body: BodyLimits
@@ -41,3 +51,8 @@ class Desk:
     settings: Sequence[SettingLine]
     overviews: dict[str, Overview] = field(default_factory=dict)
     streams: set[object] = field(default_factory=set)
+
+    @property
+    def office(self) -> Office[Installation]:
+        """Where the server itself acts, for somebody who is not signed in."""
+        return Office(self.store, lambda tx: Installation(tx, SYSTEM))

@@ -1,10 +1,10 @@
 """Applications and runtimes: looked for, registered, and each with its story."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 from starlette.responses import Response
 
@@ -23,9 +23,8 @@ from connector.ports.audit import EventFilter
 from connector.ports.certificates import CertificateFilter
 from connector.ports.directory import EntityFilter
 from connector.ports.tokens import TokenFilter
-from connector.ports.transaction import Transaction
 from connector.usecases import registration
-from connector.usecases.access import Realm
+from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke
 from connector.web.console import stories
 from connector.web.console.forms import Form, given
@@ -33,6 +32,8 @@ from connector.web.console.lists import Rows, rows, text_of
 from connector.web.console.visits import Visit, chosen
 from connector.web.notes import note
 from connector.web.problems import problem
+
+P = ParamSpec("P")
 
 KINDS = {"applications": EntityKind.APPLICATION, "runtimes": EntityKind.RUNTIME}
 WORDS = {EntityKind.APPLICATION: "application", EntityKind.RUNTIME: "runtime"}
@@ -64,20 +65,11 @@ class Kind:
 
     async def register(self, visit: Visit) -> Response:
         """Register one, and go to its page."""
-        enrollment, form = visit.desk.enrollment, visit.form
+        form = visit.form
         particulars = {"name": given(form, "name"), "description": given(form, "description") or None}
         try:
-            made = await visit.write(
-                lambda tx, realm: registration.register(
-                    tx,
-                    realm,
-                    self.kind,
-                    particulars,
-                    allowances=enrollment.allowances,
-                    make_id=enrollment.make_id,
-                    now=enrollment.clock(),
-                ),
-                alone=False,
+            made = await visit.office.run(
+                registration.register, self.kind, particulars, allowances=visit.desk.allowances
             )
         except (InvalidData, NotUniqueName, QuotaExceeded) as error:
             return await self._listed(visit, error=error, form=form)
@@ -91,11 +83,7 @@ class Kind:
         """Change name and description."""
         form = visit.form
         changes = {"name": given(form, "name"), "description": given(form, "description") or None}
-        return await self._changed(
-            visit,
-            "updated",
-            lambda tx, realm, now: registration.update(tx, realm, self.kind, self.id(visit), changes, now=now),
-        )
+        return await self._changed(visit, "updated", registration.update, self.kind, self.id(visit), changes)
 
     async def set_label(self, visit: Visit) -> Response:
         """Set a label."""
@@ -105,41 +93,32 @@ class Kind:
         except InvalidData as error:
             return await self.shown(visit, error=error)
         return await self._changed(
-            visit,
-            "labeled",
-            lambda tx, realm, now: registration.set_label(
-                tx, realm, self.kind, self.id(visit), key=key, value=value, now=now
-            ),
+            visit, "labeled", registration.set_label, self.kind, self.id(visit), key=key, value=value
         )
 
     async def delete_label(self, visit: Visit) -> Response:
         """Delete a label."""
         key = given(visit.form, "key")
-        return await self._changed(
-            visit,
-            "unlabeled",
-            lambda tx, realm, now: registration.delete_label(tx, realm, self.kind, self.id(visit), key, now=now),
-        )
+        return await self._changed(visit, "unlabeled", registration.delete_label, self.kind, self.id(visit), key)
 
     async def revoke(self, visit: Visit) -> Response:
         """Revoke all its certificates."""
         reason = chosen(given(visit.form, "reason"), RevocationReason, "reason")
 
-        def change(tx: Transaction, realm: Realm, now: datetime) -> object:
-            found = registration.registered(tx, realm, self.kind, self.id(visit))
-            return revoke(tx, CertificateFilter(realm.tenant.id, owner_id=found.id), reason, actor=realm.actor, now=now)
+        def change(realm: Realm) -> object:
+            found = registration.registered(realm, self.kind, self.id(visit))
+            return revoke(realm, CertificateFilter(owner_id=found.id), reason)
 
         return await self._changed(visit, "revoked", change)
 
     async def end_page(self, visit: Visit) -> Response:
         """Ask before it is unregistered, and say what will stop."""
-        found = await visit.read(lambda tx, realm: _Ending.read(tx, realm, self.kind, self.id(visit), _now(visit)))
+        found = await visit.office.read(_Ending.read, self.kind, self.id(visit))
         return visit.show("entity_end.html", **self.words, entity=found.entity, good=found.good, open=found.open)
 
     async def unregister(self, visit: Visit) -> Response:
         """Unregister it."""
-        now = _now(visit)
-        await visit.write(lambda tx, realm: registration.unregister(tx, realm, self.kind, self.id(visit), now=now))
+        await visit.office.run(registration.unregister, self.kind, self.id(visit))
         return visit.done(visit.path(self.plural), "unregistered")
 
     def id(self, visit: Visit) -> str:
@@ -148,14 +127,12 @@ class Kind:
 
     async def shown(self, visit: Visit, *, error: Refusal | None = None) -> Response:
         """The page of one, perhaps with what went wrong."""
-        now = _now(visit)
-        allowances = visit.desk.enrollment.allowances
 
-        def read(tx: Transaction, realm: Realm) -> tuple[Told, Mapping[str, Sequence[Used]]]:
-            told = Told.read(tx, realm, self.kind, self.id(visit), now=now)
-            return told, allowances.met_by_owner(tx, realm.tenant.id, told.entity.id, now=now)
+        def read(realm: Realm) -> tuple[Told, Mapping[str, Sequence[Used]]]:
+            told = Told.read(realm, self.kind, self.id(visit))
+            return told, visit.desk.allowances.met_by_owner(realm, told.entity.id)
 
-        told, met = await visit.read(read)
+        told, met = await visit.office.read(read)
         return visit.show(
             "entity.html",
             met=met,
@@ -169,10 +146,16 @@ class Kind:
             label_texts={key: _text(value) for key, value in sorted(told.entity.labels.items())},
         )
 
-    async def _changed(self, visit: Visit, what: str, function: Any) -> Response:
-        now = _now(visit)
+    async def _changed(
+        self,
+        visit: Visit,
+        what: str,
+        use_case: Callable[Concatenate[Realm, P], object],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Response:
         try:
-            await visit.write(lambda tx, realm: function(tx, realm, now))
+            await visit.office.run(use_case, *args, **kwargs)
         except (InvalidData, NotUniqueName) as error:
             return await self.shown(visit, error=error)
         return visit.done(visit.path(self.plural, self.id(visit)), what)
@@ -180,13 +163,13 @@ class Kind:
     async def _listed(self, visit: Visit, *, error: Refusal | None = None, form: Form | None = None) -> Response:
         if error is not None:
             note(error)
-        query, now = visit.query if form is None else {}, _now(visit)
+        query = visit.query if form is None else {}
 
-        def read(tx: Transaction, realm: Realm) -> tuple[Rows[Entity], Mapping[str, Standing]]:
-            found = self._page(tx, realm, visit, query, now)
-            return found, tx.inventory.standings(realm.tenant.id, [each.id for each in found.rows], now=now)
+        def read(realm: Realm) -> tuple[Rows[Entity], Mapping[str, Standing]]:
+            found = self._page(realm, visit, query)
+            return found, realm.certificates.standings([each.id for each in found.rows])
 
-        found, standings = await visit.read(read)
+        found, standings = await visit.office.read(read)
         return visit.show(
             "entities.html",
             status=200 if error is None else problem(error).status,
@@ -199,17 +182,15 @@ class Kind:
             given=form or {},
         )
 
-    def _page(
-        self, tx: Transaction, realm: Realm, visit: Visit, query: Mapping[str, str], now: datetime
-    ) -> Rows[Entity]:
+    def _page(self, realm: Realm, visit: Visit, query: Mapping[str, str]) -> Rows[Entity]:
         """The page of the list that the query is for."""
-        directory, newest_first = tx.directory(realm.tenant.id), query.get("sort") == "newest"
+        directory, newest_first = realm.directory, query.get("sort") == "newest"
         which = EntityFilter(
             self.kind,
             labels=_label_filters(text_of(query, "label")),
             **_named(text_of(query, "q"), anywhere=query.get("anywhere") == "1"),
             condition=CONDITIONS.get(query.get("state", "")),
-            now=now,
+            now=realm.now,
         )
 
         def search(after: Any, most: int) -> Sequence[Entity]:
@@ -219,7 +200,7 @@ class Kind:
         return rows(
             query,
             visit.path(self.plural),
-            (self.plural, realm.tenant.id),
+            (self.plural, realm.tenant_id),
             (datetime, str) if newest_first else (str,),
             read=search,
             place=lambda each: (each.created_at, each.id) if newest_first else (each.name,),
@@ -238,16 +219,14 @@ class Told:
     events: Sequence[Recorded]
 
     @classmethod
-    def read(cls, tx: Transaction, realm: Realm, kind: EntityKind, id: str, *, now: datetime) -> "Told":
+    def read(cls, realm: Realm, kind: EntityKind, id: str) -> "Told":
         """It, as it is now. The newest of everything that can be long."""
-        entity = registration.registered(tx, realm, kind, id)
-        tenant_id = realm.tenant.id
         return cls(
-            entity,
-            tx.inventory.standings(tenant_id, [id], now=now).get(id),
-            tx.inventory.list(CertificateFilter(tenant_id, owner_id=id), most=LAST_RECORDS),
-            tx.tokens.list(TokenFilter(tenant_id, owner_id=id), most=LAST_RECORDS),
-            tx.audit.page(EventFilter(tenant_id, about=id), most=LAST_EVENTS),
+            registration.registered(realm, kind, id),
+            realm.certificates.standings([id]).get(id),
+            realm.certificates.list(CertificateFilter(owner_id=id), most=LAST_RECORDS),
+            realm.tokens.list(TokenFilter(owner_id=id), most=LAST_RECORDS),
+            realm.events.page(EventFilter(about=id), most=LAST_EVENTS),
         )
 
 
@@ -260,24 +239,20 @@ class _Ending:
     open: int
 
     @classmethod
-    def read(cls, tx: Transaction, realm: Realm, kind: EntityKind, id: str, now: datetime) -> "_Ending":
-        entity = registration.registered(tx, realm, kind, id)
-        certificates = tx.inventory.list(CertificateFilter(realm.tenant.id, owner_id=id))
-        tokens = tx.tokens.list(TokenFilter(realm.tenant.id, owner_id=id))
+    def read(cls, realm: Realm, kind: EntityKind, id: str) -> "_Ending":
+        entity = registration.registered(realm, kind, id)
+        certificates = realm.certificates.list(CertificateFilter(owner_id=id))
+        tokens = realm.tokens.list(TokenFilter(owner_id=id))
         return cls(
             entity,
-            sum(each.revoked_at is None and each.not_after >= now for each in certificates),
-            sum(each.state(now=now).value == "minted" for each in tokens),
+            sum(each.revoked_at is None and each.not_after >= realm.now for each in certificates),
+            sum(each.state(now=realm.now).value == "minted" for each in tokens),
         )
 
 
 def kind_of(visit: Visit) -> Kind:
     """The kind that the page is about: the first part of its path after the tenant."""
     return Kind(visit.page.path.removeprefix("/console/t/{tenant}/").partition("/")[0])
-
-
-def _now(visit: Visit) -> datetime:
-    return visit.desk.enrollment.clock()
 
 
 def _named(text: str | None, *, anywhere: bool) -> dict[str, str | None]:

@@ -11,8 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from connector.domain import pairing
 from connector.domain.audit import Action, Recorded
 from connector.ports.audit import EventFilter
-from connector.ports.transaction import Transaction
-from connector.usecases.access import Realm
+from connector.usecases.realms import Realm
 from connector.web.console import stories
 from connector.web.console.layout import HEADERS
 from connector.web.console.lists import day_of, rows, text_of
@@ -45,21 +44,22 @@ async def audit(visit: Visit) -> Response:
     """The tenant's events, newest first."""
     query = visit.query
 
-    def read(tx: Transaction, realm: Realm) -> object:
-        which = _filter(visit, realm.tenant.id)
+    which = _filter(visit)
+
+    def read(realm: Realm) -> object:
         return rows(
             query,
             visit.path("audit"),
-            ("audit", realm.tenant.id),
+            ("audit", realm.tenant_id),
             (datetime, int),
-            read=lambda after, most: tx.audit.page(which, after=after, most=most),
+            read=lambda after, most: realm.events.page(which, after=after, most=most),
             place=lambda each: (each.event.at, each.number),
             kept=FILTERS,
         )
 
     return visit.show(
         "audit.html",
-        found=await visit.read(read),
+        found=await visit.office.read(read),
         query=query,
         kinds=KINDS,
         actions=list(Action),
@@ -72,7 +72,7 @@ async def export(visit: Visit) -> Response:
     """The same as CSV (RFC 4180) or JSON lines, read some at a time; the newest hundred thousand."""
     is_csv = visit.query.get("format") == "csv"
     name, media_type = ("audit.csv", "text/csv; charset=utf-8") if is_csv else ("audit.jsonl", "application/x-ndjson")
-    first = await visit.read(lambda tx, realm: _some(tx, realm, visit, None))
+    first = await visit.office.read(_some, visit, None)
     headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_written(visit, first, is_csv=is_csv), media_type=media_type, headers=headers)
 
@@ -85,19 +85,18 @@ async def _written(visit: Visit, some: Sequence[Recorded], *, is_csv: bool) -> A
         yield "".join(_csv_line(_cells(each)) if is_csv else _json_line(each) for each in some)
         done += len(some)
         place = (some[-1].event.at, some[-1].number)
-        some = await visit.read(lambda tx, realm, place=place: _some(tx, realm, visit, place))  # type: ignore[misc]
+        some = await visit.office.read(_some, visit, place)
 
 
-def _some(tx: Transaction, realm: Realm, visit: Visit, place: tuple[datetime, int] | None) -> Sequence[Recorded]:
-    return tx.audit.page(_filter(visit, realm.tenant.id), after=place, most=EXPORT_ROWS)
+def _some(realm: Realm, visit: Visit, place: tuple[datetime, int] | None) -> Sequence[Recorded]:
+    return realm.events.page(_filter(visit), after=place, most=EXPORT_ROWS)
 
 
-def _filter(visit: Visit, tenant_id: str) -> EventFilter:
+def _filter(visit: Visit) -> EventFilter:
     query, what = visit.query, visit.query.get("what", "")
     actions = KINDS.get(what) or ((Action(what),) if what in set(Action) else ())
     until = day_of(query, "until")
     return EventFilter(
-        tenant_id,
         actions=actions,
         about=text_of(query, "about"),
         actor=text_of(query, "actor"),

@@ -8,11 +8,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from connector.domain.principals import Caller
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName
-from connector.ports.transaction import Transaction
-from connector.usecases import access
+from connector.usecases.realms import Installation
+from connector.usecases.tenants import create_tenant as make_tenant
 from connector.web.chains import pem
 from connector.web.console.describe import described, key_text
 from connector.web.console.desk import Desk
@@ -60,7 +59,7 @@ async def ca_file(visit: Visit) -> Response:
 
 
 def _issuers(visit: Visit) -> Mapping[str, bytes]:
-    issuers = visit.desk.enrollment.issuers
+    issuers = visit.desk.issuers
     return {"root": issuers.root, "issuing": issuers.current.der}
 
 
@@ -69,7 +68,7 @@ async def settings(visit: Visit) -> Response:
     sections: dict[str, list[object]] = {}
     for line in visit.desk.settings:
         sections.setdefault(line.section, []).append(line)
-    await visit.ask(lambda _tx, _caller: None)
+    await visit.installation.read(lambda _: None)
     return visit.show("settings.html", sections=sections)
 
 
@@ -80,18 +79,9 @@ async def tenants(visit: Visit) -> Response:
 
 async def create_tenant(visit: Visit) -> Response:
     """Create one."""
-    form, enrollment = visit.form, visit.desk.enrollment
+    form = visit.form
     try:
-        await visit.change(
-            lambda tx, caller: access.create_tenant(
-                tx,
-                caller,
-                given(form, "external_id"),
-                given(form, "name"),
-                make_id=enrollment.make_id,
-                now=enrollment.clock(),
-            )
-        )
+        await visit.installation.run(make_tenant, given(form, "external_id"), given(form, "name"))
     except (InvalidData, NotUniqueName) as error:
         note(error)
         return await _tenants(visit, error=error)
@@ -99,15 +89,14 @@ async def create_tenant(visit: Visit) -> Response:
 
 
 async def _tenants(visit: Visit, *, error: Refusal | None = None) -> Response:
-    def read(tx: Transaction, caller: Caller) -> object:
+    def read(installation: Installation) -> object:
+        tenants = installation.tenants
         return rows(
             visit.query,
             "/console/tenants",
-            ("tenants", caller.actor),
+            ("tenants", installation.caller.actor),
             (str,),
-            read=lambda after, most: tx.tenants.list(
-                within=caller.tenants, after=after[0] if after else None, most=most
-            ),
+            read=lambda after, most: tenants.list(after=after[0] if after else None, most=most),
             place=lambda each: (each.external_id,),
             kept=(),
         )
@@ -115,7 +104,7 @@ async def _tenants(visit: Visit, *, error: Refusal | None = None) -> Response:
     return visit.show(
         "tenants.html",
         status=200 if error is None else problem(error).status,
-        found=await visit.ask(read),
+        found=await visit.installation.read(read),
         wrong=None if error is None else str(error),
         given=visit.form,
     )
@@ -124,12 +113,11 @@ async def _tenants(visit: Visit, *, error: Refusal | None = None) -> Response:
 async def start(visit: Visit) -> Response:
     """The overview of a tenant: the default one, or the first that the caller may enter."""
 
-    def first(tx: Transaction, caller: Caller) -> str | None:
-        within = caller.tenants
-        if (within is None or DEFAULT_TENANT in within) and tx.tenants.find(DEFAULT_TENANT) is not None:
+    def first(installation: Installation) -> str | None:
+        if installation.tenants.find(DEFAULT_TENANT) is not None:
             return DEFAULT_TENANT
-        found = tx.tenants.list(within=within, most=1)
+        found = installation.tenants.list(most=1)
         return found[0].external_id if found else None
 
-    external_id = await visit.ask(first)
+    external_id = await visit.installation.read(first)
     return redirect("/console/tenants" if external_id is None else f"/console/t/{external_id}")

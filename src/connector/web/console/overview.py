@@ -10,9 +10,8 @@ from connector.domain.audit import Action
 from connector.domain.directory import EntityKind
 from connector.domain.overview import AHEAD_DAYS, BACK_DAYS, DAY, SOON, Overview, Standings, midnight
 from connector.ports.audit import EventFilter
-from connector.ports.transaction import Transaction
-from connector.usecases.access import Realm
 from connector.usecases.quotas import Allowances
+from connector.usecases.realms import Realm
 from connector.web.console import stories
 from connector.web.console.charts import Series
 from connector.web.console.visits import Visit
@@ -40,20 +39,19 @@ class Attention:
 
 async def overview(visit: Visit) -> Response:
     """How the tenant stands. The numbers are at most a minute old, and say so."""
-    now = visit.desk.enrollment.clock()
     kept = visit.desk.overviews
 
-    def read(tx: Transaction, realm: Realm) -> tuple[Overview, list[stories.Line]]:
-        found = kept.get(realm.tenant.id)
-        if found is None or not timedelta(0) <= now - found.at < KEPT:
-            found = _counted(tx, realm, visit.desk.enrollment.allowances, now)
+    def read(realm: Realm) -> tuple[Overview, list[stories.Line]]:
+        found = kept.get(realm.tenant_id)
+        if found is None or not timedelta(0) <= realm.now - found.at < KEPT:
+            found = _counted(realm, visit.desk.allowances)
             if len(kept) >= MOST_KEPT:
                 kept.clear()
-            kept[realm.tenant.id] = found
-        latest = tx.audit.page(EventFilter(realm.tenant.id), most=3 * LATEST)
+            kept[realm.tenant_id] = found
+        latest = realm.events.page(EventFilter(), most=3 * LATEST)
         return found, stories.lines(latest)[:LATEST]
 
-    found, latest = await visit.read(read)
+    found, latest = await visit.office.read(read)
     return visit.show(
         "overview.html",
         overview=found,
@@ -67,17 +65,16 @@ async def overview(visit: Visit) -> Response:
     )
 
 
-def _counted(tx: Transaction, realm: Realm, allowances: Allowances, now: datetime) -> Overview:
-    tenant_id, directory = realm.tenant.id, tx.directory(realm.tenant.id)
-    since = midnight(now)
+def _counted(realm: Realm, allowances: Allowances) -> Overview:
+    now, directory, since = realm.now, realm.directory, midnight(realm.now)
     return Overview(
         at=now,
         applications=directory.standings(EntityKind.APPLICATION, now=now),
         runtimes=directory.standings(EntityKind.RUNTIME, now=now),
-        certificates=tx.inventory.tally(tenant_id, now=now, soon=now + SOON),
-        expiring_by_day=tx.inventory.expiring_by_day(tenant_id, since=since, days=AHEAD_DAYS + WEEK),
-        happened_by_day=tx.audit.daily(tenant_id, since=since - (BACK_DAYS - 1) * DAY),
-        quotas=allowances.used_by_tenant(tx, tenant_id, now=now),
+        certificates=realm.certificates.tally(soon=now + SOON),
+        expiring_by_day=realm.certificates.expiring_by_day(since=since, days=AHEAD_DAYS + WEEK),
+        happened_by_day=realm.events.daily(since=since - (BACK_DAYS - 1) * DAY),
+        quotas=allowances.used_by_tenant(realm),
     )
 
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 from starlette.responses import Response
 
+from connector.domain.administrators import Session
 from connector.domain.principals import Caller, Role, Scope
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName
 from connector.domain.refusals.tenants import TenantNotFound
-from connector.ports.transaction import Transaction
-from connector.usecases import access, accounts
+from connector.domain.secrets import Secret
+from connector.usecases import administrators as accounts
+from connector.usecases.keys import make_api_key, revoke_api_key
+from connector.usecases.realms import Installation
 from connector.web.console.forms import given
 from connector.web.console.lists import rows
 from connector.web.console.visits import Visit, chosen
@@ -30,23 +32,19 @@ async def administrators(visit: Visit) -> Response:
 
 async def create_administrator(visit: Visit) -> Response:
     """Create one, and show the link by which they set their password, this once."""
-    form, enrollment = visit.form, visit.desk.enrollment
+    form = visit.form
 
-    def create(tx: Transaction, caller: Caller) -> tuple[str, str]:
-        now = enrollment.clock()
+    def create(installation: Installation) -> tuple[str, Secret]:
         made = accounts.create(
-            tx,
-            caller,
+            installation,
             given(form, "name"),
             role=chosen(given(form, "role"), Role, "role"),
             tenant=given(form, "tenant") or None,
-            make_id=enrollment.make_id,
-            now=now,
         )
-        return made.name, accounts.hand_link(tx, caller, made, random=enrollment.random, now=now).text
+        return made.name, accounts.hand_link(installation, made)
 
     try:
-        name, code = await visit.change(create)
+        name, code = await visit.installation.run(create)
     except WRONG as error:
         return await _administrators(visit, error=error)
     return _link_shown(visit, name, code)
@@ -54,14 +52,13 @@ async def create_administrator(visit: Visit) -> Response:
 
 async def make_link(visit: Visit) -> Response:
     """Make a sign-in link, and show it this once."""
-    enrollment = visit.desk.enrollment
 
-    def make(tx: Transaction, caller: Caller) -> tuple[str, str]:
-        found = accounts.administrator(tx, caller, _id(visit))
-        return found.name, accounts.hand_link(tx, caller, found, random=enrollment.random, now=enrollment.clock()).text
+    def make(installation: Installation) -> tuple[str, Secret]:
+        found = accounts.administrator(installation, _id(visit))
+        return found.name, accounts.hand_link(installation, found)
 
     try:
-        name, code = await visit.change(make)
+        name, code = await visit.installation.run(make)
     except WRONG as error:
         return await _administrators(visit, error=error)
     return _link_shown(visit, name, code)
@@ -84,24 +81,15 @@ async def keys(visit: Visit) -> Response:
 
 async def create_key(visit: Visit) -> Response:
     """Create a key, and show it this once."""
-    form, enrollment = visit.form, visit.desk.enrollment
-    days = given(form, "days")
-
-    def create(tx: Transaction, caller: Caller) -> tuple[str, Any]:
-        return access.make_api_key(
-            tx,
-            caller,
+    form = visit.form
+    try:
+        text, key = await visit.installation.run(
+            make_api_key,
             given(form, "name"),
             role=chosen(given(form, "role"), Role, "role"),
             tenant=given(form, "tenant") or None,
-            lifetime=_days(days),
-            random=enrollment.random,
-            make_id=enrollment.make_id,
-            now=enrollment.clock(),
+            lifetime=_days(given(form, "days")),
         )
-
-    try:
-        text, key = await visit.change(create)
     except WRONG as error:
         return await _keys(visit, error=error)
     return visit.show("key_shown.html", text=text, key=key)
@@ -109,23 +97,22 @@ async def create_key(visit: Visit) -> Response:
 
 async def revoke_key(visit: Visit) -> Response:
     """Revoke a key."""
-    now = visit.desk.enrollment.clock()
-    await visit.change(lambda tx, caller: access.revoke_api_key(tx, caller, _id(visit), now=now))
+    await visit.installation.run(revoke_api_key, _id(visit))
     return visit.done("/console/keys", "revoked")
 
 
 async def sessions(visit: Visit) -> Response:
     """The caller's own sessions; for administrators of every tenant, those of everybody."""
-    now = visit.desk.enrollment.clock()
-    found = await visit.ask(
-        lambda tx, caller: tx.sessions.list(
-            actor=None if _sees_all(caller) else caller.actor, now=now, most=MOST_SESSIONS
-        )
-    )
     idle = visit.desk.sessions.idle
+
+    def open_now(installation: Installation) -> list[Session]:
+        actor = None if _sees_all(installation.caller) else installation.caller.actor
+        found = installation.sessions.list(actor=actor, now=installation.now, most=MOST_SESSIONS)
+        return [each for each in found if installation.now < each.seen_at + idle]
+
     return visit.show(
         "sessions.html",
-        found=[each for each in found if now < each.seen_at + idle],
+        found=await visit.installation.read(open_now),
         current=visit.presence.session.id,
         policy=visit.desk.sessions,
     )
@@ -133,8 +120,7 @@ async def sessions(visit: Visit) -> Response:
 
 async def end_session(visit: Visit) -> Response:
     """End a session."""
-    now = visit.desk.enrollment.clock()
-    await visit.change(lambda tx, caller: accounts.end(tx, caller, _id(visit), anybodys=_sees_all(caller), now=now))
+    await visit.installation.run(accounts.end, _id(visit), any_actor=_sees_all(visit.caller))
     if _id(visit) == visit.presence.session.id:
         return visit.done("/console/sign-in", "signed-out")
     return visit.done("/console/sessions", "ended")
@@ -145,32 +131,29 @@ def _sees_all(caller: Caller) -> bool:
 
 
 async def _set_disabled(visit: Visit, *, disabled: bool) -> Response:
-    now = visit.desk.enrollment.clock()
+    def change(installation: Installation) -> None:
+        accounts.set_disabled(installation, accounts.administrator(installation, _id(visit)), disabled=disabled)
+
     try:
-        await visit.change(
-            lambda tx, caller: accounts.set_disabled(
-                tx, caller, accounts.administrator(tx, caller, _id(visit)), disabled=disabled, now=now
-            )
-        )
+        await visit.installation.run(change)
     except InvalidData as error:
         return await _administrators(visit, error=error)
     return visit.done("/console/administrators", "disabled" if disabled else "enabled")
 
 
-def _link_shown(visit: Visit, name: str, code: str) -> Response:
-    return visit.show("link_shown.html", name=name, link=f"{visit.desk.public_url}/console/welcome#{code}")
+def _link_shown(visit: Visit, name: str, code: Secret) -> Response:
+    return visit.show("link_shown.html", name=name, link=f"{visit.desk.public_url}/console/welcome#{code.text}")
 
 
 async def _administrators(visit: Visit, *, error: Refusal | None = None) -> Response:
-    def read(tx: Transaction, caller: Caller) -> object:
+    def read(installation: Installation) -> object:
+        administrators = installation.administrators
         return rows(
             visit.query,
             "/console/administrators",
-            ("administrators", caller.actor),
+            ("administrators", installation.caller.actor),
             (str,),
-            read=lambda after, most: tx.administrators.list(
-                within=caller.tenants, after=after[0] if after else None, most=most
-            ),
+            read=lambda after, most: administrators.list(after=after[0] if after else None, most=most),
             place=lambda each: (each.name,),
             kept=(),
         )
@@ -179,13 +162,14 @@ async def _administrators(visit: Visit, *, error: Refusal | None = None) -> Resp
 
 
 async def _keys(visit: Visit, *, error: Refusal | None = None) -> Response:
-    def read(tx: Transaction, caller: Caller) -> object:
+    def read(installation: Installation) -> object:
+        keys = installation.keys
         return rows(
             visit.query,
             "/console/keys",
-            ("keys", caller.actor),
+            ("keys", installation.caller.actor),
             (datetime, str),
-            read=lambda after, most: tx.keys.list(within=caller.tenants, after=after, most=most),
+            read=lambda after, most: keys.list(after=after, most=most),
             place=lambda each: (each.created_at, each.id),
             kept=(),
         )
@@ -194,14 +178,14 @@ async def _keys(visit: Visit, *, error: Refusal | None = None) -> Response:
 
 
 async def _shown(
-    visit: Visit, template: str, read: Callable[[Transaction, Caller], object], error: Refusal | None
+    visit: Visit, template: str, read: Callable[[Installation], object], error: Refusal | None
 ) -> Response:
     if error is not None:
         note(error)
     return visit.show(
         template,
         status=200 if error is None else problem(error).status,
-        found=await visit.ask(read),
+        found=await visit.installation.read(read),
         roles=list(Role),
         wrong=None if error is None else str(error),
         given=visit.form,

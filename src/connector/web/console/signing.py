@@ -20,8 +20,9 @@ from connector.domain.refusals import Refusal
 from connector.domain.refusals.administrators import FormRefused, LinkRefused, SignInRefused
 from connector.domain.refusals.callers import JWTRefused
 from connector.domain.refusals.objects import InvalidData
-from connector.ports.transaction import Transaction
-from connector.usecases import accounts
+from connector.usecases import administrators
+from connector.usecases.offices import Office
+from connector.usecases.realms import Installation
 from connector.web.console.desk import Desk
 from connector.web.console.forms import (
     SESSION,
@@ -83,8 +84,7 @@ async def sign_in(desk: Desk, request: Request) -> Response:
     except SignInRefused as error:
         desk.throttle.failed(source)
         note(error)
-        now = desk.enrollment.clock()
-        await desk.enrollment.store.transaction(lambda tx: accounts.refused(tx, looked_for, now=now), alone=False)
+        await desk.office.run(administrators.refused, looked_for)
         return _form(desk, request, "sign_in.html", error=error, name=name, next=given(form, "next"))
     except Refusal as error:
         note(error)
@@ -94,7 +94,7 @@ async def sign_in(desk: Desk, request: Request) -> Response:
 
 async def _known(desk: Desk, name: str, password: str) -> tuple[Caller, str]:
     """Return the administrator with that name and password. An unknown name costs what a wrong password costs."""
-    found = await desk.enrollment.store.read(lambda tx: tx.administrators.find(name), single=True)
+    found = await desk.store.read(lambda tx: tx.administrators.find(name), single=True)
     kept = found.password if found is not None and found.disabled_at is None else None
     is_right = await desk.passwords.check(kept, password[: MOST_PASSWORD + 1])
     if found is None or not is_right:
@@ -121,8 +121,7 @@ async def welcome(desk: Desk, request: Request) -> Response:
             raise InvalidData("Invalid data password: the two are not the same. Type it again.")
         await _check_link(desk, code)
         kept = await desk.passwords.make(password)
-        now = desk.enrollment.clock()
-        found = await desk.enrollment.store.transaction(lambda tx: accounts.redeem_link(tx, code, kept, now=now))
+        found = await desk.office.run(administrators.redeem_link, code, kept)
     except Refusal as error:
         if isinstance(error, LinkRefused):
             desk.throttle.failed(source)
@@ -133,8 +132,8 @@ async def welcome(desk: Desk, request: Request) -> Response:
 
 async def _check_link(desk: Desk, code: str) -> None:
     """Before a tenth of a second is spent on the hash: whether the link can be used."""
-    presented, now = digest(code), desk.enrollment.clock()
-    check_link(await desk.enrollment.store.read(lambda tx: tx.links.find(presented), single=True), presented, now=now)
+    presented = digest(code)
+    await desk.store.read(lambda tx: check_link(tx.links.find(presented), presented, now=tx.now), single=True)
 
 
 async def sign_in_elsewhere(desk: Desk, request: Request) -> Response:
@@ -142,7 +141,7 @@ async def sign_in_elsewhere(desk: Desk, request: Request) -> Response:
     await read_form(request, desk.body, cookie(request, VISIT))
     if desk.signs_in is None:
         raise JWTRefused("Nobody signs in by OpenID Connect here. Sign in with name and password.")
-    visit = make_secret(desk.enrollment.random(SECRET_OCTETS))
+    visit = make_secret(desk.random(SECRET_OCTETS))
     url = await desk.signs_in.begin(
         redirect_uri=desk.public_url + CALLBACK,
         state=derived(visit, "state"),
@@ -178,8 +177,7 @@ async def callback(desk: Desk, request: Request) -> Response:
 
 async def sign_out(visit: Visit) -> Response:
     """End the session, on every replica."""
-    now, session = visit.desk.enrollment.clock(), visit.presence.session
-    await visit.change(lambda tx, caller: accounts.end(tx, caller, session.id, anybodys=False, now=now), alone=False)
+    await visit.installation.run(administrators.end, visit.presence.session.id, any_actor=False)
     response = redirect("/console/sign-in?done=signed-out")
     delete_cookie(response, SESSION)
     return response
@@ -200,27 +198,15 @@ async def set_theme(visit: Visit) -> Response:
 
 async def _began(desk: Desk, caller: Caller, administrator_id: str | None, response: Response) -> Response:
     """Begin a session under a new cookie, whatever cookie the browser had."""
-    enrollment = desk.enrollment
-
-    def begin(tx: Transaction) -> str:
-        secret, _ = accounts.begin(
-            tx,
-            caller,
-            administrator_id,
-            policy=desk.sessions,
-            random=enrollment.random,
-            make_id=enrollment.make_id,
-            now=enrollment.clock(),
-        )
-        return secret.text
-
-    set_cookie(response, SESSION, await enrollment.store.transaction(begin, alone=False))
+    office = Office(desk.store, lambda tx: Installation(tx, caller))
+    secret, _ = await office.run(administrators.begin, administrator_id, policy=desk.sessions)
+    set_cookie(response, SESSION, secret.text)
     return response
 
 
 def _form(desk: Desk, request: Request, template: str, *, error: Refusal | None = None, **values: Any) -> Response:
     """A form for somebody who is not signed in, bound to a cookie of its own."""
-    visit = cookie(request, VISIT) or make_secret(desk.enrollment.random(SECRET_OCTETS))
+    visit = cookie(request, VISIT) or make_secret(desk.random(SECRET_OCTETS))
     shown = {
         "name": "",
         "code": "",

@@ -1,7 +1,8 @@
 """One request for a page: who asks, whether they may, and for which tenant.
 
 That somebody may is looked at twice: before the page's own function runs, and again in the very transaction in which
-it reads or writes. What a page shows is decided by the role, and what is allowed by this module, each on its own.
+it reads or writes. What a page shows is decided by the role, and what is allowed by this module, each on its own. Pages
+run their use cases in the visit's office.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -21,9 +22,10 @@ from connector.domain.refusals.quotas import RateLimited
 from connector.domain.refusals.requests import BadRequest
 from connector.domain.refusals.tenants import TenantForbidden
 from connector.ports.transaction import Transaction
-from connector.usecases import accounts
-from connector.usecases.access import Realm, enter
-from connector.usecases.accounts import Presence
+from connector.usecases import administrators
+from connector.usecases.administrators import Presence
+from connector.usecases.offices import Office
+from connector.usecases.realms import Installation, Realm
 from connector.web.console.desk import Desk
 from connector.web.console.forms import (
     SESSION,
@@ -111,25 +113,19 @@ class Visit:
             SessionEnded: the session has ended meanwhile.
             InsufficientScopes, TenantForbidden: they may not do this any more.
         """
-        caller = accounts.resume(tx, self.secret, policy=self.desk.sessions, now=self.desk.enrollment.clock()).caller
+        caller = administrators.resume(tx, self.secret, policy=self.desk.sessions).caller
         allow(self.page, caller, self.tenant)
         return caller
 
-    async def read(self, function: Callable[[Transaction, Realm], T]) -> T:
-        """Run the function in the path's tenant; it only reads."""
-        return await self.ask(lambda tx, caller: function(tx, self._enter(tx, caller)))
+    @property
+    def office(self) -> Office[Realm]:
+        """Where the page's use cases are run, in the path's tenant."""
+        return Office(self.desk.store, self._enter)
 
-    async def write(self, function: Callable[[Transaction, Realm], T], *, alone: bool = True) -> T:
-        """Run the function in one transaction in the path's tenant."""
-        return await self.change(lambda tx, caller: function(tx, self._enter(tx, caller)), alone=alone)
-
-    async def ask(self, function: Callable[[Transaction, Caller], T]) -> T:
-        """Run the function; it only reads, and sees to the tenants itself."""
-        return await self.desk.enrollment.store.read(lambda tx: function(tx, self.identify(tx)))
-
-    async def change(self, function: Callable[[Transaction, Caller], T], *, alone: bool = True) -> T:
-        """Run the function in one transaction; it sees to the tenants itself."""
-        return await self.desk.enrollment.store.transaction(lambda tx: function(tx, self.identify(tx)), alone=alone)
+    @property
+    def installation(self) -> Office[Installation]:
+        """Where the page's use cases are run that are no tenant's."""
+        return Office(self.desk.store, lambda tx: Installation(tx, self.identify(tx)))
 
     def path(self, *parts: str) -> str:
         """A path under the tenant's."""
@@ -148,9 +144,9 @@ class Visit:
             raise KeyError(what)
         return redirect(f"{path}{'&' if '?' in path else '?'}done={what}")
 
-    def _enter(self, tx: Transaction, caller: Caller) -> Realm:
-        realm = enter(tx, caller, self.tenant)
-        self.seat.enter(realm.tenant.id)
+    def _enter(self, tx: Transaction) -> Realm:
+        realm = Installation(tx, self.identify(tx)).enter(self.tenant)
+        self.seat.enter(realm.tenant_id)
         return realm
 
     def _frame(self) -> dict[str, Any]:
@@ -163,7 +159,7 @@ class Visit:
             "tenant": self.tenant or remembered_tenant(self.request),
             "csrf": csrf(self.secret),
             "here": self.request.url.path,
-            "now": self.desk.enrollment.clock(),
+            "now": self.desk.clock(),
             "done": DONE.get(self.query.get("done", "")),
             "wrong": None,
             "given": {},
@@ -226,15 +222,10 @@ class Guarded:
             raise BadRequest("The address holds a NUL. Go there from another page.")
         if not secret:
             raise SessionEnded
-        now = desk.enrollment.clock()
-        presence = await desk.enrollment.store.read(
-            lambda tx: accounts.resume(tx, secret, policy=desk.sessions, now=now)
-        )
+        presence = await desk.store.read(lambda tx: administrators.resume(tx, secret, policy=desk.sessions))
         vouch(request.scope)
         if presence.is_due:
-            await desk.enrollment.store.transaction(
-                lambda tx: tx.sessions.touch(presence.session, now=now), alone=False
-            )
+            await desk.store.transaction(lambda tx: tx.sessions.touch(presence.session, now=tx.now), alone=False)
         return Visit(desk, request, self.page, secret, presence, seat)
 
 

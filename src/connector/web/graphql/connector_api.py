@@ -14,6 +14,7 @@ from connector.domain.refusals.callers import CredentialMissing
 from connector.domain.refusals.csr import BadCSR
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.refusals.requests import MethodNotAllowed
+from connector.ports.transaction import Store
 from connector.usecases.admission import Credential, LapsedCertificate, PresentedCertificate, PresentedToken
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.recognition import recognize_bearer, recognize_holder
@@ -34,6 +35,7 @@ RENEW_EXPIRED = "renewExpiredCertificate"  # whose proof is its credential
 class ConnectorAPI:
     """What the resolvers need."""
 
+    store: Store
     enrollment: Enrollment
     links: Links
     key_algorithm: str
@@ -123,8 +125,7 @@ class ConnectorAPI:
     async def _revoke(self, _: None, info: Info) -> bool:
         match info.context.principal:
             case Holder(fingerprint):
-                now = self.enrollment.clock()
-                revoked = await self.enrollment.store.transaction(lambda tx: revoke_presented(tx, fingerprint, now=now))
+                revoked = await self.store.transaction(lambda tx: revoke_presented(tx, fingerprint))
                 log.info("certificate.revoked", serial=revoked.serial)
                 return True
         raise _missing(REVOKE)

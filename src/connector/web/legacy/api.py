@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from connector.domain.refusals.requests import BadRequest
 from connector.domain.strict_json import JSONError, read_object
+from connector.ports.transaction import Store
 from connector.usecases.admission import CertificateRequest, PresentedCertificate, PresentedToken
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.own_application import own_application
@@ -32,6 +33,7 @@ _WHITE_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\
 class LegacyAPI:
     """What the operations need."""
 
+    store: Store
     enrollment: Enrollment
     addresses: Addresses
     key_algorithm: str
@@ -46,7 +48,7 @@ class LegacyAPI:
         credential = self._token(call)
         token = await self.enrollment.token(credential)
         call.seat.enter(token.tenant_id)
-        application = await self.enrollment.store.read(lambda tx: own_application(tx, token))
+        application = await self.store.read(lambda tx: own_application(tx, token))
         found = await self.enrollment.configure(credential)
         return legacy_answer(
             {
@@ -60,7 +62,7 @@ class LegacyAPI:
         """What the holder of an application's certificate needs to go on."""
         holder = await self.enrollment.identify(presented_certificate(call.scope).fingerprint)
         call.seat.enter(holder.tenant_id)
-        application = await self.enrollment.store.read(lambda tx: own_application(tx, holder))
+        application = await self.store.read(lambda tx: own_application(tx, holder))
         return legacy_answer(
             {
                 "clientIdentity": {"application": application.name},
@@ -83,8 +85,7 @@ class LegacyAPI:
         """Revoke the certificate that is presented."""
         fingerprint = presented_certificate(call.scope).fingerprint
         refuse_browsers(call.scope)
-        now = self.enrollment.clock()
-        revoked = await self.enrollment.store.transaction(lambda tx: revoke_presented(tx, fingerprint, now=now))
+        revoked = await self.store.transaction(lambda tx: revoke_presented(tx, fingerprint))
         log.info("certificate.revoked", serial=revoked.serial)
         return empty_answer(CREATED)
 

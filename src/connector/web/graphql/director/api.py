@@ -1,8 +1,7 @@
-"""Who calls the Director, and for which tenant: every resolver reads and writes through here."""
+"""Who calls the Director, and for which tenant: every resolver gets the office of its caller from here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from connector.domain import certificates, principals
 from connector.domain.certificates import Certificate
@@ -12,94 +11,87 @@ from connector.domain.principals import KEY_PREFIX, Bearer, Caller, Holder, Scop
 from connector.domain.refusals.callers import CredentialMissing, InsufficientScopes, JWTRefused
 from connector.domain.refusals.keys import KeyUnknown
 from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
-from connector.ports.transaction import Transaction
-from connector.usecases.access import Realm, enter, enter_as_holder
+from connector.ports.transaction import Store, Transaction
 from connector.usecases.enrollment import Enrollment
+from connector.usecases.offices import Office
+from connector.usecases.quotas import Allowances
+from connector.usecases.realms import Installation, Realm, enter_as_holder
 from connector.usecases.recognition import recognize_holder
 from connector.web.graphql.call import Call, Info
 from connector.web.graphql.director.scopes import required
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Director:
     """What the resolvers share. ``bearers`` is None where no OpenID Connect issuer is set."""
 
+    store: Store
     enrollment: Enrollment
     links: Links
+    tokens: TokenPolicy
+    allowances: Allowances
     bearers: Bearers | None
 
-    async def read(self, info: Info, function: Callable[[Transaction, Realm], T], *, tenant: str | None = None) -> T:
-        """Run the function in the tenant that the caller named, in the header or as ``tenant``; it only reads.
+    async def office(self, info: Info, tenant: str | None = None) -> Office[Realm]:
+        """Where the field's use cases are run in the tenant that the caller named, in the header or as ``tenant``.
 
         Raises:
-            Unauthenticated, InsufficientScopes: the caller is not known, or may not ask for this field.
-            TenantRequired, TenantNotFound, TenantForbidden: see :func:`connector.usecases.access.enter`.
+            Unauthenticated, InsufficientScopes: the caller is not known, or may not ask for this field. Its use cases
+                raise the same, and TenantRequired, TenantNotFound or TenantForbidden.
         """
         external_id = tenant or info.context.tenant
-        return await self.ask(info, lambda tx, caller: function(tx, _enter(tx, info.context, caller, external_id)))
-
-    async def write(self, info: Info, function: Callable[[Transaction, Realm], T], *, alone: bool = True) -> T:
-        """Run the function in one transaction in the tenant that the caller named; it raises as :meth:`read` does.
-
-        ``alone`` is that of :meth:`connector.ports.transaction.Store.transaction`.
-        """
-        external_id = info.context.tenant
-        return await self.change(
-            info, lambda tx, caller: function(tx, _enter(tx, info.context, caller, external_id)), alone=alone
-        )
-
-    async def ask(self, info: Info, function: Callable[[Transaction, Caller], T]) -> T:
-        """Run the function for a caller who has the field's scope; it only reads, and sees to the tenants itself."""
         identify = await self._identify(info)
-        return await self.enrollment.store.read(lambda tx: function(tx, identify(tx)))
+        return Office(self.store, lambda tx: _entered(info, Installation(tx, identify(tx)).enter(external_id)))
 
-    async def change(self, info: Info, function: Callable[[Transaction, Caller], T], *, alone: bool = True) -> T:
-        """Run the function in one transaction for a caller who has the field's scope; it sees to the tenants itself.
-
-        The caller is looked up in that transaction: a key that is revoked before it changes nothing after.
-        """
+    async def installation(self, info: Info) -> Office[Installation]:
+        """Where the field's use cases are run that are no tenant's; it raises as :meth:`office` does."""
         identify = await self._identify(info)
-        return await self.enrollment.store.transaction(lambda tx: function(tx, identify(tx)), alone=alone)
+        return Office(self.store, lambda tx: Installation(tx, identify(tx)))
 
-    async def read_own(
-        self, info: Info, kind: EntityKind, id: str, function: Callable[[Transaction, Realm], T]
-    ) -> T | None:
-        """Run the function for the holder of a certificate, if it asks about itself; None for anybody else's id."""
-        certificate = await self.holder(info)
-        named = info.context.tenant
-        scopes = (Scope(f"{kind.name.lower()}:read"), Scope(f"{kind.name.lower()}.auths:read"))
-
-        def read(tx: Transaction) -> T | None:
-            realm = enter_as_holder(tx, certificate, named, *scopes)
-            info.context.enter(realm.tenant.id)
-            is_own = (certificate.owner_kind, certificate.owner_id) == (kind, id)
-            return function(tx, realm) if is_own else None
-
-        return await self.enrollment.store.read(read)
-
-    async def write_own(self, info: Info, kind: EntityKind, id: str, function: Callable[[Transaction, Realm], T]) -> T:
-        """Run the function in one transaction for the holder of a certificate who changes itself.
-
-        The certificate is looked up in that transaction: one that was revoked before changes nothing after.
+    async def own_office(self, info: Info, kind: EntityKind, id: str) -> Office[Realm] | None:
+        """Where the holder of a certificate reads about itself; None where it asks about another.
 
         Raises:
-            ObjectNotFound: the id is not the holder's own.
-            CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
+            CredentialMissing, CertificateUnknown, CertificateRevoked, CertificateExpired: see :meth:`holder`.
+        """
+        certificate = await self.holder(info)
+        office = self._holders_office(info, certificate, kind)
+        if (certificate.owner_kind, certificate.owner_id) == (kind, id):
+            return office
+        await office.read(lambda _: None)  # refuses a tenant that is not the holder's
+        return None
+
+    async def viewer(self, info: Info) -> Certificate:
+        """The certificate of the holder that calls, for the tenant that it names, if it names one; see :meth:`holder`.
+
+        Raises:
+            TenantForbidden: it names another tenant than its own.
+        """
+        certificate = await self.holder(info)
+        await self._holders_office(info, certificate).read(lambda _: None)
+        return certificate
+
+    async def own_changes(self, info: Info, kind: EntityKind, id: str) -> Office[Realm]:
+        """Where the holder of a certificate changes itself. Its certificate is looked up in the transaction of the
+        change: one that was revoked before changes nothing after.
+
+        Raises:
+            CredentialMissing, CertificateUnknown, CertificateRevoked, CertificateExpired: see :meth:`holder`. Its use
+                cases raise the same, and ObjectNotFound where the id is not the holder's own.
         """
         fingerprint = (await self.holder(info)).fingerprint
-        named, scope, now = info.context.tenant, Scope(f"{kind.name.lower()}:write"), self.enrollment.clock()
+        named, scope = info.context.tenant, Scope(f"{kind.name.lower()}:write")
 
-        def write(tx: Transaction) -> T:
-            certificate = certificates.check(tx.inventory.find(fingerprint), now=now)
+        def enter(tx: Transaction) -> Realm:
+            certificate = certificates.check(tx.inventory.find(fingerprint), now=tx.now)
             realm = enter_as_holder(tx, certificate, named, scope)
             if (certificate.owner_kind, certificate.owner_id) != (kind, id):
                 raise ObjectNotFound
-            return function(tx, realm)
+            return realm
 
-        return await self.enrollment.store.transaction(write)
+        return Office(self.store, enter)
 
     async def holder(self, info: Info) -> Certificate:
         """The certificate with which its holder calls.
@@ -112,11 +104,16 @@ class Director:
             raise CredentialMissing
         return await self.enrollment.identify(info.context.principal.fingerprint)
 
+    def _holders_office(self, info: Info, certificate: Certificate, kind: EntityKind | None = None) -> Office[Realm]:
+        named, word = info.context.tenant, kind.name.lower() if kind is not None else None
+        scopes = () if word is None else (Scope(f"{word}:read"), Scope(f"{word}.auths:read"))
+        return Office(self.store, lambda tx: _entered(info, enter_as_holder(tx, certificate, named, *scopes)))
+
     async def recognize(self, call: Call, _: str | None) -> str:
         """Who calls: the name in the audit, or the subject of a CSR; raises Unauthenticated as every field does."""
         match call.principal:
             case Bearer(text) if text.startswith(KEY_PREFIX):
-                return (await self.enrollment.store.read(lambda tx: self._key_bearer(tx, text), single=True)).actor
+                return (await self.store.read(lambda tx: self._key_bearer(tx, text), single=True)).actor
             case Bearer(text):
                 return (await self._bearer(text)).actor
             case Holder(fingerprint):
@@ -158,10 +155,10 @@ class Director:
 
     def _key_bearer(self, tx: Transaction, text: str) -> Caller:
         presented = principals.digest(text)
-        return principals.check(tx.keys.find(presented), presented, now=self.enrollment.clock())
+        return principals.check(tx.keys.find(presented), presented, now=tx.now)
 
 
-def _enter(tx: Transaction, call: Call, caller: Caller, external_id: str | None) -> Realm:
-    realm = enter(tx, caller, external_id)
-    call.enter(realm.tenant.id)
+def _entered(info: Info, realm: Realm) -> Realm:
+    """The realm, after its tenant was noted as the one that the request is for."""
+    info.context.enter(realm.tenant_id)
     return realm

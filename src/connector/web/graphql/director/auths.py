@@ -13,9 +13,8 @@ from connector.domain.pairing import Links
 from connector.domain.principals import Scope
 from connector.domain.tokens import Minted, OneTimeToken, TokenState, read_terms
 from connector.ports.tokens import TokenFilter
-from connector.ports.transaction import Transaction
 from connector.usecases import registration
-from connector.usecases.access import Realm
+from connector.usecases.realms import Realm
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
@@ -37,43 +36,38 @@ class TokenFields:
         mutation.set_field("withdrawOneTimeToken", self.withdraw)
 
     async def one(self, _: None, info: Info, id: str) -> Fields | None:
-        now = self.director.enrollment.clock()
+        def find(realm: Realm) -> Fields | None:
+            found = realm.tokens.list(TokenFilter(id=id), most=1)
+            return record_fields(found[0], now=realm.now) if found else None
 
-        def find(tx: Transaction, realm: Realm) -> Fields | None:
-            found = tx.tokens.list(TokenFilter(realm.tenant.id, id=id), most=1)
-            return record_fields(found[0], now=now) if found else None
-
-        return await self.director.read(info, find)
+        return await (await self.director.office(info)).read(find)
 
     async def many(self, _: None, info: Info, **arguments: Any) -> Fields:
-        now = self.director.enrollment.clock()
         given = arguments.get("filter") or {}
         names = wanted(info)
+        which = TokenFilter(
+            owner_id=given.get("ownerID"),
+            system_auth_id=given.get("systemAuthID"),
+            state=TokenState(given["state"]) if given.get("state") else None,
+        )
 
-        def read(tx: Transaction, realm: Realm) -> Fields:
-            which = TokenFilter(
-                realm.tenant.id,
-                owner_id=given.get("ownerID"),
-                system_auth_id=given.get("systemAuthID"),
-                state=TokenState(given["state"]) if given.get("state") else None,
-                now=now,
-            )
+        def read(realm: Realm) -> Fields:
             return page(
-                Cursors(f"oneTimeTokens {realm.tenant.id} {sorted(given.items())}", (datetime, str)),
+                Cursors(f"oneTimeTokens {realm.tenant_id} {sorted(given.items())}", (datetime, str)),
                 arguments,
-                read=lambda after, most: tx.tokens.list(which, after=after, most=most),
+                read=lambda after, most: realm.tokens.list(which, after=after, most=most),
                 place=lambda token: (token.minted_at, token.id),
-                tell=lambda found: [record_fields(token, now=now) for token in found],
-                count=lambda: tx.tokens.count(which),
+                tell=lambda found: [record_fields(token, now=realm.now) for token in found],
+                count=lambda: realm.tokens.count(which),
                 wanted=names,
             )
 
-        return await self.director.read(info, read)
+        return await (await self.director.office(info)).read(read)
 
     async def withdraw(self, _: None, info: Info, id: str) -> Fields:
-        now = self.director.enrollment.clock()
-        return await self.director.write(
-            info, lambda tx, realm: record_fields(registration.withdraw_token(tx, realm, id, now=now), now=now)
+        office = await self.director.office(info)
+        return await office.run_then(
+            lambda realm, token: record_fields(token, now=realm.now), registration.withdraw_token, id
         )
 
 
@@ -98,30 +92,24 @@ class AuthFields:
         systemAuthID: str | None = None,  # noqa: N803 - the SDL's
         terms: Fields | None = None,
     ) -> Fields:
-        enrollment, given = self.director.enrollment, terms or {}
-        bound = read_terms(given.get("sourceNetwork"), given.get("keySHA256"))
+        given = terms or {}
         suggest = info.context.suggest and self.kind is EntityKind.APPLICATION
 
-        def mint(tx: Transaction, realm: Realm) -> Fields:
-            minted = registration.hand_over(
-                tx,
-                realm,
-                self.kind,
-                id,
-                system_auth_id=systemAuthID,
-                seconds=given.get("lifetimeSeconds"),
-                terms=bound,
-                policy=enrollment.policy.tokens,
-                allowances=enrollment.allowances,
-                random=enrollment.random,
-                make_id=enrollment.make_id,
-                now=enrollment.clock(),
-            )
-            owner = registration.registered(tx, realm, self.kind, minted.token.owner_id) if suggest else None
+        def tell(realm: Realm, minted: Minted) -> Fields:
+            owner = registration.registered(realm, self.kind, minted.token.owner_id) if suggest else None
             return shown_fields(minted, self.director.links, suggest_for=owner)
 
-        # Under a new system auth it meets nobody; in a named one it takes the place of the pending tokens.
-        return await self.director.write(info, mint, alone=bool(systemAuthID))
+        # In a system auth that is named, the id does not count, as in the original.
+        return await (await self.director.office(info)).run_then(
+            tell,
+            registration.hand_over_under if systemAuthID else registration.hand_over,
+            self.kind,
+            systemAuthID or id,
+            seconds=given.get("lifetimeSeconds"),
+            terms=read_terms(given.get("sourceNetwork"), given.get("keySHA256")),
+            policy=self.director.tokens,
+            allowances=self.director.allowances,
+        )
 
     async def delete(
         self,
@@ -129,24 +117,20 @@ class AuthFields:
         info: Info,
         authID: str,  # noqa: N803 - the SDL's
     ) -> Fields:
-        now = self.director.enrollment.clock()
         names = wanted(info)
+        office = await self.director.office(info)
+        return await office.run_then(
+            lambda realm, auth: self.tell(realm, [auth], names)[0], registration.delete_system_auth, self.kind, authID
+        )
 
-        def delete(tx: Transaction, realm: Realm) -> Fields:
-            auth = registration.delete_system_auth(tx, realm, self.kind, authID, now=now)
-            (fields,) = self.tell(tx, realm, [auth], names)
-            return fields
-
-        return await self.director.write(info, delete)
-
-    def tell(self, tx: Transaction, realm: Realm, auths: Sequence[SystemAuth], names: frozenset[str]) -> list[Fields]:
+    def tell(self, realm: Realm, auths: Sequence[SystemAuth], names: frozenset[str]) -> list[Fields]:
         """The system auths, each with the token that was last handed out for it, if the caller may read that."""
         inner: dict[str, Fields] = {}
         if "auth" in names and Scope(f"{self.kind.name.lower()}.auths:read") in realm.scopes:
             ids = [auth.id for auth in auths]
-            handed_over = tx.tokens.list(TokenFilter(realm.tenant.id, system_auth_ids=ids, handed_over=True))
+            handed_over = realm.tokens.list(TokenFilter(system_auth_ids=ids, handed_over=True))
             last = {token.system_auth_id: token for token in reversed(handed_over)}
-            certified = tx.inventory.certified(realm.tenant.id, ids)
+            certified = realm.certificates.certified(ids)
             inner = {
                 each: {
                     "credential": None,

@@ -12,9 +12,8 @@ from connector.domain.certificates import Certificate, CertificateState, Revocat
 from connector.domain.directory import EntityKind
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
 from connector.ports.certificates import CertificateFilter
-from connector.ports.transaction import Transaction
 from connector.usecases import registration
-from connector.usecases.access import Realm
+from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke
 from connector.web import chains
 from connector.web.graphql.call import Info
@@ -23,8 +22,6 @@ from connector.web.graphql.director.paging import Cursors, Fields, page
 from connector.web.graphql.wanted import wanted
 
 MAX_TEXT = 200
-
-Select = Callable[[Transaction, Realm], CertificateFilter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,56 +41,52 @@ class CertificateFields:
             mutation.set_field(f"revokeCertificatesOf{kind.value}", self._revoke_of(kind))
 
     async def one(self, _: None, info: Info, serial: str) -> Fields | None:
-        names, which = wanted(info), normalized_serial(serial)
+        names, which = wanted(info), CertificateFilter(serial=normalized_serial(serial))
 
-        def find(tx: Transaction, realm: Realm) -> Fields | None:
-            found = tx.inventory.list(CertificateFilter(realm.tenant.id, serial=which), most=1)
-            return self._tell(tx, realm, found, names)[0] if found else None
+        def find(realm: Realm) -> Fields | None:
+            found = realm.certificates.list(which, most=1)
+            return _tell(realm, found, names)[0] if found else None
 
-        return await self.director.read(info, find)
+        return await (await self.director.office(info)).read(find)
 
     async def many(self, _: None, info: Info, **arguments: Any) -> Fields:
         given = arguments.get("filter") or {}
-        names, now = wanted(info), self.director.enrollment.clock()
-        text = given.get("text")
+        names, text = wanted(info), given.get("text")
         if text is not None and not 0 < len(text) <= MAX_TEXT:
             raise InvalidData(f"Invalid data filter.text: use 1 to {MAX_TEXT} characters.")
+        which = CertificateFilter(
+            owner_id=given.get("ownerID"),
+            system_auth_id=given.get("systemAuthID"),
+            state=CertificateState(given["state"]) if given.get("state") else None,
+            expires_from=given.get("expiresFrom"),
+            expires_to=given.get("expiresTo"),
+            text=text,
+        )
 
-        def read(tx: Transaction, realm: Realm) -> Fields:
-            which = CertificateFilter(
-                realm.tenant.id,
-                owner_id=given.get("ownerID"),
-                system_auth_id=given.get("systemAuthID"),
-                state=CertificateState(given["state"]) if given.get("state") else None,
-                now=now,
-                expires_from=given.get("expiresFrom"),
-                expires_to=given.get("expiresTo"),
-                text=text,
-            )
+        def read(realm: Realm) -> Fields:
             return page(
-                Cursors(f"certificates {realm.tenant.id} {sorted(given.items())}", (datetime, bytes)),
+                Cursors(f"certificates {realm.tenant_id} {sorted(given.items())}", (datetime, bytes)),
                 arguments,
-                read=lambda after, most: tx.inventory.list(which, after=after, most=most),
+                read=lambda after, most: realm.certificates.list(which, after=after, most=most),
                 place=lambda certificate: (certificate.issued_at, certificate.fingerprint),
-                tell=lambda found: self._tell(tx, realm, found, names),
-                count=lambda: tx.inventory.count(which),
+                tell=lambda found: _tell(realm, found, names),
+                count=lambda: realm.certificates.count(which),
                 wanted=names,
             )
 
-        return await self.director.read(info, read, tenant=given.get("tenant"))
+        return await (await self.director.office(info, given.get("tenant"))).read(read)
 
     async def revoke(self, _: None, info: Info, serial: str, reason: str) -> Fields:
-        names, now = wanted(info), self.director.enrollment.clock()
+        names, which = wanted(info), CertificateFilter(serial=normalized_serial(serial))
 
-        def change(tx: Transaction, realm: Realm) -> Fields:
-            which = CertificateFilter(realm.tenant.id, serial=normalized_serial(serial))
-            revoke(tx, which, RevocationReason(reason), actor=realm.actor, now=now)
-            found = tx.inventory.list(which, most=1)
+        def change(realm: Realm) -> Fields:
+            revoke(realm, which, RevocationReason(reason))
+            found = realm.certificates.list(which, most=1)
             if not found:
                 raise ObjectNotFound
-            return self._tell(tx, realm, found, names)[0]
+            return _tell(realm, found, names)[0]
 
-        return await self.director.write(info, change)
+        return await (await self.director.office(info)).run(change)
 
     async def revoke_of_system_auth(
         self,
@@ -102,10 +95,10 @@ class CertificateFields:
         authID: str,  # noqa: N803 - the SDL's
         reason: str,
     ) -> int:
-        def select(tx: Transaction, realm: Realm) -> CertificateFilter:
-            if tx.directory(realm.tenant.id).system_auth(authID) is None:
+        def select(realm: Realm) -> CertificateFilter:
+            if realm.directory.system_auth(authID) is None:
                 raise ObjectNotFound
-            return CertificateFilter(realm.tenant.id, system_auth_id=authID)
+            return CertificateFilter(system_auth_id=authID)
 
         return await self._revoke(info, select, reason)
 
@@ -116,34 +109,32 @@ class CertificateFields:
         externalID: str,  # noqa: N803 - the SDL's
         reason: str,
     ) -> int:
-        def select(_: Transaction, realm: Realm) -> CertificateFilter:
+        def select(realm: Realm) -> CertificateFilter:
             if externalID != realm.tenant.external_id:
                 raise InvalidData("Invalid data externalID: it must repeat the Tenant header.")
-            return CertificateFilter(realm.tenant.id)
+            return CertificateFilter()
 
         return await self._revoke(info, select, reason)
 
     def _revoke_of(self, kind: EntityKind) -> Callable[..., Any]:
         async def revoke_of_entity(_: None, info: Info, id: str, reason: str) -> int:
-            def select(tx: Transaction, realm: Realm) -> CertificateFilter:
-                return CertificateFilter(realm.tenant.id, owner_id=registration.registered(tx, realm, kind, id).id)
+            def select(realm: Realm) -> CertificateFilter:
+                return CertificateFilter(owner_id=registration.registered(realm, kind, id).id)
 
             return await self._revoke(info, select, reason)
 
         return revoke_of_entity
 
-    async def _revoke(self, info: Info, select: Select, reason: str) -> int:
-        now = self.director.enrollment.clock()
+    async def _revoke(self, info: Info, select: Callable[[Realm], CertificateFilter], reason: str) -> int:
+        def change(realm: Realm) -> int:
+            return len(revoke(realm, select(realm), RevocationReason(reason)))
 
-        def change(tx: Transaction, realm: Realm) -> int:
-            return len(revoke(tx, select(tx, realm), RevocationReason(reason), actor=realm.actor, now=now))
+        return await (await self.director.office(info)).run(change)
 
-        return await self.director.write(info, change)
 
-    def _tell(self, tx: Transaction, realm: Realm, found: Sequence[Certificate], names: frozenset[str]) -> list[Fields]:
-        owners = tx.directory(realm.tenant.id).names({each.owner_id for each in found}) if "ownerName" in names else {}
-        now = self.director.enrollment.clock()
-        return [{**certificate_fields(each, now=now), "ownerName": owners.get(each.owner_id)} for each in found]
+def _tell(realm: Realm, found: Sequence[Certificate], names: frozenset[str]) -> list[Fields]:
+    owners = realm.directory.names({each.owner_id for each in found}) if "ownerName" in names else {}
+    return [{**certificate_fields(each, now=realm.now), "ownerName": owners.get(each.owner_id)} for each in found]
 
 
 def certificate_fields(certificate: Certificate, *, now: datetime) -> Fields:

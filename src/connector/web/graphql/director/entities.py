@@ -25,9 +25,8 @@ from connector.domain.principals import Holder
 from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectNotFound
 from connector.domain.refusals.requests import QueryTooExpensive
 from connector.domain.strict_json import JSON
-from connector.ports.transaction import Transaction
 from connector.usecases import registration
-from connector.usecases.access import Realm
+from connector.usecases.realms import Realm
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import AuthFields
@@ -99,101 +98,82 @@ class EntityFields:
     async def one(self, _: None, info: Info, id: str) -> Fields | None:
         names = wanted(info)
 
-        def find(tx: Transaction, realm: Realm) -> Fields | None:
+        def find(realm: Realm) -> Fields | None:
             try:
-                return self._tell_one(tx, realm, registration.registered(tx, realm, self.kind, id), names)
+                return self._tell_one(realm, registration.registered(realm, self.kind, id), names)
             except ObjectNotFound:
                 return None
 
         if isinstance(info.context.principal, Holder) and self.kind is not EntityKind.INTEGRATION_SYSTEM:
-            return await self.director.read_own(info, self.kind, id, find)
-        return await self.director.read(info, find)
+            own = await self.director.own_office(info, self.kind, id)
+            return None if own is None else await own.read(find)
+        return await (await self.director.office(info)).read(find)
 
     async def many(self, _: None, info: Info, **arguments: Any) -> Fields:
         given = [(each["key"], each.get("query")) for each in arguments.get("filter") or ()]
         names = wanted(info)
 
-        def read(tx: Transaction, realm: Realm) -> Fields:
-            directory, filters = tx.directory(realm.tenant.id), read_filters(given)
+        def read(realm: Realm) -> Fields:
+            directory, filters = realm.directory, read_filters(given)
 
             def after_name(after: tuple[str] | None, most: int) -> Sequence[Entity]:
                 return directory.entities(self.kind, filters, after=after[0] if after else None, most=most)
 
             return page(
-                Cursors(f"{self.word}s {realm.tenant.id} {given}", (str,)),
+                Cursors(f"{self.word}s {realm.tenant_id} {given}", (str,)),
                 arguments,
                 read=after_name,
                 place=lambda entity: (entity.name,),
-                tell=lambda found: self.tell(tx, realm, found, names),
+                tell=lambda found: self.tell(realm, found, names),
                 count=lambda: directory.count_entities(self.kind, filters),
                 wanted=names,
             )
 
-        return await self.director.read(info, read)
+        return await (await self.director.office(info)).read(read)
 
     async def register(self, _: None, info: Info, mode: str = SYNC, **arguments: Fields) -> Fields:
-        enrollment = self.director.enrollment
         _check_mode(mode)
-        particulars = self._known_profile(_particulars(arguments["in"]))
+        particulars, allowances = self._known_profile(_particulars(arguments["in"])), self.director.allowances
+        tell, office = self._teller(info), await self.director.office(info)
         with _in_compass_words(info, self.word):
-            return await self._write(
-                info,
-                lambda tx, realm: registration.register(
-                    tx,
-                    realm,
-                    self.kind,
-                    particulars,
-                    allowances=enrollment.allowances,
-                    make_id=enrollment.make_id,
-                    now=enrollment.clock(),
-                ),
-                alone=False,
-            )
+            return await office.run_then(tell, registration.register, self.kind, particulars, allowances=allowances)
 
     async def update(self, _: None, info: Info, id: str, mode: str = SYNC, **arguments: Fields) -> Fields:
-        now = self.director.enrollment.clock()
         _check_mode(mode)
         changes = complete_labels(self.kind, self._known_profile(_particulars(arguments["in"])))
+        tell, office = self._teller(info), await self.director.office(info)
         with _in_compass_words(info, self.word):
-            return await self._write(
-                info, lambda tx, realm: registration.update(tx, realm, self.kind, id, changes, now=now)
-            )
+            return await office.run_then(tell, registration.update, self.kind, id, changes)
 
     async def unregister(self, _: None, info: Info, id: str, mode: str = SYNC) -> Fields:
-        now = self.director.enrollment.clock()
         _check_mode(mode)
-        names = wanted(info)
+        tell = self._teller(info)
 
-        def remove(tx: Transaction, realm: Realm) -> Fields:
-            fields = self._tell_one(tx, realm, registration.registered(tx, realm, self.kind, id), names)
-            registration.unregister(tx, realm, self.kind, id, now=now)
+        def remove(realm: Realm) -> Fields:
+            fields = tell(realm, registration.registered(realm, self.kind, id))
+            registration.unregister(realm, self.kind, id)
             return fields
 
-        return await self.director.write(info, remove)
+        return await (await self.director.office(info)).run(remove)
 
     async def unpair(self, _: None, info: Info, id: str, mode: str = SYNC) -> Fields:
-        now = self.director.enrollment.clock()
         _check_mode(mode)
-        return await self._write(info, lambda tx, realm: registration.unpair(tx, realm, self.kind, id, now=now))
+        tell, office = self._teller(info), await self.director.office(info)
+        return await office.run_then(tell, registration.unpair, self.kind, id)
 
     async def set_label(self, _: None, info: Info, key: str, value: JSON, **owner: str) -> Fields:
-        now, owner_id = self.director.enrollment.clock(), owner[f"{self.word}ID"]
-
-        def change(tx: Transaction, realm: Realm) -> Entity:
-            return registration.set_label(tx, realm, self.kind, owner_id, key=key, value=value, now=now)
-
+        owner_id = owner[f"{self.word}ID"]
         is_own = isinstance(info.context.principal, Holder) and self.kind is EntityKind.RUNTIME
         if is_own and key in OWN_LABELS and isinstance(value, str):
-            await self.director.write_own(info, self.kind, owner_id, change)
+            office = await self.director.own_changes(info, self.kind, owner_id)
         else:
-            await self.director.write(info, change)
+            office = await self.director.office(info)
+        await office.run(registration.set_label, self.kind, owner_id, key=key, value=value)
         return {"key": key, "value": value}
 
     async def delete_label(self, _: None, info: Info, key: str, **owner: str) -> Fields:
-        now, owner_id = self.director.enrollment.clock(), owner[f"{self.word}ID"]
-        value = await self.director.write(
-            info, lambda tx, realm: registration.delete_label(tx, realm, self.kind, owner_id, key, now=now)
-        )
+        office = await self.director.office(info)
+        value = await office.run(registration.delete_label, self.kind, owner[f"{self.word}ID"], key)
         return {"key": key, "value": value}
 
     async def set_eventing(
@@ -203,23 +183,18 @@ class EntityFields:
         appID: str,  # noqa: N803 - the SDL's
         runtimeID: str | None = None,  # noqa: N803 - the SDL's
     ) -> Fields:
-        now = self.director.enrollment.clock()
+        office = await self.director.office(info)
+        return await office.run_then(
+            lambda realm, application: _eventing(realm, [application])[application.id],
+            registration.set_eventing,
+            appID,
+            runtimeID,
+        )
 
-        def change(tx: Transaction, realm: Realm) -> Fields:
-            application = registration.set_eventing(tx, realm, appID, runtimeID, now=now)
-            return _eventing(tx, realm, [application])[application.id]
-
-        return await self.director.write(info, change)
-
-    async def _write(
-        self, info: Info, function: Callable[[Transaction, Realm], Entity], *, alone: bool = True
-    ) -> Fields:
+    def _teller(self, info: Info) -> Callable[[Realm, Entity], Fields]:
+        """What tells one entity, as far as the document asks for it."""
         names = wanted(info)
-
-        def write(tx: Transaction, realm: Realm) -> Fields:
-            return self._tell_one(tx, realm, function(tx, realm), names)
-
-        return await self.director.write(info, write, alone=alone)
+        return lambda realm, entity: self._tell_one(realm, entity, names)
 
     def _known_profile(self, particulars: Fields) -> Fields:
         """The particulars, if the certificate profile among them is set up here.
@@ -233,9 +208,9 @@ class EntityFields:
         return particulars
 
     @staticmethod
-    def _auths(tx: Transaction, realm: Realm, ids: Sequence[str]) -> Sequence[SystemAuth]:
+    def _auths(realm: Realm, ids: Sequence[str]) -> Sequence[SystemAuth]:
         """All their system auths, if there are not too many to be held at once."""
-        auths = tx.directory(realm.tenant.id).system_auths(ids, most=MOST_SYSTEM_AUTHS_OF_A_PAGE + 1)
+        auths = realm.directory.system_auths(ids, most=MOST_SYSTEM_AUTHS_OF_A_PAGE + 1)
         if len(auths) > MOST_SYSTEM_AUTHS_OF_A_PAGE:
             raise QueryTooExpensive(
                 f"The page has more than {MOST_SYSTEM_AUTHS_OF_A_PAGE} system auths. Lower the argument first, or "
@@ -243,24 +218,24 @@ class EntityFields:
             )
         return auths
 
-    def _tell_one(self, tx: Transaction, realm: Realm, entity: Entity, names: frozenset[str]) -> Fields:
-        (fields,) = self.tell(tx, realm, [entity], names)
+    def _tell_one(self, realm: Realm, entity: Entity, names: frozenset[str]) -> Fields:
+        (fields,) = self.tell(realm, [entity], names)
         return fields
 
-    def tell(self, tx: Transaction, realm: Realm, entities: Sequence[Entity], names: frozenset[str]) -> list[Fields]:
+    def tell(self, realm: Realm, entities: Sequence[Entity], names: frozenset[str]) -> list[Fields]:
         """What is asked for of each, in as few statements for all as for one; each runtime of their events once."""
         ids = [entity.id for entity in entities]
         owned: dict[str, list[Fields]] = {each: [] for each in ids}
         if "auths" in names:
-            auths = self._auths(tx, realm, ids)
-            for auth, fields in zip(auths, self.auths.tell(tx, realm, auths, names), strict=True):
+            auths = self._auths(realm, ids)
+            for auth, fields in zip(auths, self.auths.tell(realm, auths, names), strict=True):
                 owned[auth.owner_id].append(fields)
         standings: Mapping[str, Standing] = {}
         if "status" in names:
-            standings = tx.inventory.standings(realm.tenant.id, ids, now=self.director.enrollment.clock())
+            standings = realm.certificates.standings(ids)
         eventing: Mapping[str, Fields] = {}
         if "eventingConfiguration" in names:
-            eventing = _eventing(tx, realm, entities)
+            eventing = _eventing(realm, entities)
         return [
             {
                 **_plain(entity, standings.get(entity.id)),
@@ -335,9 +310,9 @@ def _plain(entity: Entity, standing: Standing | None) -> Fields:
     }
 
 
-def _eventing(tx: Transaction, realm: Realm, entities: Sequence[Entity]) -> Mapping[str, Fields]:
+def _eventing(realm: Realm, entities: Sequence[Entity]) -> Mapping[str, Fields]:
     """Where events go, by the ids of those whose events they are, or who takes them."""
-    directory = tx.directory(realm.tenant.id)
+    directory = realm.directory
     wanted_ids = {entity.eventing_runtime_id for entity in entities if entity.eventing_runtime_id is not None}
     runtimes = {each: directory.entity(EntityKind.RUNTIME, each) for each in wanted_ids}
 

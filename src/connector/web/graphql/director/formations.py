@@ -11,9 +11,8 @@ from connector.domain.directory import Entity, EntityKind
 from connector.domain.formations import Formation
 from connector.domain.principals import Holder
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
-from connector.ports.transaction import Transaction
 from connector.usecases import formations
-from connector.usecases.access import Realm
+from connector.usecases.realms import Realm
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.entities import EntityFields
@@ -26,7 +25,7 @@ KINDS = {kind.name: kind for kind in (EntityKind.APPLICATION, EntityKind.RUNTIME
 TEMPLATE = str(UUID(int=0))
 READY = "READY"
 
-Change = Callable[..., Formation]
+Change = Callable[[Realm, str, EntityKind, str], Formation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +47,18 @@ class FormationFields:
         mutation.set_field("unassignFormation", self.unassign)
 
     async def one(self, _: None, info: Info, id: str) -> Fields | None:
-        return await self.director.read(info, lambda tx, realm: _found(tx.formations(realm.tenant.id).find(id)))
+        return _found(await (await self.director.office(info)).read(lambda realm: realm.formations.find(id)))
 
     async def named(self, _: None, info: Info, name: str) -> Fields | None:
-        return await self.director.read(info, lambda tx, realm: _found(tx.formations(realm.tenant.id).named(name)))
+        return _found(await (await self.director.office(info)).read(lambda realm: realm.formations.named(name)))
 
     async def many(self, _: None, info: Info, **arguments: Any) -> Fields:
         names = wanted(info)
 
-        def read(tx: Transaction, realm: Realm) -> Fields:
-            found = tx.formations(realm.tenant.id)
+        def read(realm: Realm) -> Fields:
+            found = realm.formations
             return page(
-                Cursors(f"formations {realm.tenant.id}", (str,)),
+                Cursors(f"formations {realm.tenant_id}", (str,)),
                 arguments,
                 read=lambda after, most: found.list(after=after[0] if after else None, most=most),
                 place=lambda formation: (formation.name,),
@@ -68,7 +67,7 @@ class FormationFields:
                 wanted=names,
             )
 
-        return await self.director.read(info, read)
+        return await (await self.director.office(info)).read(read)
 
     async def of_object(
         self,
@@ -76,10 +75,10 @@ class FormationFields:
         info: Info,
         objectID: str,  # noqa: N803 - the SDL's
     ) -> list[Fields]:
-        def read(tx: Transaction, realm: Realm) -> list[Fields]:
-            return [_fields(formation) for formation in tx.formations(realm.tenant.id).of_object(objectID)]
-
-        return await self.director.read(info, read)
+        office = await self.director.office(info)
+        return [
+            _fields(formation) for formation in await office.read(lambda realm: realm.formations.of_object(objectID))
+        ]
 
     async def applications(
         self,
@@ -91,46 +90,36 @@ class FormationFields:
         names = wanted(info)
         applications = EntityFields(self.director, EntityKind.APPLICATION)
 
-        def read(tx: Transaction, realm: Realm) -> Fields:
-            if tx.directory(realm.tenant.id).entity(EntityKind.RUNTIME, runtimeID) is None:
+        def read(realm: Realm) -> Fields:
+            if realm.directory.entity(EntityKind.RUNTIME, runtimeID) is None:
                 raise ObjectNotFound
-            found = tx.formations(realm.tenant.id)
+            found = realm.formations
 
             def after_name(after: tuple[str] | None, most: int) -> Sequence[Entity]:
                 return found.applications_of(runtimeID, after=after[0] if after else None, most=most)
 
             return page(
-                Cursors(f"applicationsForRuntime {realm.tenant.id} {runtimeID}", (str,)),
+                Cursors(f"applicationsForRuntime {realm.tenant_id} {runtimeID}", (str,)),
                 arguments,
                 read=after_name,
                 place=lambda entity: (entity.name,),
-                tell=lambda some: applications.tell(tx, realm, some, names),
+                tell=lambda some: applications.tell(realm, some, names),
                 count=lambda: found.count_applications_of(runtimeID),
                 wanted=names,
             )
 
         if isinstance(info.context.principal, Holder):
-            own = await self.director.read_own(info, EntityKind.RUNTIME, runtimeID, read)
+            own = await self.director.own_office(info, EntityKind.RUNTIME, runtimeID)
             if own is None:
                 raise ObjectNotFound  # another's, or none: answered in the same way
-            return own
-        return await self.director.read(info, read)
+            return await own.read(read)
+        return await (await self.director.office(info)).read(read)
 
     async def create(self, _: None, info: Info, formation: Fields) -> Fields:
-        enrollment = self.director.enrollment
-        made = await self.director.write(
-            info,
-            lambda tx, realm: formations.create(
-                tx, realm, formation["name"], make_id=enrollment.make_id, now=enrollment.clock()
-            ),
-        )
-        return _fields(made)
+        return _fields(await (await self.director.office(info)).run(formations.create, formation["name"]))
 
     async def delete(self, _: None, info: Info, formation: Fields) -> Fields:
-        now = self.director.enrollment.clock()
-        return _fields(
-            await self.director.write(info, lambda tx, realm: formations.delete(tx, realm, formation["name"], now=now))
-        )
+        return _fields(await (await self.director.office(info)).run(formations.delete, formation["name"]))
 
     async def assign(self, _: None, info: Info, **arguments: Any) -> Fields:
         return await self._change(info, formations.assign, **arguments)
@@ -146,14 +135,10 @@ class FormationFields:
         objectType: str,  # noqa: N803 - the SDL's
         formation: Fields,
     ) -> Fields:
-        now, kind = self.director.enrollment.clock(), KINDS.get(objectType)
+        kind = KINDS.get(objectType)
         if kind is None:
             raise InvalidData("Invalid data objectType: use APPLICATION or RUNTIME.")
-        return _fields(
-            await self.director.write(
-                info, lambda tx, realm: change(tx, realm, formation["name"], kind, objectID, now=now)
-            )
-        )
+        return _fields(await (await self.director.office(info)).run(change, formation["name"], kind, objectID))
 
 
 def _found(formation: Formation | None) -> Fields | None:

@@ -8,8 +8,9 @@ from ariadne import MutationType, QueryType
 
 from connector.domain.directory import Tenant
 from connector.domain.principals import ApiKey, Caller, Holder, Role
-from connector.ports.transaction import Transaction
-from connector.usecases import access
+from connector.usecases.keys import make_api_key, revoke_api_key
+from connector.usecases.realms import Installation
+from connector.usecases.tenants import create_tenant
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
@@ -35,101 +36,84 @@ class TenantFields:
 
     async def viewer(self, _: None, info: Info) -> Fields:
         if isinstance(info.context.principal, Holder):
-            certificate = await self.director.holder(info)
-            named = info.context.tenant
-            await self.director.enrollment.store.read(lambda tx: access.enter_as_holder(tx, certificate, named))
+            certificate = await self.director.viewer(info)
             return {"id": certificate.owner_id, "type": certificate.owner_kind.name}
-        name = await self.director.ask(info, lambda _, caller: caller.name)
-        return {"id": name, "type": "USER"}
+        office = await self.director.installation(info)
+        return {"id": await office.read(lambda installation: installation.caller.name), "type": "USER"}
 
     async def tenants(self, _: None, info: Info, **arguments: Any) -> Fields:
         names = wanted(info)
 
         term = arguments.get("searchTerm") or ""
 
-        def read(tx: Transaction, caller: Caller) -> Fields:
-            within = caller.tenants
+        def read(installation: Installation) -> Fields:
+            tenants = installation.tenants
             return page(
-                Cursors(f"tenants {_within(caller)} {term}", (str,)),
+                Cursors(f"tenants {_within(installation.caller)} {term}", (str,)),
                 arguments,
-                read=lambda after, most: tx.tenants.list(
-                    within=within, containing=term, after=after[0] if after else None, most=most
-                ),
+                read=lambda after, most: tenants.list(containing=term, after=after[0] if after else None, most=most),
                 place=lambda tenant: (tenant.external_id,),
                 tell=lambda found: [_tenant(tenant) for tenant in found],
-                count=lambda: tx.tenants.count(within=within, containing=term),
+                count=lambda: tenants.count(containing=term),
                 wanted=names,
             )
 
-        return await self.director.ask(info, read)
+        return await (await self.director.installation(info)).read(read)
 
     async def by_external_id(self, _: None, info: Info, id: str) -> Fields | None:
-        return await self.director.ask(info, lambda tx, caller: _visible(tx.tenants.find(id), caller))
+        office = await self.director.installation(info)
+        found = await office.read(lambda installation: installation.tenants.find(id))
+        return None if found is None else _tenant(found)
 
     async def by_internal_id(self, _: None, info: Info, id: str) -> Fields | None:
-        return await self.director.ask(info, lambda tx, caller: _visible(tx.tenants.of_id(id), caller))
+        office = await self.director.installation(info)
+        found = await office.read(lambda installation: installation.tenants.of_id(id))
+        return None if found is None else _tenant(found)
 
     async def keys(self, _: None, info: Info, **arguments: Any) -> Fields:
         names = wanted(info)
 
-        def read(tx: Transaction, caller: Caller) -> Fields:
+        def read(installation: Installation) -> Fields:
+            keys = installation.keys
             return page(
-                Cursors(f"apiKeys {_within(caller)}", (datetime, str)),
+                Cursors(f"apiKeys {_within(installation.caller)}", (datetime, str)),
                 arguments,
-                read=lambda after, most: tx.keys.list(within=caller.tenants, after=after, most=most),
+                read=lambda after, most: keys.list(after=after, most=most),
                 place=lambda key: (key.created_at, key.id),
                 tell=lambda found: [_key(key) for key in found],
-                count=lambda: tx.keys.count(within=caller.tenants),
+                count=keys.count,
                 wanted=names,
             )
 
-        return await self.director.ask(info, read)
+        return await (await self.director.installation(info)).read(read)
 
     async def create(self, _: None, info: Info, **arguments: Fields) -> Fields:
-        enrollment, given = self.director.enrollment, arguments["in"]
+        given = arguments["in"]
         external_id = given["externalID"]
-        name = given.get("name") or external_id
-        tenant = await self.director.change(
-            info,
-            lambda tx, caller: access.create_tenant(
-                tx, caller, external_id, name, make_id=enrollment.make_id, now=enrollment.clock()
-            ),
-        )
-        return _tenant(tenant)
+        office = await self.director.installation(info)
+        return _tenant(await office.run(create_tenant, external_id, given.get("name") or external_id))
 
     async def create_key(self, _: None, info: Info, **arguments: Fields) -> Fields:
-        enrollment, given = self.director.enrollment, arguments["in"]
+        given = arguments["in"]
         seconds = given.get("lifetimeSeconds")
-        text, key = await self.director.change(
-            info,
-            lambda tx, caller: access.make_api_key(
-                tx,
-                caller,
-                given["name"],
-                role=Role(given["role"]),
-                tenant=given.get("tenant"),
-                lifetime=timedelta(seconds=seconds) if seconds is not None else None,
-                random=enrollment.random,
-                make_id=enrollment.make_id,
-                now=enrollment.clock(),
-            ),
+        office = await self.director.installation(info)
+        text, key = await office.run(
+            make_api_key,
+            given["name"],
+            role=Role(given["role"]),
+            tenant=given.get("tenant"),
+            lifetime=timedelta(seconds=seconds) if seconds is not None else None,
         )
         return {"apiKey": _key(key), "secret": text}
 
     async def revoke_key(self, _: None, info: Info, id: str) -> Fields:
-        now = self.director.enrollment.clock()
-        return _key(await self.director.change(info, lambda tx, caller: access.revoke_api_key(tx, caller, id, now=now)))
+        office = await self.director.installation(info)
+        return _key(await office.run(revoke_api_key, id))
 
 
 def _within(caller: Caller) -> str:
     """Which list it is: callers who may enter other tenants have another, and their cursors are none of this one."""
     return "all" if caller.tenants is None else str(sorted(caller.tenants))
-
-
-def _visible(tenant: Tenant | None, caller: Caller) -> Fields | None:
-    if tenant is None or (caller.tenants is not None and tenant.external_id not in caller.tenants):
-        return None
-    return _tenant(tenant)
 
 
 def _tenant(tenant: Tenant) -> Fields:

@@ -1,0 +1,318 @@
+"""Realms: what a caller may reach in one transaction. No use case reaches a tenant's records in another way.
+
+A :class:`Realm` is one tenant, and a caller who may act there. An :class:`Installation` is everything outside of
+tenants, as far as a caller may see it, and the way into realms. Both hold the transaction and its moment, and hand out
+only what is the caller's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from connector.domain.administrators import Administrator
+from connector.domain.audit import About, Action, Event, event
+from connector.domain.certificates import Certificate
+from connector.domain.directory import Tenant
+from connector.domain.principals import SCOPES, ApiKey, Caller, Role, Scope
+from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound, TenantRequired
+from connector.domain.tokens import OneTimeToken
+from connector.ports.administrators import Sessions, SignInLinks
+from connector.ports.directory import Directory
+from connector.ports.formations import Formations
+from connector.ports.transaction import Transaction
+from connector.usecases.holdings import TenantCertificates, TenantEvents, TenantTokens, TenantUsage
+
+COMMAND = Caller("command", "command", Role.ADMINISTRATOR, None)
+"""Runs commands on the server's own database. No key acts under that name: theirs begin with ``admin:``."""
+
+SYSTEM = Caller("system", "system", Role.ADMINISTRATOR, None)
+"""The server itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Realm:
+    """One tenant, and who acts there with which scopes: the proof that they may. This module alone makes realms."""
+
+    _tx: Transaction = field(repr=False, compare=False)
+    tenant_id: str
+    actor: str
+    scopes: frozenset[Scope] = frozenset()
+    _tenant: Tenant | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def now(self) -> datetime:
+        """The moment of this attempt at the transaction."""
+        return self._tx.now
+
+    def new_id(self) -> UUID:
+        """A new id."""
+        return self._tx.new_id()
+
+    def random(self, octets: int) -> bytes:
+        """Octets from the system's secure source."""
+        return self._tx.random(octets)
+
+    @property
+    def tenant(self) -> Tenant:
+        """The tenant's record."""
+        found = self._tenant or self._tx.tenants.of_id(self.tenant_id)
+        if found is None:
+            raise TenantNotFound
+        return found
+
+    @property
+    def directory(self) -> Directory:
+        """What the tenant has registered."""
+        return self._tx.directory(self.tenant_id)
+
+    @property
+    def formations(self) -> Formations:
+        """The tenant's formations."""
+        return self._tx.formations(self.tenant_id)
+
+    @property
+    def tokens(self) -> TenantTokens:
+        """The tenant's one-time tokens."""
+        return TenantTokens(self._tx, self.tenant_id)
+
+    @property
+    def certificates(self) -> TenantCertificates:
+        """The tenant's certificates."""
+        return TenantCertificates(self._tx, self.tenant_id)
+
+    @property
+    def events(self) -> TenantEvents:
+        """What happened to the tenant."""
+        return TenantEvents(self._tx, self.tenant_id)
+
+    @property
+    def usage(self) -> TenantUsage:
+        """How much the tenant has of what quotas limit."""
+        return TenantUsage(self._tx, self.tenant_id)
+
+    def record(self, action: Action, *abouts: About, reason: str | None = None) -> None:
+        """Record one event about each of these, or about the tenant itself where there is none."""
+        events = [event(action, about, at=self.now, actor=self.actor, reason=reason) for about in abouts]
+        if not abouts:
+            events = [Event(at=self.now, action=action, actor=self.actor, tenant_id=self.tenant_id, reason=reason)]
+        if any(each.tenant_id != self.tenant_id for each in events):
+            raise ValueError("an event about another tenant's record")
+        self._tx.audit.append(*events)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Everything outside of tenants, as far as one caller may see it, and the way into those that they may enter."""
+
+    _tx: Transaction = field(repr=False, compare=False)
+    caller: Caller
+
+    @property
+    def now(self) -> datetime:
+        """The moment of this attempt at the transaction."""
+        return self._tx.now
+
+    def new_id(self) -> UUID:
+        """A new id."""
+        return self._tx.new_id()
+
+    def random(self, octets: int) -> bytes:
+        """Octets from the system's secure source."""
+        return self._tx.random(octets)
+
+    def enter(self, external_id: str | None) -> Realm:
+        """The realm of the tenant that the caller names.
+
+        Raises:
+            TenantRequired, TenantNotFound, TenantForbidden: none is named, there is no such tenant, or the caller has
+                no right to it. A caller who may not enter every tenant does not learn which ones there are.
+        """
+        if not external_id:
+            raise TenantRequired
+        if self.caller.tenants is not None and external_id not in self.caller.tenants:
+            raise TenantForbidden
+        tenant = self._tx.tenants.find(external_id)
+        if tenant is None:
+            raise TenantNotFound
+        return Realm(self._tx, tenant.id, self.caller.actor, SCOPES[self.caller.role], tenant)
+
+    def require_right_to(self, external_id: str | None) -> None:
+        """Return if the caller may make something that opens this tenant, or with None every tenant.
+
+        Raises:
+            TenantRequired, TenantNotFound, TenantForbidden: they may not, or there is no such tenant.
+        """
+        if external_id is not None:
+            self.enter(external_id)
+        elif self.caller.tenants is not None:
+            raise TenantForbidden
+
+    @property
+    def tenants(self) -> "VisibleTenants":
+        """The tenants that the caller may enter."""
+        return VisibleTenants(self._tx, self.caller.tenants)
+
+    @property
+    def keys(self) -> "VisibleKeys":
+        """The API keys that open nothing but what the caller may enter."""
+        return VisibleKeys(self._tx, self.caller.tenants)
+
+    @property
+    def administrators(self) -> "VisibleAdministrators":
+        """The administrators who may enter nothing but what the caller may enter."""
+        return VisibleAdministrators(self._tx, self.caller.tenants)
+
+    @property
+    def links(self) -> SignInLinks:
+        """The links by which passwords are set."""
+        return self._tx.links
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions of the console."""
+        return self._tx.sessions
+
+    def certificate(self, serial: str) -> tuple[Realm, Certificate]:
+        """The newest certificate of that serial number, and the realm that it is in.
+
+        Raises:
+            ObjectNotFound: there is none in a tenant that the caller may enter.
+        """
+        for certificate in self._tx.inventory.of_serial(serial):
+            tenant = self.tenants.of_id(certificate.tenant_id)
+            if tenant is not None:
+                return self.enter(tenant.external_id), certificate
+        raise ObjectNotFound
+
+    def record(self, action: Action, *, tenant: str | None, reason: str) -> None:
+        """Record an event that concerns the tenant of that external id, or none."""
+        found = self._tx.tenants.find(tenant) if tenant is not None else None
+        tenant_id = None if found is None else found.id
+        self._tx.audit.append(
+            Event(at=self.now, action=action, actor=self.caller.actor, tenant_id=tenant_id, reason=reason)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleTenants:
+    """The tenants that a caller may enter; see :class:`connector.ports.directory.Tenants`."""
+
+    _tx: Transaction = field(repr=False)
+    within: frozenset[str] | None
+
+    def add(self, tenant: Tenant) -> None:
+        """Record a tenant."""
+        self._tx.tenants.add(tenant)
+
+    def find(self, external_id: str) -> Tenant | None:
+        """The tenant of that external id."""
+        return self._visible(self._tx.tenants.find(external_id))
+
+    def of_id(self, id: str) -> Tenant | None:
+        """The tenant of that internal id."""
+        return self._visible(self._tx.tenants.of_id(id))
+
+    def list(self, *, containing: str = "", after: str | None = None, most: int | None = None) -> Sequence[Tenant]:
+        """The tenants by external id: those whose external id or name contains the text, those after ``after``."""
+        return self._tx.tenants.list(within=self.within, containing=containing, after=after, most=most)
+
+    def count(self, *, containing: str = "") -> int:
+        """The number of such tenants."""
+        return self._tx.tenants.count(within=self.within, containing=containing)
+
+    def _visible(self, tenant: Tenant | None) -> Tenant | None:
+        return None if tenant is None or (self.within is not None and tenant.external_id not in self.within) else tenant
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleKeys:
+    """The API keys that a caller may see; see :class:`connector.ports.keys.ApiKeys`."""
+
+    _tx: Transaction = field(repr=False)
+    within: frozenset[str] | None
+
+    def add(self, key: ApiKey) -> None:
+        """Record a key."""
+        self._tx.keys.add(key)
+
+    def list(self, *, after: tuple[datetime, str] | None = None, most: int | None = None) -> Sequence[ApiKey]:
+        """The keys, newest first: those after that time and id."""
+        return self._tx.keys.list(within=self.within, after=after, most=most)
+
+    def count(self) -> int:
+        """The number of them."""
+        return self._tx.keys.count(within=self.within)
+
+    def revoke(self, id: str) -> ApiKey | None:
+        """Revoke the key, unless it is revoked, and return it as it is then; None where there is none."""
+        return self._tx.keys.revoke(id, within=self.within, now=self._tx.now)
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleAdministrators:
+    """The administrators whom a caller may see; see :class:`connector.ports.administrators.Administrators`."""
+
+    _tx: Transaction = field(repr=False)
+    within: frozenset[str] | None
+
+    def add(self, administrator: Administrator) -> None:
+        """Record one."""
+        self._tx.administrators.add(administrator)
+
+    def find(self, name: str) -> Administrator | None:
+        """The administrator of that name."""
+        return self._visible(self._tx.administrators.find(name))
+
+    def of_id(self, id: str) -> Administrator | None:
+        """The administrator of that id."""
+        return self._visible(self._tx.administrators.of_id(id))
+
+    def list(self, *, after: str | None = None, most: int | None = None) -> Sequence[Administrator]:
+        """The administrators by name: those after that name."""
+        return self._tx.administrators.list(within=self.within, after=after, most=most)
+
+    def set_password(self, id: str, password: str) -> None:
+        """Set the hash of the password."""
+        if self.of_id(id) is None:
+            raise ObjectNotFound
+        self._tx.administrators.set_password(id, password)
+
+    def set_disabled(self, id: str, at: datetime | None) -> None:
+        """Disable the administrator from that time on, or enable them with None."""
+        if self.of_id(id) is None:
+            raise ObjectNotFound
+        self._tx.administrators.set_disabled(id, at)
+
+    def _visible(self, found: Administrator | None) -> Administrator | None:
+        return None if found is None or (self.within is not None and found.tenant not in self.within) else found
+
+
+def enter_as_holder(tx: Transaction, certificate: Certificate, external_id: str | None, *scopes: Scope) -> Realm:
+    """The tenant of a certificate that was found to be good, in which its holder has these scopes.
+
+    Raises:
+        TenantForbidden: another tenant was named.
+    """
+    tenant = tx.tenants.of_id(certificate.tenant_id)
+    if tenant is None or (external_id and external_id != tenant.external_id):
+        raise TenantForbidden
+    return Realm(tx, tenant.id, f"certificate:{certificate.serial}", frozenset(scopes), tenant)
+
+
+def enter_as_bearer(tx: Transaction, token: OneTimeToken, *scopes: Scope) -> Realm:
+    """The tenant of a one-time token that was found to be good, in which its bearer has these scopes.
+
+    Raises:
+        TenantForbidden: the tenant is gone.
+    """
+    tenant = tx.tenants.of_id(token.tenant_id)
+    if tenant is None:
+        raise TenantForbidden
+    return Realm(tx, tenant.id, f"token:{token.id}", frozenset(scopes), tenant)
+
+
+def realm_of(tx: Transaction, record: OneTimeToken | Certificate, actor: str) -> Realm:
+    """The realm of a record whose bearer or holder was found to be good, or that the server itself looks after."""
+    return Realm(tx, record.tenant_id, actor)

@@ -1,0 +1,22 @@
+"""Tenants."""
+
+from connector.domain import directory
+from connector.domain.audit import Action
+from connector.domain.directory import Tenant
+from connector.domain.refusals.tenants import TenantForbidden
+from connector.usecases.realms import Installation
+
+
+def create_tenant(installation: Installation, external_id: str, name: str) -> Tenant:
+    """Create a tenant.
+
+    Raises:
+        TenantForbidden: the caller may not enter every tenant, so not a new one either.
+        InvalidData, NotUniqueName: the external id or the name breaks a rule, or the external id is taken.
+    """
+    if installation.caller.tenants is not None:
+        raise TenantForbidden("Unauthorized: tenants are created by callers for every tenant. Use such a credential.")
+    tenant = directory.register_tenant(external_id, name, id=installation.new_id(), now=installation.now)
+    installation.tenants.add(tenant)
+    installation.record(Action.TENANT_CREATED, tenant=tenant.external_id, reason=tenant.external_id)
+    return tenant
