@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from connector.domain.principals import Bearer, Principal
+from connector.domain.quotas import Quotas
 from connector.domain.refusals.quotas import RateLimited
 from connector.domain.refusals.requests import AnswerTooLarge, Overloaded
 from connector.web.graphql.allowance import HELD, MIB, AnswerLimits
@@ -28,6 +29,7 @@ from connector.web.graphql.execution import AT_ONCE
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.pieces import PIECE
 from connector.web.requests import SMALL, BodyLimits, Budget
+from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
 SCHEMA = build_schema(f"""
@@ -110,6 +112,7 @@ def served(many: Resolve, *, limits: AnswerLimits | None = None) -> GraphQLEndpo
         Door(recognize),
         BodyLimits(MIB, 10.0),
         Throttle(0, monotonic),
+        Shares(Quotas(), 1, monotonic),
         limits or AnswerLimits(),
     )
 
