@@ -35,6 +35,7 @@ class Action(StrEnum):
     FORMATION_DELETED = "formation.deleted"
     FORMATION_ASSIGNED = "formation.assigned"
     FORMATION_UNASSIGNED = "formation.unassigned"
+    CLIENT_CREATED = "client.created"
     SYSTEM_AUTH_DELETED = "system_auth.deleted"
     TOKEN_MINTED = "token.minted"
     TOKEN_SPENT = "token.spent"

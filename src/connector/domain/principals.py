@@ -112,24 +112,37 @@ class Caller:
     """Somebody known who administers.
 
     ``name`` is theirs, ``actor`` how the audit names them; ``tenants`` holds the external ids of the tenants that they
-    may enter, None for every tenant.
+    may enter, None for every tenant. ``granted`` are the scopes of an integration system, None for those of the role;
+    ``home`` is the external id of its tenant, which is meant where it names none.
     """
 
     name: str
     actor: str
     role: Role
     tenants: frozenset[str] | None
+    home: str | None = None
+    granted: frozenset[Scope] | None = None
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        """What the caller may do."""
+        return SCOPES[self.role] if self.granted is None else self.granted
 
     def may(self, scope: Scope) -> bool:
-        """Whether the role holds the scope."""
-        return scope in SCOPES[self.role]
+        """Whether the caller holds the scope."""
+        return scope in self.scopes
 
     def require(self, scope: Scope) -> None:
-        """Return if the role holds the scope.
+        """Return if the caller holds the scope.
 
         Raises:
             InsufficientScopes: it does not; the message names the scope and the least role that does.
         """
+        if self.granted is not None and scope not in self.granted:
+            raise InsufficientScopes(
+                f"Insufficient scopes provided: {scope.value} is required, and this access token does not hold it. "
+                f"Call with the API key of an {_least_role(scope).value}."
+            )
         if not self.may(scope):
             raise InsufficientScopes(
                 f"Insufficient scopes provided: {scope.value} is required, and the role {self.role.value} does not "

@@ -49,6 +49,9 @@ class Tenants(Protocol):
     def profiles(self) -> frozenset[str]:
         """The names of the certificate profiles that were chosen for any entity of any tenant."""
 
+    def of_system_auth(self, id: str) -> Tenant | None:
+        """The tenant that the system auth of this id is in."""
+
     def list(
         self,
         *,

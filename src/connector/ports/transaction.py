@@ -8,6 +8,7 @@ from uuid import UUID
 from connector.ports.administrators import Administrators, Sessions, SignInLinks
 from connector.ports.audit import Audit
 from connector.ports.certificates import Inventory, TrustAnchors
+from connector.ports.clients import Clients
 from connector.ports.directory import Directory, Tenants
 from connector.ports.formations import Formations
 from connector.ports.issuers import IssuerRecords
@@ -68,6 +69,10 @@ class Transaction(Protocol):
     @property
     def keys(self) -> ApiKeys:
         """API keys."""
+
+    @property
+    def clients(self) -> Clients:
+        """OAuth 2.0 clients and their access tokens."""
 
     @property
     def administrators(self) -> Administrators:

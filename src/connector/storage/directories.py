@@ -23,6 +23,11 @@ from connector.storage.statements import Insert, Prepared, chunks, page
 
 _FIND_TENANT = Prepared(select(tenants).where(tenants.c.external_id == bindparam("external_id")))
 _READ_TENANT = select(tenants).where(tenants.c.id == bindparam("id"))
+_TENANT_OF_AUTH = (
+    select(tenants)
+    .join(system_auths, system_auths.c.tenant_id == tenants.c.id)
+    .where(system_auths.c.id == bindparam("id"))
+)
 
 _THIS = (entities.c.tenant_id == bindparam("tenant"), entities.c.id == bindparam("this"))
 _KIND = (entities.c.tenant_id == bindparam("tenant"), entities.c.kind == bindparam("kind"))
@@ -77,6 +82,10 @@ class SqlTenants:
     def profiles(self) -> frozenset[str]:
         chosen = select(entities.c.profile).where(entities.c.profile.is_not(None)).distinct()
         return frozenset(self._connection.execute(chosen).scalars())
+
+    def of_system_auth(self, id: str) -> Tenant | None:
+        row = self._connection.execute(_TENANT_OF_AUTH, {"id": id}).one_or_none()
+        return None if row is None else Tenant(*row)
 
     def list(
         self,

@@ -28,6 +28,7 @@ from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Clock
 from connector.storage import counting, schema
 from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignInLinks
+from connector.storage.clients import SqlClients
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.formations import SqlFormations
@@ -330,6 +331,7 @@ class SqlTransaction:
         self.inventory = SqlInventory(connection)
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
+        self.clients = SqlClients(connection)
         self.anchors = SqlTrustAnchors(connection)
         self.issuers = SqlIssuers(connection)
         self.administrators = SqlAdministrators(connection)

@@ -200,6 +200,28 @@ system_auths = Table(
     Column("created_at", Moment, nullable=False),
 )
 
+# A client is a system auth with a secret (RFC 6749 4.4). It ends with its system auth, and its access tokens with it.
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", Text, ForeignKey("system_auths.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", LargeBinary(DIGEST_OCTETS), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("digest", LargeBinary(DIGEST_OCTETS), primary_key=True),
+    Column("client_id", Text, ForeignKey("clients.id", ondelete="CASCADE"), nullable=False),
+    Column("issued_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("scopes", Names),
+    # A client's, newest first.
+    Index(None, "client_id", "issued_at"),
+)
+
 tokens = Table(
     "tokens",
     metadata,

@@ -9,8 +9,10 @@ from datetime import datetime
 
 from connector.domain.audit import Recorded
 from connector.domain.certificates import Certificate, RevocationReason, Standing
+from connector.domain.clients import Client
 from connector.domain.directory import EntityKind
 from connector.domain.overview import CertificateTally
+from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.tokens import OneTimeToken
 from connector.ports.audit import Daily, EventFilter
 from connector.ports.certificates import CertificateFilter
@@ -46,6 +48,24 @@ class TenantTokens:
 
     def _mine(self, which: TokenFilter) -> TokenFilter:
         return replace(which, tenant_id=self.tenant_id, now=self._tx.now)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantClients:
+    """The OAuth 2.0 clients of a tenant; see :class:`connector.ports.clients.Clients`."""
+
+    _tx: Transaction = field(repr=False)
+    tenant_id: str
+
+    def add(self, client: Client) -> None:
+        """Record credentials for one of the tenant's system auths. Raises ObjectNotFound when it is none of them."""
+        if self._tx.directory(self.tenant_id).system_auth(client.id) is None:
+            raise ObjectNotFound
+        self._tx.clients.add(client)
+
+    def among(self, ids: Collection[str]) -> frozenset[str]:
+        """Which of these system auths are clients."""
+        return self._tx.clients.among(self.tenant_id, ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from uuid import UUID
 from connector.domain.administrators import Administrator
 from connector.domain.audit import About, Action, Event, event
 from connector.domain.certificates import Certificate
+from connector.domain.clients import Access
 from connector.domain.directory import Tenant
-from connector.domain.principals import SCOPES, ApiKey, Caller, Role, Scope
+from connector.domain.principals import ApiKey, Caller, Role, Scope
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound, TenantRequired
 from connector.domain.tokens import OneTimeToken
@@ -22,7 +23,7 @@ from connector.ports.administrators import Sessions, SignInLinks
 from connector.ports.directory import Directory
 from connector.ports.formations import Formations
 from connector.ports.transaction import Transaction
-from connector.usecases.holdings import TenantCertificates, TenantEvents, TenantTokens, TenantUsage
+from connector.usecases.holdings import TenantCertificates, TenantClients, TenantEvents, TenantTokens, TenantUsage
 
 COMMAND = Caller("command", "command", Role.ADMINISTRATOR, None)
 """Runs commands on the server's own database. No key acts under that name: theirs begin with ``admin:``."""
@@ -78,6 +79,11 @@ class Realm:
         return TenantTokens(self._tx, self.tenant_id)
 
     @property
+    def clients(self) -> TenantClients:
+        """The tenant's OAuth 2.0 clients."""
+        return TenantClients(self._tx, self.tenant_id)
+
+    @property
     def certificates(self) -> TenantCertificates:
         """The tenant's certificates."""
         return TenantCertificates(self._tx, self.tenant_id)
@@ -123,12 +129,13 @@ class Installation:
         return self._tx.random(octets)
 
     def enter(self, external_id: str | None) -> Realm:
-        """The realm of the tenant that the caller names.
+        """The realm of the tenant that the caller names, or where it names none, of the one that is its home.
 
         Raises:
             TenantRequired, TenantNotFound, TenantForbidden: none is named, there is no such tenant, or the caller has
                 no right to it. A caller who may not enter every tenant does not learn which ones there are.
         """
+        external_id = external_id or self.caller.home
         if not external_id:
             raise TenantRequired
         if self.caller.tenants is not None and external_id not in self.caller.tenants:
@@ -136,7 +143,7 @@ class Installation:
         tenant = self._tx.tenants.find(external_id)
         if tenant is None:
             raise TenantNotFound
-        return Realm(self._tx, tenant.id, self.caller.actor, SCOPES[self.caller.role], tenant)
+        return Realm(self._tx, tenant.id, self.caller.actor, self.caller.scopes, tenant)
 
     def require_right_to(self, external_id: str | None) -> None:
         """Return if the caller may make something that opens this tenant, or with None every tenant.
@@ -173,6 +180,18 @@ class Installation:
     def sessions(self) -> Sessions:
         """The sessions of the console."""
         return self._tx.sessions
+
+    def enter_by_auth(self, system_auth_id: str) -> Realm:
+        """The realm that the system auth is in, where the caller names no tenant.
+
+        Raises:
+            ObjectNotFound: there is none in a tenant that the caller may enter.
+        """
+        found = self._tx.tenants.of_system_auth(system_auth_id)
+        tenant = None if found is None else self.tenants.of_id(found.id)
+        if tenant is None:
+            raise ObjectNotFound
+        return self.enter(tenant.external_id)
 
     def certificate(self, serial: str) -> tuple[Realm, Certificate]:
         """The newest certificate of that serial number, and the realm that it is in.
@@ -289,16 +308,20 @@ class VisibleAdministrators:
         return None if found is None or (self.within is not None and found.tenant not in self.within) else found
 
 
-def enter_as_holder(tx: Transaction, certificate: Certificate, external_id: str | None, *scopes: Scope) -> Realm:
-    """The tenant of a certificate that was found to be good, in which its holder has these scopes.
+def enter_as_owner(tx: Transaction, way_in: Certificate | Access, external_id: str | None, *scopes: Scope) -> Realm:
+    """The tenant of a certificate or access token that was found to be good, in which its owner has these scopes.
+
+    With an access token, no more of them than it holds.
 
     Raises:
         TenantForbidden: another tenant was named.
     """
-    tenant = tx.tenants.of_id(certificate.tenant_id)
+    tenant = way_in.tenant if isinstance(way_in, Access) else tx.tenants.of_id(way_in.tenant_id)
     if tenant is None or (external_id and external_id != tenant.external_id):
         raise TenantForbidden
-    return Realm(tx, tenant.id, f"certificate:{certificate.serial}", frozenset(scopes), tenant)
+    if isinstance(way_in, Access):
+        return Realm(tx, tenant.id, way_in.actor, way_in.scopes.intersection(scopes), tenant)
+    return Realm(tx, tenant.id, f"certificate:{way_in.serial}", frozenset(scopes), tenant)
 
 
 def enter_as_bearer(tx: Transaction, token: OneTimeToken, *scopes: Scope) -> Realm:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connector.domain import directory, tokens
+from connector.domain import clients, directory, tokens
 from connector.domain.audit import Action
 from connector.domain.certificates import RevocationReason
 from connector.domain.directory import MOST_SYSTEM_AUTHS, Entity, EntityKind, SystemAuth
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
+from connector.domain.secrets import Secret
 from connector.domain.strict_json import JSON
 from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 from connector.ports.certificates import CertificateFilter
@@ -138,7 +139,7 @@ def unpair(realm: Realm, kind: EntityKind, id: str) -> Entity:
 
 
 def delete_system_auth(realm: Realm, kind: EntityKind, id: str) -> SystemAuth:
-    """Remove a system auth; its tokens are withdrawn and its certificates revoked.
+    """Remove a system auth; its tokens are withdrawn, its certificates revoked, and its access tokens end.
 
     Raises:
         ObjectNotFound: the tenant has none of that id, or its owner is of another kind.
@@ -200,6 +201,22 @@ def hand_over_under(
     withdraw(realm, TokenFilter(system_auth_id=auth.id))
     allowances.admit_hand_over(realm)
     return _mint(realm, auth, seconds=seconds, terms=terms, policy=policy)
+
+
+@together
+def request_client_credentials(realm: Realm, kind: EntityKind, id: str) -> tuple[SystemAuth, Secret]:
+    """Make client credentials for an entity, under a new system auth: that one, and the secret.
+
+    Raises:
+        ObjectNotFound: there is no such entity.
+        InvalidData: the entity has too many system auths.
+    """
+    auth = _add_system_auth(realm, registered(realm, kind, id))
+    random = realm.random(clients.SECRET_OCTETS)
+    secret, client = clients.make_client(random, auth, created_by=realm.actor, now=realm.now)
+    realm.clients.add(client)
+    realm.record(Action.CLIENT_CREATED, auth)
+    return auth, secret
 
 
 def withdraw_token(realm: Realm, id: str) -> OneTimeToken:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from connector.domain.administrators import Administrator, Session, SignInLink
 from connector.domain.audit import Event
 from connector.domain.certificates import Certificate, Condition, TrustAnchor
+from connector.domain.clients import AccessToken, Client
 from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant, ascii_lower
 from connector.domain.formations import Assignment, Formation
 from connector.domain.issuers import IssuerRecord
@@ -27,6 +28,8 @@ class Tables:
     tenants: dict[str, Tenant] = field(default_factory=dict)
     entities: dict[str, Entity] = field(default_factory=dict)
     system_auths: dict[str, SystemAuth] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+    access_tokens: dict[bytes, AccessToken] = field(default_factory=dict)
     tokens: dict[str, OneTimeToken] = field(default_factory=dict)
     certificates: dict[bytes, Certificate] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -47,8 +50,8 @@ class MemoryTenants:
     """The tenants."""
 
     def __init__(self, tables: Tables) -> None:
-        self._tenants = tables.tenants
         self._tables = tables
+        self._tenants = tables.tenants
 
     def add(self, tenant: Tenant) -> None:
         if self.find(tenant.external_id) is not None:
@@ -63,6 +66,10 @@ class MemoryTenants:
 
     def profiles(self) -> frozenset[str]:
         return frozenset(each.profile for each in self._tables.entities.values() if each.profile is not None)
+
+    def of_system_auth(self, id: str) -> Tenant | None:
+        auth = self._tables.system_auths.get(id)
+        return None if auth is None else self._tenants.get(auth.tenant_id)
 
     def list(
         self,

@@ -13,6 +13,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from tests.support.memory.administrators import MemoryAdministrators, MemorySessions, MemorySignInLinks
+from tests.support.memory.clients import MemoryClients
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
 from tests.support.memory.formations import MemoryFormations
 from tests.support.memory.issuers import MemoryIssuers
@@ -335,6 +336,7 @@ class _MemoryTransaction:
         self.inventory = _MemoryInventory(tables)
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
+        self.clients = MemoryClients(tables)
         self.anchors = _MemoryTrustAnchors(tables)
         self.issuers = MemoryIssuers(tables)
         self.administrators = MemoryAdministrators(tables)

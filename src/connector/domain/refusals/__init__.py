@@ -5,11 +5,13 @@
     │   ├── CredentialMissing     no token, key or certificate where one is needed
     │   ├── TokenUnknown · TokenExpired · TokenSpent · TokenWithdrawn · TokenSourceRefused
     │   ├── KeyUnknown · KeyExpired · KeyRevoked   the API key
+    │   ├── ClientUnknown · AccessTokenUnknown · AccessTokenExpired   OAuth 2.0
     │   ├── JWTRefused            the bearer token of an OpenID Connect issuer
     │   ├── SessionEnded · SignInRefused · LinkRefused   in the console
     │   ├── CertificateUnknown · CertificateRevoked · CertificateExpired
     │   └── ProofRefused          not signed with the certificate's key
     ├── InsufficientScopes        somebody we know may not do this
+    ├── GrantTypeUnsupported · ScopeRefused · OAuthRequestInvalid · AccessTokenOfAnother
     ├── FormRefused               a form of the console that did not come from its own page
     ├── BadCSR                    the request for a certificate cannot be granted
     │   ├── CSRTooLarge · CSRNotBase64 · CSRNotPEM · CSRMalformed

@@ -30,6 +30,7 @@ WORDS = {
     Action.FORMATION_DELETED: "Formation deleted",
     Action.FORMATION_ASSIGNED: "Assigned to a formation",
     Action.FORMATION_UNASSIGNED: "Unassigned from a formation",
+    Action.CLIENT_CREATED: "OAuth client credentials handed over",
     Action.SYSTEM_AUTH_DELETED: "System auth deleted",
     Action.TOKEN_MINTED: "Token handed over",
     Action.TOKEN_SPENT: "Token redeemed",

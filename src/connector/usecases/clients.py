@@ -1,0 +1,102 @@
+"""What OAuth 2.0 clients do: get access tokens (RFC 6749 4.4), revoke them (RFC 7009), and call with them."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from connector.domain import clients
+from connector.domain.clients import MOST_ACCESS_TOKENS, Access, Client
+from connector.domain.directory import SystemAuth
+from connector.domain.refusals.clients import AccessTokenOfAnother
+from connector.domain.secrets import Secret
+from connector.ports.transaction import Store, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """A client id and a secret, as they were presented."""
+
+    id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A new access token: its text, which nobody can ask for again, its scopes, and how long it lives."""
+
+    secret: Secret
+    scopes: frozenset[str]
+    lifetime: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """The authorization server. Clients, and their access tokens, are looked up at each request."""
+
+    store: Store
+    lifetime: timedelta
+
+    async def grant(self, presented: ClientCredentials, scope: str | None) -> Granted:
+        """A new access token for a client.
+
+        Raises:
+            ClientUnknown: the credentials are wrong.
+            ScopeRefused: the client may have none of the scopes.
+        """
+        await self._check(presented)
+
+        def grant(tx: Transaction) -> Granted:
+            client, auth = _authenticate(tx, presented)
+            scopes = clients.granted(auth.owner_kind, scope)
+            secret, token = clients.make_access_token(
+                tx.random(clients.SECRET_OCTETS),
+                client,
+                scopes=None if scope is None else scopes,
+                lifetime=self.lifetime,
+                now=tx.now,
+            )
+            tx.clients.add_token(token, most=MOST_ACCESS_TOKENS)
+            return Granted(secret, scopes, self.lifetime)
+
+        return await self.store.transaction(grant, alone=False)
+
+    async def revoke(self, presented: ClientCredentials, text: str) -> None:
+        """End an access token of the client. One that is not known has ended already.
+
+        Raises:
+            ClientUnknown: the credentials are wrong.
+            AccessTokenOfAnother: the token was issued to another client.
+        """
+        await self._check(presented)
+        digest = clients.digest(text)
+
+        def revoke(tx: Transaction) -> None:
+            client, _ = _authenticate(tx, presented)
+            access = tx.clients.access(digest)
+            if access is not None and access.auth.id != client.id:
+                raise AccessTokenOfAnother
+            tx.clients.remove_token(digest)
+
+        await self.store.transaction(revoke, alone=False)
+
+    async def _check(self, presented: ClientCredentials) -> None:
+        """Refuse wrong credentials before a transaction that writes: whoever guesses holds nobody up."""
+        await self.store.read(lambda tx: _authenticate(tx, presented), single=True)
+
+
+def access_of(tx: Transaction, text: str) -> Access:
+    """The access that the bearer of this text has.
+
+    Raises:
+        AccessTokenUnknown, AccessTokenExpired: none.
+    """
+    presented = clients.digest(text)
+    return clients.check_access(tx.clients.access(presented), presented, now=tx.now)
+
+
+def _authenticate(tx: Transaction, presented: ClientCredentials) -> tuple[Client, SystemAuth]:
+    found = tx.clients.find(presented.id)
+    client, auth = (None, None) if found is None else found
+    checked = clients.check_client(client, clients.digest(presented.secret))
+    if auth is None:
+        raise LookupError(presented.id)  # a client is never found without its system auth
+    return checked, auth
