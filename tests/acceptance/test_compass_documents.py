@@ -21,20 +21,23 @@ def ids(admin: Director, request: pytest.FixtureRequest) -> dict[str, str]:
     new = request.node.callspec.indices
     unique = f"n{abs(hash(str(sorted(new.items()))))}"
     formation = 'mutation { result: createFormation(formation: {name: "%s"}) { name } }'
+    system = admin.register(f"{unique}-system", "IntegrationSystem")
+    credentials = "mutation ($id: ID!) { result: requestClientCredentialsForIntegrationSystem(id: $id) { id } }"
     return {
         "new": f"{unique}-new",
         "formation": admin.ask(formation % f"{unique}-formation")["name"],
         "application": admin.register(f"{unique}-application", healthCheckURL="http://health.example"),
         "runtime": admin.register(f"{unique}-Runtime", "Runtime"),
-        "system": admin.register(f"{unique}-system", "IntegrationSystem"),
+        "system": system,
+        "auth": admin.ask(credentials, {"id": system})["id"],
     }
 
 
-def ask(admin: Director, document: str) -> Any:
+def ask(admin: Director, document: str, tenant: str | None = None) -> Any:
     answer = admin.http.post(
         admin.server.public_director,
         json={"query": document, "variables": None},
-        headers={"Authorization": f"Bearer {admin.key}", "Tenant": admin.tenant or "", "suggest_token": "true"},
+        headers={"Authorization": f"Bearer {admin.key}", "Tenant": admin.tenant or "" if tenant is None else tenant, "suggest_token": "true"},
     )
     content = answer.json()
     assert "errors" not in content, content["errors"]
@@ -56,7 +59,7 @@ def values(content: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
 def test_client_document_is_answered(admin: Director, ids: dict[str, str], operation: Operation, alias: str) -> None:
     """Each document, spelled as the clients spell it, with and without the alias, is answered without an error."""
-    data = ask(admin, operation.document(alias=alias, **ids))
+    data = ask(admin, operation.document(alias=alias, **ids), operation.tenant)
 
     (name,) = data
     assert name == (alias.rstrip(": ") or operation.name)

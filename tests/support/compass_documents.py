@@ -69,6 +69,8 @@ class Operation:
     kind: str
     arguments: str
     selection: str
+    tenant: str | None = None
+    """What stands in the Tenant header, where it is not the tenant."""
 
     def document(self, *, alias: str = "result: ", **ids: str) -> str:
         """The document as a client sends it."""
@@ -106,6 +108,18 @@ OPERATIONS: Mapping[str, Operation] = {
         "registerIntegrationSystem", "mutation", 'in: { name: "%(new)s", }', INTSYS
     ),
     "integration system": Operation("integrationSystem", "query", 'id: "%(system)s"', INTSYS),
+    "integration system credentials": Operation(
+        "requestClientCredentialsForIntegrationSystem", "mutation", 'id: "%(system)s"', f"id auth {{ {AUTH} }}"
+    ),
+    "application credentials": Operation(
+        "requestClientCredentialsForApplication", "mutation", 'id: "%(application)s"', f"id auth {{ {AUTH} }}"
+    ),
+    "runtime credentials": Operation(
+        "requestClientCredentialsForRuntime", "mutation", 'id: "%(runtime)s"', f"id auth {{ {AUTH} }}"
+    ),
+    "delete integration system credentials": Operation(
+        "deleteSystemAuthForIntegrationSystem", "mutation", 'authID: "%(auth)s"', f"id auth {{ {AUTH} }}", tenant=""
+    ),
     "set runtime label": Operation(
         "setRuntimeLabel", "mutation", 'runtimeID: "%(runtime)s", key: "isNormalized", value: "true"', "key value"
     ),

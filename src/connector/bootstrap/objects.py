@@ -28,7 +28,7 @@ from connector.system.passwords import Argon2Passwords
 from connector.usecases.administrators import remove_ended as remove_ended_sessions
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
 from connector.usecases.issuers import Issuers
-from connector.usecases.maintenance import BATCH, remove_ended_tokens
+from connector.usecases.maintenance import BATCH, remove_ended_access_tokens, remove_ended_tokens
 from connector.usecases.quotas import Allowances
 from connector.usecases.refusals import Refusals
 from connector.web.application import Web, WebSettings
@@ -191,6 +191,7 @@ def _web_settings(settings: Settings, public_url: str) -> WebSettings:
         explorer=graphql.explorer,
         key_algorithm=settings.certificates.key_algorithm,
         suggestion_header=settings.tokens.suggestion_header,
+        access_lifetime=settings.tokens.access_lifetime,
         is_strict=is_name_of_its_own(public_url),
     )
 
@@ -254,6 +255,7 @@ def chores(settings: Settings) -> Sequence[Chore]:
     retention = settings.tokens.retention
     return [
         Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention)),
+        Chore("access tokens", remove_ended_access_tokens),
         Chore("sessions", lambda tx: remove_ended_sessions(tx, most=BATCH)),
     ]
 
@@ -280,6 +282,7 @@ def links(urls: Mapping[str, str], root: bytes) -> Links:
         certificate_secured_connector=f"{urls['mtls']}/connector/graphql",
         director=f"{urls['mtls']}/director/graphql",
         root_fingerprint=root,
+        issuer=urls["public"],
     )
 
 

@@ -101,9 +101,7 @@ class Access:
     def caller(self) -> Caller:
         """Who administers with it, for an integration system: in its own tenant, which it need not name."""
         home = self.tenant.external_id
-        return Caller(
-            self.auth.owner_id, self.actor, Role.OPERATOR, frozenset({home}), home=home, granted=self.scopes
-        )
+        return Caller(self.auth.owner_id, self.actor, Role.OPERATOR, frozenset({home}), home=home, granted=self.scopes)
 
     def require(self, scope: Scope) -> None:
         """Return if the bearer may do this.
@@ -152,16 +150,16 @@ def digest(text: str) -> bytes:
     return sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
-def check_client(client: Client | None, presented: bytes) -> Client:
-    """The client, if this is the digest of its secret. An unknown client takes the same time as a wrong secret.
+def check_client(found: tuple[Client, SystemAuth] | None, presented: bytes) -> tuple[Client, SystemAuth]:
+    """The client that was found, if this is the digest of its secret. An unknown one takes the time of a wrong secret.
 
     Raises:
         ClientUnknown: it is not.
     """
-    is_right = compare_digest(_NO_DIGEST if client is None else client.digest, presented)
-    if client is None or not is_right:
+    is_right = compare_digest(_NO_DIGEST if found is None else found[0].digest, presented)
+    if found is None or not is_right:
         raise ClientUnknown
-    return client
+    return found
 
 
 def check_access(access: Access | None, presented: bytes, *, now: datetime) -> Access:

@@ -17,16 +17,29 @@ ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 MAX_CHARACTERS = 8192
 
+TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
+REVOCATION_PATH = "/oauth2/revoke"
+METADATA_PATH = "/.well-known/oauth-authorization-server"
+
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Where an external system finds us: absolute https URLs as it must use them, and what to pin."""
+    """Where an external system finds us: absolute https URLs as it must use them, and what to pin.
+
+    ``issuer`` is the base URL of the authorization server of OAuth 2.0 clients.
+    """
 
     connector: str
     legacy_connector: str
     certificate_secured_connector: str
     director: str
     root_fingerprint: bytes
+    issuer: str = ""
+
+    @property
+    def token_endpoint(self) -> str:
+        """Where OAuth 2.0 clients get access tokens."""
+        return f"{self.issuer}{TOKEN_PATH}"
 
 
 @dataclass(frozen=True, slots=True)

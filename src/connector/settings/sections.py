@@ -158,6 +158,12 @@ class Tokens(Section):
         le=DAY,
         description="How long the token lives that a certificate's holder gets.",
     )
+    access_lifetime: Duration = Field(
+        default=timedelta(hours=1),
+        ge=SECOND,
+        le=DAY,
+        description="How long the access token of an OAuth 2.0 client lives.",
+    )
     refusals: int = Field(default=10, ge=1, le=1000, description="After so many refused CSRs a token is withdrawn.")
     retention: Duration = Field(
         default=30 * DAY,

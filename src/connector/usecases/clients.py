@@ -94,9 +94,4 @@ def access_of(tx: Transaction, text: str) -> Access:
 
 
 def _authenticate(tx: Transaction, presented: ClientCredentials) -> tuple[Client, SystemAuth]:
-    found = tx.clients.find(presented.id)
-    client, auth = (None, None) if found is None else found
-    checked = clients.check_client(client, clients.digest(presented.secret))
-    if auth is None:
-        raise LookupError(presented.id)  # a client is never found without its system auth
-    return checked, auth
+    return clients.check_client(tx.clients.find(presented.id), clients.digest(presented.secret))

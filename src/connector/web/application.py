@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 
 from graphql import GraphQLSchema
@@ -18,6 +19,7 @@ from connector.domain.refusals.requests import BadRequest, MethodNotAllowed, Pat
 from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store
+from connector.usecases.clients import Authorization
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.quotas import Allowances
 from connector.web import console, legacy
@@ -37,6 +39,7 @@ from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
 from connector.web.legacy import Addresses, Guards, LegacyAPI
+from connector.web.oauth import OAuthEndpoints
 from connector.web.patience import Patience
 from connector.web.requests import BodyLimits, header, without_identity_headers
 from connector.web.shares import Shares
@@ -60,6 +63,7 @@ class WebSettings:
     explorer: bool
     key_algorithm: str
     suggestion_header: str
+    access_lifetime: timedelta
     is_strict: bool
     """Whether browsers are told to come by https alone (RFC 6797)."""
 
@@ -83,14 +87,17 @@ class Web:
     patience: Patience = field(default_factory=Patience)
 
     def public(self) -> ASGIApp:
-        """Bearers of tokens, administrators, health, the CA's certificates."""
+        """Bearers of tokens, administrators, OAuth 2.0 clients, health, the CA's certificates."""
         suggestion_header = self.settings.suggestion_header.lower().encode()
         headers = [(b"strict-transport-security", HSTS)] if self.settings.is_strict else []
+        authorization = Authorization(self.store, self.settings.access_lifetime)
+        oauth = OAuthEndpoints(authorization, self.links, self.settings.body, self.throttle)
         return self._application(
             [
                 *([Route("/explorer", explorer)] if self.settings.explorer else []),
                 *self._health(),
                 *(console.routes(self.desk) if self.desk is not None else []),
+                *oauth.routes(),
                 Mount("/pki", routes=self._certificates()),
             ],
             {

@@ -66,11 +66,11 @@ def test_a_further_access_token_ends_the_oldest(with_client: Stored) -> None:
     assert kept == [3, 4]
 
 
-@pytest.mark.parametrize("whole", [True, False], ids=["owner", "system auth"])
-def test_access_ends_with_the_system_auth(with_client: Stored, whole: bool) -> None:
+@pytest.mark.parametrize("removed", ["owner", "system auth"])
+def test_access_ends_with_the_system_auth(with_client: Stored, removed: str) -> None:
     """Once the system auth or its owner is removed, the client and its access tokens are gone, and get no new one."""
     with_client.write(lambda tx: tx.clients.add_token(access_token(), most=10))
-    if whole:
+    if removed == "owner":
         with_client.write(lambda tx: tx.directory(ONE).remove_entity(entity()))
     else:
         with_client.write(lambda tx: tx.directory(ONE).remove_system_auth(system_auth()))

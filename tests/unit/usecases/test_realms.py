@@ -25,7 +25,7 @@ from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Transaction
 from connector.usecases import administrators, offices, registration
 from connector.usecases.keys import make_api_key, revoke_api_key
-from connector.usecases.realms import COMMAND, Installation, Realm, enter_as_holder
+from connector.usecases.realms import COMMAND, Installation, Realm, enter_as_owner
 from connector.usecases.revocation import revoke, withdraw
 from connector.usecases.tenants import create_tenant
 
@@ -126,11 +126,11 @@ def test_a_holder_enters_the_certificates_tenant(office: Office) -> None:
     held = certificate(255, tenant_id=tenant.id)
 
     for named in (None, "", "acme"):
-        realm = office.do(lambda tx, named=named: enter_as_holder(tx, held, named, Scope.APPLICATION_READ))
+        realm = office.do(lambda tx, named=named: enter_as_owner(tx, held, named, Scope.APPLICATION_READ))
         assert (realm.tenant, realm.actor, realm.scopes) == (tenant, "certificate:ff", {Scope.APPLICATION_READ})
     for named in ("other", "nobody"):
         with pytest.raises(TenantForbidden):
-            office.do(lambda tx, named=named: enter_as_holder(tx, held, named))
+            office.do(lambda tx, named=named: enter_as_owner(tx, held, named))
 
 
 def test_tenants_are_created_by_callers_for_every_tenant(office: Office) -> None:

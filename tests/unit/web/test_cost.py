@@ -107,7 +107,17 @@ def test_what_is_always_empty_costs_nothing() -> None:
     """A field that is always null here adds nothing, whatever is selected below it."""
     outer = "{ application(id: 1) { auths { auth { certCommonName %s } } } }"
 
-    assert total(outer % CREDENTIAL) == total(outer % "")
+    assert total(outer % "requestAuth { csrf { tokenEndpointURL } }") == total(outer % "")
+
+
+def test_an_object_is_of_one_type_and_only_the_dearest_counts() -> None:
+    """Of the fields that are selected for each member of a union, those of one member are read, not their sum."""
+    outer = "{ application(id: 1) { auths { auth { credential { %s } } } } }"
+    members = ["... on BasicCredentialData { username password }", "... on OAuthCredentialData { clientId }"]
+
+    assert total(outer % " ".join(members)) == max(total(outer % member) for member in members)
+    assert total(outer % f"__typename {members[0]}") == total(outer % members[0]) + MOST_SYSTEM_AUTHS
+    assert total(outer % " ".join(members * 2)) > total(outer % " ".join(members))
 
 
 def test_a_known_document_is_not_reckoned_again() -> None:

@@ -176,15 +176,23 @@ class _Reckoner:
         terms: Sum = {(): weight.each}
         field = self._definition(node, parent)
         if field is not None and node.selection_set is not None:
-            inner = _page_size(node, field)
-            for below, kind in self._fields(node.selection_set, get_named_type(field.type)):
-                for product, count in self._field(below, kind, inner).items():
-                    terms[product] = terms.get(product, 0) + count
+            _add(terms, self._inside(node.selection_set, get_named_type(field.type), _page_size(node, field)))
         if weight.items is None:
             return terms
         times = page if weight.is_page and page is not None else weight.items
         terms = _multiplied(terms, times)
         terms[()] = terms.get((), 0) + 1
+        return terms
+
+    def _inside(self, selections: SelectionSetNode, own: GraphQLNamedType, page: Size | None) -> Sum:
+        """What the selections of an object cost. It is of one type, so of those in its place only the dearest counts."""
+        terms: Sum = {}
+        members: dict[str, Sum] = {}
+        for below, kind in self._fields(selections, own):
+            is_member = kind is not own and isinstance(kind, GraphQLObjectType)
+            _add(members.setdefault(kind.name, {}) if is_member else terms, self._field(below, kind, page))
+        products = {product for member in members.values() for product in member}
+        _add(terms, {each: max(member.get(each, 0) for member in members.values()) for each in products})
         return terms
 
     def _pages(self, node: FieldNode, parent: GraphQLNamedType) -> Iterator[tuple[str, Size]]:
@@ -233,6 +241,11 @@ def _page_size(node: FieldNode, field: GraphQLField) -> Size | None:
                 case VariableNode():
                     return argument.value.name.value
     return MOST_IN_A_PAGE
+
+
+def _add(terms: Sum, more: Sum) -> None:
+    for product, count in more.items():
+        terms[product] = terms.get(product, 0) + count
 
 
 def _multiplied(terms: Sum, times: Size) -> Sum:

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from connector.domain.principals import Anonymous, Bearer, Holder, TokenBearer
 from connector.domain.refusals import Refusal, Unavailable
 from connector.domain.refusals.callers import CredentialMissing, JWTRefused, Unauthenticated
+from connector.domain.refusals.clients import AccessTokenUnknown
 from connector.domain.refusals.keys import KeyUnknown
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.refusals.requests import (
@@ -60,7 +61,7 @@ from connector.web.throttle import Throttle, network
 MAX_QUERY_PARAMETERS = 10
 
 # What a guess meets. A known credential that is spent, expired or revoked is none.
-GUESSES = (TokenUnknown, KeyUnknown, JWTRefused)
+GUESSES = (TokenUnknown, KeyUnknown, AccessTokenUnknown, JWTRefused)
 
 # What is met while an answer is made, and is said of the request as a whole.
 TOO_MUCH = (AnswerTooLarge, QueryTooExpensive, Overloaded)

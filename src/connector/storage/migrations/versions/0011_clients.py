@@ -31,9 +31,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.BigInteger, nullable=False),
         sa.Column("scopes", _TEXT, nullable=True),
         sa.PrimaryKeyConstraint("digest", name="pk_access_tokens"),
-        sa.ForeignKeyConstraint(
-            ["client_id"], ["clients.id"], name="fk_access_tokens_client_id", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["client_id"], ["clients.id"], name="fk_access_tokens_client_id", ondelete="CASCADE"),
     )
     op.create_index("ix_access_tokens_client_id_issued_at", "access_tokens", ["client_id", "issued_at"])
     op.create_index("ix_access_tokens_expires_at", "access_tokens", ["expires_at"])

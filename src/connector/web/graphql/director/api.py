@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from connector.domain import certificates, principals
 from connector.domain.certificates import Certificate
-from connector.domain.directory import EntityKind
+from connector.domain.clients import ACCESS_PREFIX, Access
+from connector.domain.directory import EntityKind, SystemAuth
 from connector.domain.pairing import Links
 from connector.domain.principals import KEY_PREFIX, Bearer, Caller, Holder, Scope
 from connector.domain.refusals.callers import CredentialMissing, InsufficientScopes, JWTRefused
@@ -14,10 +15,11 @@ from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store, Transaction
+from connector.usecases.clients import access_of
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.offices import Office
 from connector.usecases.quotas import Allowances
-from connector.usecases.realms import Installation, Realm, enter_as_holder
+from connector.usecases.realms import Installation, Realm, enter_as_owner
 from connector.usecases.recognition import recognize_holder
 from connector.web.graphql.call import Call, Info
 from connector.web.graphql.director.scopes import required
@@ -50,70 +52,117 @@ class Director:
         identify = await self._identify(info)
         return Office(self.store, lambda tx: Installation(tx, identify(tx)))
 
-    async def own_office(self, info: Info, kind: EntityKind, id: str) -> Office[Realm] | None:
-        """Where the holder of a certificate reads about itself; None where it asks about another.
+    async def office_of_auth(self, info: Info, system_auth_id: str) -> Office[Realm]:
+        """As :meth:`office`; where the caller names no tenant, in the tenant that the system auth is in.
 
         Raises:
-            CredentialMissing, CertificateUnknown, CertificateRevoked, CertificateExpired: see :meth:`holder`.
+            ObjectNotFound: its use cases raise it where that is no tenant that the caller may enter.
         """
-        certificate = await self.holder(info)
-        office = self._holders_office(info, certificate, kind)
-        if (certificate.owner_kind, certificate.owner_id) == (kind, id):
+        if info.context.tenant:
+            return await self.office(info)
+        identify = await self._identify(info)
+        return Office(
+            self.store, lambda tx: _entered(info, Installation(tx, identify(tx)).enter_by_auth(system_auth_id))
+        )
+
+    async def acts_for_itself(self, info: Info) -> bool:
+        """Whether an application or runtime calls, by its certificate or by its access token.
+
+        Raises:
+            AccessTokenUnknown, AccessTokenExpired: the access token is not good.
+        """
+        match info.context.principal:
+            case Holder():
+                return True
+            case Bearer(text) if text.startswith(ACCESS_PREFIX):
+                return not (await self._access(text)).is_integration_system
+        return False
+
+    async def own_office(self, info: Info, kind: EntityKind, id: str) -> Office[Realm] | None:
+        """Where an application or runtime reads about itself; None where it asks about another.
+
+        Raises:
+            Unauthenticated, InsufficientScopes: see :meth:`way_in`.
+        """
+        way_in = await self.way_in(info)
+        office = self._own_office(info, way_in, kind)
+        if _is_of(way_in, kind, id):
             return office
-        await office.read(lambda _: None)  # refuses a tenant that is not the holder's
+        await office.read(lambda _: None)  # refuses a tenant that is not its own
         return None
 
-    async def viewer(self, info: Info) -> Certificate:
-        """The certificate of the holder that calls, for the tenant that it names, if it names one; see :meth:`holder`.
+    async def viewer(self, info: Info) -> Certificate | SystemAuth:
+        """Which application or runtime calls, for the tenant that it names, if it names one; see :meth:`way_in`.
 
         Raises:
             TenantForbidden: it names another tenant than its own.
         """
-        certificate = await self.holder(info)
-        await self._holders_office(info, certificate).read(lambda _: None)
-        return certificate
+        way_in = await self.way_in(info)
+        await self._own_office(info, way_in).read(lambda _: None)
+        return way_in.auth if isinstance(way_in, Access) else way_in
 
     async def own_changes(self, info: Info, kind: EntityKind, id: str) -> Office[Realm]:
-        """Where the holder of a certificate changes itself. Its certificate is looked up in the transaction of the
-        change: one that was revoked before changes nothing after.
+        """Where an application or runtime changes itself. Its certificate or access token is looked up in the
+        transaction of the change: one that was revoked before changes nothing after.
 
         Raises:
-            CredentialMissing, CertificateUnknown, CertificateRevoked, CertificateExpired: see :meth:`holder`. Its use
-                cases raise the same, and ObjectNotFound where the id is not the holder's own.
+            Unauthenticated, InsufficientScopes: see :meth:`way_in`. Its use cases raise the same, and ObjectNotFound
+                where the id is not its own.
         """
-        fingerprint = (await self.holder(info)).fingerprint
+        await self.way_in(info)
+        principal = info.context.principal
         named, scope = info.context.tenant, Scope(f"{kind.name.lower()}:write")
 
         def enter(tx: Transaction) -> Realm:
-            certificate = certificates.check(tx.inventory.find(fingerprint), now=tx.now)
-            realm = enter_as_holder(tx, certificate, named, scope)
-            if (certificate.owner_kind, certificate.owner_id) != (kind, id):
+            way_in: Certificate | Access
+            match principal:
+                case Holder(fingerprint):
+                    way_in = certificates.check(tx.inventory.find(fingerprint), now=tx.now)
+                case Bearer(text):
+                    way_in = access_of(tx, text)
+                case _:
+                    raise CredentialMissing
+            realm = _entered(info, enter_as_owner(tx, way_in, named, scope))
+            if not _is_of(way_in, kind, id):
                 raise ObjectNotFound
             return realm
 
         return Office(self.store, enter)
 
-    async def holder(self, info: Info) -> Certificate:
-        """The certificate with which its holder calls.
+    async def way_in(self, info: Info) -> Certificate | Access:
+        """By what an application or runtime calls that :meth:`acts_for_itself`.
 
         Raises:
-            CredentialMissing: there is none.
-            CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
+            CredentialMissing: by nothing.
+            CertificateUnknown, CertificateRevoked, CertificateExpired, AccessTokenUnknown, AccessTokenExpired: it may
+                not act with it.
+            InsufficientScopes: the access token does not hold the field's scope.
         """
-        if not isinstance(info.context.principal, Holder):
-            raise CredentialMissing
-        return await self.enrollment.identify(info.context.principal.fingerprint)
+        match info.context.principal:
+            case Holder(fingerprint):
+                return await self.enrollment.identify(fingerprint)
+            case Bearer(text) if text.startswith(ACCESS_PREFIX):
+                access, scope = await self._access(text), required(info.parent_type, info.field_name)
+                if scope is not None:
+                    access.require(scope)
+                return access
+        raise CredentialMissing
 
-    def _holders_office(self, info: Info, certificate: Certificate, kind: EntityKind | None = None) -> Office[Realm]:
+    def _own_office(self, info: Info, way_in: Certificate | Access, kind: EntityKind | None = None) -> Office[Realm]:
         named, word = info.context.tenant, kind.name.lower() if kind is not None else None
         scopes = () if word is None else (Scope(f"{word}:read"), Scope(f"{word}.auths:read"))
-        return Office(self.store, lambda tx: _entered(info, enter_as_holder(tx, certificate, named, *scopes)))
+        return Office(self.store, lambda tx: _entered(info, enter_as_owner(tx, way_in, named, *scopes)))
+
+    async def _access(self, text: str) -> Access:
+        return await self.store.read(lambda tx: access_of(tx, text), single=True)
 
     async def recognize(self, call: Call, _: str | None) -> str:
         """Who calls: the name in the audit, or the subject of a CSR; raises Unauthenticated as every field does."""
         match call.principal:
             case Bearer(text) if text.startswith(KEY_PREFIX):
                 return (await self.store.read(lambda tx: self._key_bearer(tx, text), single=True)).actor
+            case Bearer(text) if text.startswith(ACCESS_PREFIX):
+                return (await self._access(text)).actor
             case Bearer(text):
                 return (await self._bearer(text)).actor
             case Holder(fingerprint):
@@ -124,10 +173,12 @@ class Director:
         """How to find out, in a transaction, who calls and that they have the field's scope."""
         scope = required(info.parent_type, info.field_name)
         match info.context.principal:
+            case Bearer(text) if text.startswith((KEY_PREFIX, ACCESS_PREFIX)):
+                known = None
             case Bearer(text):
-                known = None if text.startswith(KEY_PREFIX) else await self._bearer(text)
+                known = await self._bearer(text)
             case Holder():
-                await self.holder(info)
+                await self.way_in(info)
                 raise InsufficientScopes(
                     f"Insufficient scopes provided: {scope} is required. The holder of a certificate may only ask for "
                     "viewer and for itself; call with an API key on the public address."
@@ -136,7 +187,7 @@ class Director:
                 raise CredentialMissing
 
         def identify(tx: Transaction) -> Caller:
-            caller = known or self._key_bearer(tx, text)
+            caller = known or (self._client(tx, text) if text.startswith(ACCESS_PREFIX) else self._key_bearer(tx, text))
             if scope is not None:
                 caller.require(scope)
             return caller
@@ -153,6 +204,17 @@ class Director:
             )
         return await self.bearers.caller(text)
 
+    @staticmethod
+    def _client(tx: Transaction, text: str) -> Caller:
+        """Who calls with an access token and does not act for itself."""
+        access = access_of(tx, text)
+        if not access.is_integration_system:
+            raise InsufficientScopes(
+                "Insufficient scopes provided: an application or runtime may only ask for viewer and for itself. Call "
+                "with an API key, or as an integration system."
+            )
+        return access.caller
+
     def _key_bearer(self, tx: Transaction, text: str) -> Caller:
         presented = principals.digest(text)
         return principals.check(tx.keys.find(presented), presented, now=tx.now)
@@ -162,3 +224,8 @@ def _entered(info: Info, realm: Realm) -> Realm:
     """The realm, after its tenant was noted as the one that the request is for."""
     info.context.enter(realm.tenant_id)
     return realm
+
+
+def _is_of(way_in: Certificate | Access, kind: EntityKind, id: str) -> bool:
+    owner = way_in.auth if isinstance(way_in, Access) else way_in
+    return (owner.owner_kind, owner.owner_id) == (kind, id)

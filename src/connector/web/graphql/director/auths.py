@@ -11,6 +11,7 @@ from connector.domain import pairing
 from connector.domain.directory import Entity, EntityKind, SystemAuth
 from connector.domain.pairing import Links
 from connector.domain.principals import Scope
+from connector.domain.secrets import Secret
 from connector.domain.tokens import Minted, OneTimeToken, TokenState, read_terms
 from connector.ports.tokens import TokenFilter
 from connector.usecases import registration
@@ -81,6 +82,7 @@ class AuthFields:
     def bind(self, mutation: MutationType) -> None:
         """Set the resolvers."""
         mutation.set_field(f"deleteSystemAuthFor{self.kind.value}", self.delete)
+        mutation.set_field(f"requestClientCredentialsFor{self.kind.value}", self.request_credentials)
         if self.kind is not EntityKind.INTEGRATION_SYSTEM:
             mutation.set_field(f"requestOneTimeTokenFor{self.kind.value}", self.request_token)
 
@@ -111,6 +113,16 @@ class AuthFields:
             allowances=self.director.allowances,
         )
 
+    async def request_credentials(self, _: None, info: Info, id: str) -> Fields:
+        links = self.director.links
+
+        def tell(_: Realm, made: tuple[SystemAuth, Secret]) -> Fields:
+            auth, secret = made
+            return {**_plain(auth), "auth": {"credential": credential_fields(auth.id, links, secret)}}
+
+        office = await self.director.office(info)
+        return await office.run_then(tell, registration.request_client_credentials, self.kind, id)
+
     async def delete(
         self,
         _: None,
@@ -118,7 +130,9 @@ class AuthFields:
         authID: str,  # noqa: N803 - the SDL's
     ) -> Fields:
         names = wanted(info)
-        office = await self.director.office(info)
+        # Clients of Compass delete those of integration systems, which have no tenant there, with an empty header.
+        is_system = self.kind is EntityKind.INTEGRATION_SYSTEM
+        office = await (self.director.office_of_auth(info, authID) if is_system else self.director.office(info))
         return await office.run_then(
             lambda realm, auth: self.tell(realm, [auth], names)[0], registration.delete_system_auth, self.kind, authID
         )
@@ -130,26 +144,23 @@ class AuthFields:
             ids = [auth.id for auth in auths]
             handed_over = realm.tokens.list(TokenFilter(system_auth_ids=ids, handed_over=True))
             last = {token.system_auth_id: token for token in reversed(handed_over)}
-            certified = realm.certificates.certified(ids)
+            certified, clients = realm.certificates.certified(ids), realm.clients.among(ids)
             inner = {
                 each: {
-                    "credential": None,
+                    "credential": credential_fields(each, self.director.links) if each in clients else None,
                     "oneTimeToken": kept_fields(last[each], self.director.links) if each in last else None,
                     # As in the original, known once there is a certificate that has it.
                     "certCommonName": each if each in certified else None,
                 }
                 for each in ids
             }
-        return [
-            {
-                "id": auth.id,
-                "auth": inner.get(auth.id),
-                "type": auth.owner_kind.name,
-                "tenantId": auth.tenant_id,
-                "referenceObjectId": auth.owner_id,
-            }
-            for auth in auths
-        ]
+        return [{**_plain(auth), "auth": inner.get(auth.id)} for auth in auths]
+
+
+def credential_fields(client_id: str, links: Links, secret: Secret | None = None) -> Fields:
+    """Client credentials. The secret is told once, to the caller who requested them; later it is empty."""
+    text = secret.text if secret is not None else ""
+    return {"clientId": client_id, "clientSecret": text, "url": links.token_endpoint}
 
 
 def kept_fields(token: OneTimeToken, links: Links) -> Fields:
@@ -204,4 +215,13 @@ def record_fields(token: OneTimeToken, *, now: datetime) -> Fields:
         "sourceNetwork": token.source,
         "keySHA256": token.key.hex() if token.key is not None else None,
         "refusals": token.refusals,
+    }
+
+
+def _plain(auth: SystemAuth) -> Fields:
+    return {
+        "id": auth.id,
+        "type": auth.owner_kind.name,
+        "tenantId": auth.tenant_id,
+        "referenceObjectId": auth.owner_id,
     }

@@ -21,7 +21,6 @@ from connector.domain.directory import (
     events_url,
 )
 from connector.domain.labels import read_filters
-from connector.domain.principals import Holder
 from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectNotFound
 from connector.domain.refusals.requests import QueryTooExpensive
 from connector.domain.strict_json import JSON
@@ -104,7 +103,7 @@ class EntityFields:
             except ObjectNotFound:
                 return None
 
-        if isinstance(info.context.principal, Holder) and self.kind is not EntityKind.INTEGRATION_SYSTEM:
+        if self.kind is not EntityKind.INTEGRATION_SYSTEM and await self.director.acts_for_itself(info):
             own = await self.director.own_office(info, self.kind, id)
             return None if own is None else await own.read(find)
         return await (await self.director.office(info)).read(find)
@@ -163,8 +162,8 @@ class EntityFields:
 
     async def set_label(self, _: None, info: Info, key: str, value: JSON, **owner: str) -> Fields:
         owner_id = owner[f"{self.word}ID"]
-        is_own = isinstance(info.context.principal, Holder) and self.kind is EntityKind.RUNTIME
-        if is_own and key in OWN_LABELS and isinstance(value, str):
+        may_be_own = self.kind is EntityKind.RUNTIME and key in OWN_LABELS and isinstance(value, str)
+        if may_be_own and await self.director.acts_for_itself(info):
             office = await self.director.own_changes(info, self.kind, owner_id)
         else:
             office = await self.director.office(info)

@@ -9,7 +9,6 @@ from ariadne import MutationType, QueryType
 
 from connector.domain.directory import Entity, EntityKind
 from connector.domain.formations import Formation
-from connector.domain.principals import Holder
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
 from connector.usecases import formations
 from connector.usecases.realms import Realm
@@ -108,7 +107,7 @@ class FormationFields:
                 wanted=names,
             )
 
-        if isinstance(info.context.principal, Holder):
+        if await self.director.acts_for_itself(info):
             own = await self.director.own_office(info, EntityKind.RUNTIME, runtimeID)
             if own is None:
                 raise ObjectNotFound  # another's, or none: answered in the same way

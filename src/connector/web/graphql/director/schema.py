@@ -3,7 +3,7 @@
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 
-from ariadne import InterfaceType, MutationType, QueryType, ScalarType, make_executable_schema
+from ariadne import InterfaceType, MutationType, QueryType, ScalarType, UnionType, make_executable_schema
 from graphql import GraphQLSchema
 
 from connector.domain.directory import EntityKind
@@ -38,11 +38,12 @@ def director_schema(director: Director) -> GraphQLSchema:
         fields.bind(query, mutation)
     token = InterfaceType("OneTimeToken", lambda fields, *_: f"OneTimeTokenFor{fields['type']}")
     auth = InterfaceType("SystemAuth", lambda fields, *_: SYSTEM_AUTH_TYPES[fields["type"]])
+    credential = UnionType("CredentialData", lambda *_: "OAuthCredentialData")  # the only one that is kept
     scalars = (
         ScalarType("Timestamp", serializer=timestamp, value_parser=_read_timestamp),
         ScalarType("Labels", value_parser=_read_labels),
     )
-    schema = make_executable_schema(sdl("director"), query, mutation, token, auth, *scalars)
+    schema = make_executable_schema(sdl("director"), query, mutation, token, auth, credential, *scalars)
     for root in (schema.query_type, schema.mutation_type):
         for name, field in root.fields.items() if root is not None else ():
             required(root, name)

@@ -6,8 +6,8 @@ from typing import Any
 
 from ariadne import MutationType, QueryType
 
-from connector.domain.directory import Tenant
-from connector.domain.principals import ApiKey, Caller, Holder, Role
+from connector.domain.directory import EntityKind, Tenant
+from connector.domain.principals import ApiKey, Caller, Role
 from connector.usecases.keys import make_api_key, revoke_api_key
 from connector.usecases.realms import Installation
 from connector.usecases.tenants import create_tenant
@@ -35,11 +35,19 @@ class TenantFields:
         mutation.set_field("revokeAPIKey", self.revoke_key)
 
     async def viewer(self, _: None, info: Info) -> Fields:
-        if isinstance(info.context.principal, Holder):
-            certificate = await self.director.viewer(info)
-            return {"id": certificate.owner_id, "type": certificate.owner_kind.name}
-        office = await self.director.installation(info)
-        return {"id": await office.read(lambda installation: installation.caller.name), "type": "USER"}
+        if await self.director.acts_for_itself(info):
+            owner = await self.director.viewer(info)
+            return {"id": owner.owner_id, "type": owner.owner_kind.name}
+        named = info.context.tenant
+
+        def read(installation: Installation) -> Fields:
+            caller = installation.caller
+            if caller.home is None:
+                return {"id": caller.name, "type": "USER"}
+            installation.enter(named)  # refuses a tenant that is not the integration system's
+            return {"id": caller.name, "type": EntityKind.INTEGRATION_SYSTEM.name}
+
+        return await (await self.director.installation(info)).read(read)
 
     async def tenants(self, _: None, info: Info, **arguments: Any) -> Fields:
         names = wanted(info)

@@ -1,0 +1,179 @@
+"""The authorization server of OAuth 2.0 clients: token endpoint, revocation endpoint, metadata.
+
+RFC 6749 for client credentials, RFC 7009 for revocation, RFC 8414 for the metadata.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote_plus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from connector.domain.clients import SCOPES
+from connector.domain.pairing import METADATA_PATH, REVOCATION_PATH, TOKEN_PATH, Links
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.clients import ClientUnknown, GrantTypeUnsupported, OAuthRequestInvalid
+from connector.domain.refusals.requests import BadRequest
+from connector.usecases.clients import Authorization, ClientCredentials
+from connector.web.answers import json_answer, retry_after
+from connector.web.notes import note
+from connector.web.problems import problem
+from connector.web.requests import BodyLimits, header, read_body, vouch
+from connector.web.throttle import Throttle
+
+MOST_PARAMETERS = 40
+GRANT_TYPE = "client_credentials"
+METHODS = ["client_secret_basic", "client_secret_post"]
+
+_CHALLENGE = {"www-authenticate": 'Basic realm="connector", charset="UTF-8"'}
+_NOT_IN_DESCRIPTION = re.compile(r"[^ !#-\[\]-~]")  # RFC 6749 5.2
+
+Parameters = Mapping[str, str]
+Answer = Callable[[ClientCredentials, Parameters], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthEndpoints:
+    """The paths of the authorization server."""
+
+    authorization: Authorization
+    links: Links
+    limits: BodyLimits
+    throttle: Throttle
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Where they are served."""
+        return [
+            Route(TOKEN_PATH, self.token, methods=["POST"]),
+            Route(REVOCATION_PATH, self.revocation, methods=["POST"]),
+            Route(METADATA_PATH, self.metadata),
+        ]
+
+    async def metadata(self, _: Request) -> Response:
+        """What a client needs to know of this server (RFC 8414 2)."""
+        return json_answer(
+            {
+                "issuer": self.links.issuer,
+                "token_endpoint": self.links.token_endpoint,
+                "token_endpoint_auth_methods_supported": METHODS,
+                "revocation_endpoint": f"{self.links.issuer}{REVOCATION_PATH}",
+                "revocation_endpoint_auth_methods_supported": METHODS,
+                "grant_types_supported": [GRANT_TYPE],
+                "response_types_supported": [],
+                "scopes_supported": sorted({scope.value for scopes in SCOPES.values() for scope in scopes}),
+            }
+        )
+
+    async def token(self, request: Request) -> Response:
+        """An access token for client credentials (RFC 6749 4.4)."""
+        return await self._serve(request, self._grant)
+
+    async def revocation(self, request: Request) -> Response:
+        """The end of an access token (RFC 7009)."""
+        return await self._serve(request, self._revoke)
+
+    async def _grant(self, presented: ClientCredentials, parameters: Parameters) -> Response:
+        if "grant_type" not in parameters:
+            raise OAuthRequestInvalid("The parameter grant_type is missing. Send grant_type=client_credentials.")
+        if parameters["grant_type"] != GRANT_TYPE:
+            raise GrantTypeUnsupported
+        granted = await self.authorization.grant(presented, parameters.get("scope"))
+        return json_answer(
+            {
+                "access_token": granted.secret.text,
+                "token_type": "Bearer",
+                "expires_in": int(granted.lifetime.total_seconds()),
+                "scope": " ".join(sorted(granted.scopes)),
+            },
+            headers={"pragma": "no-cache"},  # RFC 6749 5.1
+        )
+
+    async def _revoke(self, presented: ClientCredentials, parameters: Parameters) -> Response:
+        if "token" not in parameters:
+            raise OAuthRequestInvalid("The parameter token is missing. Send the access token that is to end.")
+        await self.authorization.revoke(presented, parameters["token"])
+        return json_answer({})
+
+    async def _serve(self, request: Request, answer: Answer) -> Response:
+        source = request.client.host if request.client is not None else None
+        try:
+            self.throttle.admit(source)
+            parameters = await self._parameters(request)
+            answered = await answer(_credentials(header(request.scope, b"authorization"), parameters), parameters)
+        except ClientUnknown as refusal:
+            self.throttle.failed(source)
+            return _refused(refusal, _CHALLENGE)
+        except Refusal as refusal:
+            return _refused(refusal)
+        vouch(request.scope)
+        return answered
+
+    async def _parameters(self, request: Request) -> Parameters:
+        """The parameters of the body; those without a value are left out (RFC 6749 3.2).
+
+        Raises:
+            OAuthRequestInvalid: they cannot be read, or stand in the URL, where they would get into logs (2.3.1).
+            BadRequest: the body breaks a limit.
+        """
+        if request.scope["query_string"]:
+            raise OAuthRequestInvalid("Parameters in the URL are refused. Send them in the body, and renew the secret.")
+        media_type = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
+        if media_type != "application/x-www-form-urlencoded":
+            raise OAuthRequestInvalid
+        body = await read_body(request.scope, request.receive, self.limits, anonymous=True)
+        try:
+            pairs = parse_qsl(
+                body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict"
+            )
+        except ValueError as error:
+            raise OAuthRequestInvalid from error
+        if len(dict(pairs)) != len(pairs):
+            raise OAuthRequestInvalid("A parameter was sent more than once. Send each once.")
+        return {name: value for name, value in pairs if value}
+
+
+def _credentials(authorization: str | None, parameters: Parameters) -> ClientCredentials:
+    """The client credentials, from the header or from the body (RFC 6749 2.3.1).
+
+    Raises:
+        OAuthRequestInvalid: they are in both.
+        ClientUnknown: they are in neither, or cannot be any.
+    """
+    id_, secret = parameters.get("client_id"), parameters.get("client_secret")
+    if authorization is not None:
+        basic = _basic(authorization)
+        if secret is not None or id_ not in (None, basic.id):
+            raise OAuthRequestInvalid("Client credentials came in the header and in the body. Send them once.")
+        return basic
+    if id_ is None or secret is None or "\0" in id_:
+        raise ClientUnknown
+    return ClientCredentials(id_, secret)
+
+
+def _basic(authorization: str) -> ClientCredentials:
+    """The credentials of HTTP Basic (RFC 7617), whose parts are form-encoded in themselves (RFC 6749 2.3.1)."""
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        id_, colon, secret = b64decode(encoded.strip(), validate=True).decode("utf-8").partition(":")
+        found = ClientCredentials(unquote_plus(id_, errors="strict"), unquote_plus(secret, errors="strict"))
+    except ValueError as error:
+        raise ClientUnknown from error
+    if scheme.lower() != "basic" or not colon or "\0" in found.id:
+        raise ClientUnknown
+    return found
+
+
+def _refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+    """The refusal as RFC 6749 5.2 has it."""
+    note(refusal)
+    code = OAuthRequestInvalid.code if isinstance(refusal, BadRequest) else refusal.code
+    description = _NOT_IN_DESCRIPTION.sub("'", " ".join(str(refusal).split()))
+    return json_answer(
+        {"error": code, "error_description": description},
+        status=problem(refusal).status,
+        headers={**retry_after(refusal), **(headers or {})},
+    )
