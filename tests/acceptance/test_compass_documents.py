@@ -37,7 +37,11 @@ def ask(admin: Director, document: str, tenant: str | None = None) -> Any:
     answer = admin.http.post(
         admin.server.public_director,
         json={"query": document, "variables": None},
-        headers={"Authorization": f"Bearer {admin.key}", "Tenant": admin.tenant or "" if tenant is None else tenant, "suggest_token": "true"},
+        headers={
+            "Authorization": f"Bearer {admin.key}",
+            "Tenant": admin.tenant or "" if tenant is None else tenant,
+            "suggest_token": "true",
+        },
     )
     content = answer.json()
     assert "errors" not in content, content["errors"]

@@ -14,6 +14,7 @@ from uuid import uuid4
 import httpx2
 import pysqlite3.dbapi2 as sqlite
 import pytest
+from tests.support.clients import access_of
 from tests.support.schemas import Operation, connected, operations, rows
 from tests.support.server import Identity, Server, encoded
 
@@ -39,6 +40,9 @@ operator       integration_system:write  setIntegrationSystemLabel deleteIntegra
 viewer         application:read          applicationsForRuntime
 viewer         formation:read            formation formationByName formations formationsForObject
 operator       formation:write           createFormation deleteFormation assignFormation unassignFormation
+operator       application:write         requestClientCredentialsForApplication
+operator       runtime:write             requestClientCredentialsForRuntime
+operator       integration_system:write  requestClientCredentialsForIntegrationSystem
 operator       one_time_token:write      withdrawOneTimeToken
 operator       certificate:write         revokeCertificate revokeCertificatesOfSystemAuth
 operator       certificate:write         revokeCertificatesOfApplication revokeCertificatesOfRuntime
@@ -50,6 +54,18 @@ ROLES = ("viewer", "operator", "administrator")
 KNOWN = {"viewer"}
 # A runtime's holder may ask for its own; another's is answered as one that does not exist.
 SEEN_BY_RUNTIME = "applicationsForRuntime"
+# What an integration system's access token may ask for in its tenant.
+SYSTEMS_MAY = {
+    "application:read",
+    "application:write",
+    "runtime:read",
+    "runtime:write",
+    "integration_system:read",
+    "formation:read",
+    "formation:write",
+    "one_time_token:read",
+    "one_time_token:write",
+}
 HOLDERS_MAY = {"viewer", "application", "runtime"}
 CONNECTOR = {"configuration", "signCertificateSigningRequest", "revokeCertificate"}
 # Whoever calls this is nobody yet: the proof in its arguments counts, and no header does.
@@ -88,6 +104,7 @@ class Stage:
     tokens: Mapping[str, str]
     owners: Mapping[str, str]
     holders: Mapping[str, Identity]
+    access: Mapping[str, str]
 
     def ask(
         self, client: httpx2.Client, url: str, operation: Operation, headers: Mapping[str, str], **others: Any
@@ -139,7 +156,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The server and everybody; what has to expire has."""
     directory = tmp_path_factory.mktemp("scopes")
     with Server(directory / "data") as server, connected(server) as http:
-        made = Stage(server, http, make_keys(server), {}, {}, {})
+        made = Stage(server, http, make_keys(server), {}, {}, {}, {})
         tokens, owners, holders = {}, {}, {}
         for kind in ("Application", "Runtime"):
             form = f'mutation {{ result: register{kind}(in: {{name: "one"}}) {{ id }} }}'
@@ -150,8 +167,11 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             tokens[f"withdrawn {kind}"] = made.mint(kind, owners[kind])
             newest = server.administer("{ result: oneTimeTokens(first: 1) { data { id } } }")["data"][0]["id"]
             server.administer(f'mutation {{ result: withdrawOneTimeToken(id: "{newest}") {{ id }} }}')
+        form = 'mutation { result: registerIntegrationSystem(in: {name: "one"}) { id } }'
+        owners["IntegrationSystem"] = server.administer(form)["id"]
+        access = {kind: access_of(http, server, owner, kind) for kind, owner in owners.items()}
         time.sleep(1.1)
-        yield Stage(server, http, made.keys, tokens, owners, holders)
+        yield Stage(server, http, made.keys, tokens, owners, holders, access)
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +214,7 @@ def test_nobody_we_know(stage: Stage, director: list[Operation]) -> None:
         "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.": "jwt_refused",
         stage.keys["expired"]: "key_expired",
         stage.keys["revoked"]: "key_revoked",
+        "connector-access-" + "x" * 43: "access_token_unknown",
         stage.mint("Application", stage.owners["Application"]): "key_unknown",
         stage.mint("Runtime", stage.owners["Runtime"]): "key_unknown",
         **dict.fromkeys(stage.tokens.values(), "key_unknown"),
@@ -238,6 +259,47 @@ def test_holders(stage: Stage, director: list[Operation], kind: str) -> None:
                     assert denied is None, operation.name
                     is_own = operation.name == "viewer" or (operation.name, asked) == (kind.lower(), stage.owners[kind])
                     assert (told and told["id"]) == (stage.owners[kind] if is_own else None)
+    assert rows(stage.server) == before
+
+
+def test_integration_systems(stage: Stage, director: list[Operation]) -> None:
+    """The access token of an integration system may do what its scopes say; else 23 names the scope; no change."""
+    table, before = {name: scope for name, _, scope in expected()}, rows(stage.server)
+    for operation in director:
+        denied = stage.by_key(operation, stage.access["IntegrationSystem"])
+        scope = table.get(operation.name, "")
+        if operation.name in KNOWN or scope in SYSTEMS_MAY:
+            assert denied is None or denied.error in HARMLESS, operation.name
+        else:
+            assert denied is not None, operation.name
+            assert denied[:2] == ("insufficient_scopes", 23), operation.name
+            assert f": {scope} is required" in denied.message, operation.name
+    assert rows(stage.server) == before
+
+
+@pytest.mark.parametrize("kind", ["Application", "Runtime"])
+def test_clients_that_act_for_themselves(stage: Stage, director: list[Operation], kind: str) -> None:
+    """With an access token an application or runtime may do what the holder of its certificate may, and no more."""
+    other = stage.owners["Runtime" if kind == "Application" else "Application"]
+    scopes, before = {name: scope for name, _, scope in expected()}, rows(stage.server)
+    may = HOLDERS_MAY - {"runtime" if kind == "Application" else "application"}
+    headers = {"Authorization": f"Bearer {stage.access[kind]}"}
+    for operation in director:
+        for asked in (stage.owners[kind], other, str(uuid4())):
+            told, denied = stage.ask(stage.http, stage.server.public_director, operation, headers, id=asked)
+            is_own = asked == stage.owners[kind]
+            if operation.name == SEEN_BY_RUNTIME:
+                assert (told is not None) is (is_own and kind == "Runtime")
+                assert told is not None or (denied is not None and denied.error == "not_found")
+            elif (operation.name, kind) == ("application", "Runtime"):
+                assert (told, denied) == (None, None)
+            elif operation.name in may:
+                assert denied is None, operation.name
+                assert (told and told["id"]) == (stage.owners[kind] if is_own or operation.name == "viewer" else None)
+            else:
+                assert denied is not None, operation.name
+                assert denied[:2] == ("insufficient_scopes", 23), operation.name
+                assert f"{scopes[operation.name]} is required" in denied.message, operation.name
     assert rows(stage.server) == before
 
 

@@ -185,7 +185,7 @@ class _Reckoner:
         return terms
 
     def _inside(self, selections: SelectionSetNode, own: GraphQLNamedType, page: Size | None) -> Sum:
-        """What the selections of an object cost. It is of one type, so of those in its place only the dearest counts."""
+        """What the selections of an object cost. It is of one type: of several, only the dearest counts."""
         terms: Sum = {}
         members: dict[str, Sum] = {}
         for below, kind in self._fields(selections, own):

@@ -187,7 +187,9 @@ class Director:
                 raise CredentialMissing
 
         def identify(tx: Transaction) -> Caller:
-            caller = known or (self._client(tx, text) if text.startswith(ACCESS_PREFIX) else self._key_bearer(tx, text))
+            caller = known or (
+                self._client(tx, text, scope) if text.startswith(ACCESS_PREFIX) else self._key_bearer(tx, text)
+            )
             if scope is not None:
                 caller.require(scope)
             return caller
@@ -205,13 +207,13 @@ class Director:
         return await self.bearers.caller(text)
 
     @staticmethod
-    def _client(tx: Transaction, text: str) -> Caller:
+    def _client(tx: Transaction, text: str, scope: Scope | None) -> Caller:
         """Who calls with an access token and does not act for itself."""
         access = access_of(tx, text)
         if not access.is_integration_system:
             raise InsufficientScopes(
-                "Insufficient scopes provided: an application or runtime may only ask for viewer and for itself. Call "
-                "with an API key, or as an integration system."
+                f"Insufficient scopes provided: {scope} is required. An application or runtime may only ask for viewer "
+                "and for itself; call with an API key, or as an integration system."
             )
         return access.caller
 
