@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from tests.support.pages import DOCS, blocks, moved, run, server
 
+from connector.domain import clients
+from connector.domain.directory import EntityKind
 from connector.domain.principals import SCOPES, Role, Scope
 from connector.settings import load
 from connector.web.problems import PROBLEMS
@@ -83,6 +85,8 @@ def test_no_secret_is_printed(outputs: list[str]) -> None:
     printed = "".join(outputs)
 
     assert "connector-key-" not in printed
+    assert clients.SECRET_PREFIX not in printed
+    assert clients.ACCESS_PREFIX not in printed
     assert re.search(r"[A-Za-z0-9_-]{86}==", printed) is None
     assert "--header 'Authorization" not in PAGE.read_text()
 
@@ -101,6 +105,14 @@ def test_the_table_of_roles() -> None:
     said = {scope: [role for role, cell in zip(Role, cells, strict=True) if cell == "yes"] for scope, *cells in table}
 
     assert said == {scope.value: [role for role in Role if scope in SCOPES[role]] for scope in Scope}
+
+
+def test_the_table_of_clients() -> None:
+    """The table says what the client of each kind may do."""
+    said = [set(re.findall(r"[a-z_.]+:[a-z]+", scopes)) for _, scopes in rows("| client of | scopes |")]
+
+    kinds = (EntityKind.INTEGRATION_SYSTEM, EntityKind.APPLICATION, EntityKind.RUNTIME)
+    assert said == [{scope.value for scope in clients.SCOPES[kind]} for kind in kinds]
 
 
 def test_the_table_of_refusals() -> None:
