@@ -91,7 +91,7 @@ class Web:
         suggestion_header = self.settings.suggestion_header.lower().encode()
         headers = [(b"strict-transport-security", HSTS)] if self.settings.is_strict else []
         authorization = Authorization(self.store, self.settings.access_lifetime)
-        oauth = OAuthEndpoints(authorization, self.links, self.settings.body, self.throttle)
+        oauth = OAuthEndpoints(authorization, self.links, self.settings.body, self.throttle, self.shares)
         return self._application(
             [
                 *([Route("/explorer", explorer)] if self.settings.explorer else []),

@@ -23,6 +23,7 @@ from connector.web.answers import json_answer, retry_after
 from connector.web.notes import note
 from connector.web.problems import problem
 from connector.web.requests import BodyLimits, header, read_body, vouch
+from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
 MOST_PARAMETERS = 40
@@ -44,6 +45,7 @@ class OAuthEndpoints:
     links: Links
     limits: BodyLimits
     throttle: Throttle
+    shares: Shares
 
     def routes(self) -> Sequence[BaseRoute]:
         """Where they are served."""
@@ -103,7 +105,10 @@ class OAuthEndpoints:
         try:
             self.throttle.admit(source)
             parameters = await self._parameters(request)
-            answered = await answer(_credentials(header(request.scope, b"authorization"), parameters), parameters)
+            presented = _credentials(header(request.scope, b"authorization"), parameters)
+            # Of the id and the secret: whoever knows the id alone takes nothing of the client's share.
+            with self.shares.seat(presented):
+                answered = await answer(presented, parameters)
         except ClientUnknown as refusal:
             self.throttle.failed(source)
             return _refused(refusal, _CHALLENGE)
