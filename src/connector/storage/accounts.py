@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, delete, select, update
 from connector.domain.administrators import Administrator, Session, SignInLink
 from connector.domain.refusals.administrators import LinkRefused
 from connector.domain.refusals.objects import NotUniqueName
-from connector.storage.schema import Moment, administrators, sessions, sign_in_links
+from connector.storage.columns import Moment
+from connector.storage.schema import administrators, sessions, sign_in_links
 from connector.storage.statements import Insert, Prepared, page
 
 _FIND_ADMINISTRATOR = select(administrators).where(administrators.c.name == bindparam("name"))

@@ -9,7 +9,8 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Select, bindpar
 
 from connector.domain.directory import EntityKind
 from connector.ports.quotas import Certified
-from connector.storage.schema import Moment, certificates, entities, tokens
+from connector.storage.columns import Moment
+from connector.storage.schema import certificates, entities, tokens
 from connector.storage.statements import beside
 
 _MOST: BindParameter[int] = bindparam("most")

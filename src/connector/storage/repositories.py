@@ -26,9 +26,10 @@ from connector.ports.audit import EventFilter
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Clock
-from connector.storage import counting, schema
+from connector.storage import counting
 from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignInLinks
 from connector.storage.clients import SqlClients
+from connector.storage.columns import Moment
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.formations import SqlFormations
@@ -39,7 +40,7 @@ from connector.storage.schema import api_keys, audit_events, certificates, probe
 from connector.storage.statements import Insert, Prepared, beside, chunks, page
 
 _OPEN = (tokens.c.spent_at.is_(None), tokens.c.withdrawn_at.is_(None))
-_MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=schema.Moment))
+_MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=Moment))
 _FIND_TOKEN = Prepared(select(tokens).where(tokens.c.digest == bindparam("digest")))
 _READ_TOKEN = select(tokens).where(tokens.c.id == bindparam("id"))
 _REDEEM = Prepared(update(tokens).where(tokens.c.id == bindparam("this"), *_MINTED).values(spent_at=bindparam("now")))
@@ -53,7 +54,7 @@ _WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).r
 
 _ENDED = (
     select(tokens.c.id)
-    .where(tokens.c.expires_at < bindparam("before", type_=schema.Moment))
+    .where(tokens.c.expires_at < bindparam("before", type_=Moment))
     .order_by(tokens.c.expires_at)
     .limit(bindparam("most"))
 )
@@ -63,7 +64,7 @@ _FIND_CERTIFICATE = Prepared(select(certificates).where(certificates.c.fingerpri
 _NEWEST_FIRST = (certificates.c.issued_at.desc(), certificates.c.fingerprint.desc())
 _OF_SERIAL = select(certificates).where(certificates.c.serial == bindparam("serial")).order_by(*_NEWEST_FIRST)
 _OF_STEP = Prepared(select(certificates).where(certificates.c.step == bindparam("step")))
-_IS_GOOD = certificates.c.revoked_at.is_(None) & (certificates.c.not_after >= bindparam("now", type_=schema.Moment))
+_IS_GOOD = certificates.c.revoked_at.is_(None) & (certificates.c.not_after >= bindparam("now", type_=Moment))
 _STANDINGS = (
     select(
         certificates.c.owner_id,
