@@ -8,7 +8,7 @@ from connector.domain.principals import Scope
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.tokens import OneTimeToken
 from connector.ports.transaction import Transaction
-from connector.usecases.realms import enter_as_bearer, enter_as_holder
+from connector.usecases.realms import enter_as_bearer, enter_as_owner
 from connector.usecases.registration import registered
 
 
@@ -31,7 +31,7 @@ def own_application(tx: Transaction, credential: OneTimeToken | Certificate) -> 
         realm = enter_as_bearer(tx, credential, Scope.APPLICATION_READ)
         kind = EntityKind(credential.type.value)
     else:
-        realm = enter_as_holder(tx, credential, None, Scope.APPLICATION_READ)
+        realm = enter_as_owner(tx, credential, None, Scope.APPLICATION_READ)
         kind = credential.owner_kind
     if kind is not EntityKind.APPLICATION:
         raise ObjectNotFound("Object not found: this is about applications. Call with an application's credential.")
