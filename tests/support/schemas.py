@@ -32,6 +32,7 @@ NAMING = {"serial", "text", "certificate"}
 FREE = {
     *("name", "description", "providerName", "key", "query", "sourceNetwork", "keySHA256", "csr", "proof"),
     *("healthCheckURL", "baseUrl", "applicationNamespace", "localTenantID", "templateName", "state", "searchTerm"),
+    "certificateProfile",  # one of the installation
 }
 # Where a formation is named by its name.
 BY_NAME: Mapping[str, tuple[str, ...]] = {
