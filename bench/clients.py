@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from bench.connection import request
 from connector.client import make_csr, make_key
+from connector.domain.pairing import TOKEN_PATH
 from connector.pki.names import SubjectPolicy
 
 CONNECTOR, DIRECTOR = "/connector/graphql", "/director/graphql"
@@ -54,6 +55,12 @@ def subject(system_auth_id: str) -> str:
 def token_request(application: str, administrator: bytes) -> bytes:
     """An administrator asks for an application's token."""
     return request(DIRECTOR, graphql(_REQUEST, {"id": application}), administrator)
+
+
+def access_token(client_id: str, secret: str) -> bytes:
+    """An OAuth 2.0 client asks for an access token, with HTTP Basic."""
+    basic = b"Authorization: Basic %b\r\n" % b64encode(f"{client_id}:{secret}".encode())
+    return request(TOKEN_PATH, b"grant_type=client_credentials", basic, b"application/x-www-form-urlencoded")
 
 
 def configuration(token: str) -> bytes:

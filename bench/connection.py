@@ -32,11 +32,14 @@ class Address:
         return connection
 
 
-def request(path: str, body: bytes, headers: bytes = b"") -> bytes:
-    """A POST of JSON."""
-    return (
-        b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%b\r\n%b"
-        % (path.encode(), len(body), headers, body)
+def request(path: str, body: bytes, headers: bytes = b"", media_type: bytes = b"application/json") -> bytes:
+    """A POST of JSON, or of another media type."""
+    return b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\nContent-Length: %d\r\n%b\r\n%b" % (
+        path.encode(),
+        media_type,
+        len(body),
+        headers,
+        body,
     )
 
 

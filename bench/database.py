@@ -10,7 +10,9 @@ import pysqlite3.dbapi2 as driver
 from sqlalchemy import URL, Engine, NullPool, create_engine, insert, make_url, select
 
 from connector.domain import tokens
-from connector.domain.directory import EntityKind
+from connector.domain.clients import SECRET_OCTETS as CLIENT_SECRET_OCTETS
+from connector.domain.clients import make_client
+from connector.domain.directory import EntityKind, SystemAuth
 from connector.domain.tokens import TokenType
 from connector.storage import schema
 from connector.storage.moments import make_id
@@ -20,7 +22,7 @@ TENANT = "default"
 
 
 class Prepared(NamedTuple):
-    """A token that can be redeemed at once, and the system auth for which it is."""
+    """A secret that can be used at once, of a token or of a client, and its system auth."""
 
     secret: str
     system_auth_id: str
@@ -59,6 +61,18 @@ class Database:
             for place, table in enumerate((schema.entities, schema.system_auths, schema.tokens)):
                 connection.execute(insert(table), [rows[place] for _, rows in made])
         return [prepared for prepared, _ in made]
+
+    def let_in(self, count: int) -> list[Prepared]:
+        """Register so many OAuth 2.0 clients, each with an integration system: their secrets and ids."""
+        tenant, now = self.tenant(), datetime.now(UTC)
+        owners = [_registered(tenant, now) | {"kind": EntityKind.INTEGRATION_SYSTEM} for _ in range(count)]
+        auths = [SystemAuth(str(make_id()), tenant, each["id"], each["kind"], now) for each in owners]
+        made = [make_client(token_bytes(CLIENT_SECRET_OCTETS), auth, created_by="key:bench", now=now) for auth in auths]
+        with self._engine.begin() as connection:
+            connection.execute(insert(schema.entities), owners)
+            connection.execute(insert(schema.system_auths), [asdict(auth) for auth in auths])
+            connection.execute(insert(schema.clients), [asdict(client) for _, client in made])
+        return [Prepared(secret.text, client.id) for secret, client in made]
 
 
 def _engine(url: URL) -> Engine:

@@ -34,6 +34,7 @@ from connector.domain.audit import Action
 from connector.domain.directory import EntityKind
 from connector.domain.tokens import TokenType
 from connector.storage import schema
+from connector.storage.columns import Moment
 
 CERTIFICATES_EACH = 4
 TOKENS_EACH = 2
@@ -118,7 +119,7 @@ class _Batch:
         # SQLite joins octets to a text, unless it is told.
         same = literal(token_bytes(DER_OCTETS - 2 * UUID_OCTETS), LargeBinary)
         der = cast(self._octets(2).concat(same), LargeBinary)
-        superseded = case((each.c.certificate < CERTIFICATES_EACH, literal(self.now, schema.Moment())), else_=null())
+        superseded = case((each.c.certificate < CERTIFICATES_EACH, literal(self.now, Moment())), else_=null())
         return {
             "serial": self._hexadecimal(),
             "fingerprint": self._octets(2),

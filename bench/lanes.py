@@ -15,6 +15,7 @@ from bench.server import Server
 
 HOLDERS = 32
 SIGNING, ONBOARDING = "signing", "onboarding"
+ACCESS = "access token"
 RENEWAL, CONFIGURATION = "renewal, mTLS", "configuration, mTLS"
 
 
@@ -125,6 +126,16 @@ class Signing(KeptAlive):
             clients.signing(prepared.secret, clients.new_csr(clients.subject(prepared.system_auth_id)))
             for prepared in self.server.database.hand_over(count)
         ]
+
+
+@dataclass(slots=True)
+class Access(Signing):
+    """An access token for client credentials: the secret compared, the token stored, the client's oldest removed."""
+
+    async def prepare(self, count: int) -> Sequence[object]:
+        """The requests of a few clients, in turns."""
+        made = self.server.database.let_in(HOLDERS)
+        return list(islice(cycle(clients.access_token(each.system_auth_id, each.secret) for each in made), count))
 
 
 @dataclass(slots=True)

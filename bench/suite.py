@@ -8,10 +8,12 @@ from pathlib import Path
 from bench import inventory, lasting
 from bench.console import Console
 from bench.lanes import (
+    ACCESS,
     CONFIGURATION,
     ONBOARDING,
     RENEWAL,
     SIGNING,
+    Access,
     Mutual,
     Onboarding,
     OpenBaoSigning,
@@ -30,6 +32,7 @@ PHASES = {
     "signing": "signing in-process, and over HTTPS",
     "openbao": "OpenBao beside it",
     "onboarding": "the full onboarding",
+    "clients": "access tokens of OAuth 2.0 clients",
     "mtls": "renewal and configuration over mutual TLS",
     "certificates": "the same with a full inventory",
     "postgres": "the same on PostgreSQL",
@@ -99,7 +102,7 @@ class Suite:
 
     async def _compared(self, stack: ExitStack, found: Found) -> None:
         """What takes turns: the servers all run, each idle while another is loaded."""
-        if self.chosen("signing", "openbao", "onboarding", "mtls", "certificates", "postgres", "start"):
+        if self.chosen("signing", "openbao", "onboarding", "clients", "mtls", "certificates", "postgres", "start"):
             self._add(stack, SQLITE)
         if self.chosen("certificates", "start"):
             self._add(stack, full(SQLITE))
@@ -109,6 +112,8 @@ class Suite:
             found.rows += await self._measured(SIGNING, self._beside(stack))
         if "onboarding" in self.phases:
             found.rows += await self._measured(ONBOARDING, [])
+        if "clients" in self.phases:
+            found.rows += await self._measured(ACCESS, [])
         if "mtls" in self.phases:
             found.rows += await self._measured(RENEWAL, [])
             found.rows += await self._measured(CONFIGURATION, [])
@@ -180,6 +185,7 @@ _Make = Callable[[Suite, str, str, Server], "Signing | Mutual"]
 _LANES: dict[str, _Make] = {
     SIGNING: lambda suite, what, on, server: Signing(what, on, server, suite.database_pid(server)),
     ONBOARDING: lambda suite, what, on, server: Onboarding(what, on, server, suite.database_pid(server)),
+    ACCESS: lambda suite, what, on, server: Access(what, on, server, suite.database_pid(server)),
     RENEWAL: lambda suite, what, on, server: Renewal(what, on, server, suite.directory, suite.database_pid(server)),
     CONFIGURATION: lambda suite, what, on, server: Mutual(
         what, on, server, suite.directory, suite.database_pid(server)

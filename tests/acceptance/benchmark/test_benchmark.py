@@ -48,7 +48,7 @@ def answered(*pieces: bytes) -> bytes:
 
 def test_it_runs_from_end_to_end() -> None:
     """With tiny numbers, the phases say something that need no other program."""
-    phases = "--only=signing,onboarding,mtls,certificates,memory"
+    phases = "--only=signing,onboarding,clients,mtls,certificates,memory"
     done = subprocess.run(
         [sys.executable, "-m", "bench", "--json", phases, *TINY, "--enrollments=40"],
         cwd=ROOT,
@@ -64,7 +64,7 @@ def test_it_runs_from_end_to_end() -> None:
         ("signing", "in-process"),
         *(
             (what, on)
-            for what in ("signing", "onboarding", "renewal, mTLS", "configuration, mTLS")
+            for what in ("signing", "onboarding", "access token", "renewal, mTLS", "configuration, mTLS")
             for on in ("SQLite", "SQLite, full")
         ),
     }

@@ -14,13 +14,13 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
 from connector.domain.tokens import OneTimeToken, TokenType
-from connector.storage import schema
+from connector.storage.columns import Moment
 from connector.storage.schema import metadata, tokens
 from connector.storage.statements import Insert, Prepared
 
 FIND = select(tokens).where(tokens.c.id == bindparam("id"))
 COUNT = update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 2).returning(tokens)
-SPEND = update(tokens).where(tokens.c.id == bindparam("this")).values(spent_at=bindparam("now", type_=schema.Moment))
+SPEND = update(tokens).where(tokens.c.id == bindparam("this")).values(spent_at=bindparam("now", type_=Moment))
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 MOMENTS = st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
