@@ -144,6 +144,11 @@ def test_a_refusal_says_what_to_do() -> None:
     assert [name for name, message in messages.items() if len(re.findall(r"\.(?=\s|$)", message)) < 2] == []
 
 
+def test_a_refusal_is_one_line() -> None:
+    """A refusal's message can be shown in a terminal or a table as it is: it has no line break."""
+    assert [kind.__name__ for kind in all_refusals() if not issubclass(kind, BadCSR) and "\n" in str(kind())] == []
+
+
 def test_the_wheel_is_whole(tmp_path: Path) -> None:
     """A wheel holds every file of the package, those that are no Python too."""
     build = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]

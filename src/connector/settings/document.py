@@ -33,15 +33,15 @@ _HEAD = f"""\
 
 Every setting has a default. `connector serve --data-dir DIR` starts without any other.
 
-A flag wins over the environment, the environment over the file, the file over the default. The file is
-`DIR/connector.toml`, or the one that `--config` or `{CONFIG}` names; paths in it start from where it lies. `DIR`
-is what `--data-dir` or `{DATA_DIR}` names, else `{DEFAULT_DATA_DIR}` in the working directory.
+A flag takes precedence over the environment, the environment over the file, and the file over the default. The file is
+`DIR/connector.toml`, or the one that `--config` or `{CONFIG}` names; paths in it are relative to its directory. `DIR`
+is the directory that `--data-dir` or `{DATA_DIR}` names, otherwise `{DEFAULT_DATA_DIR}` in the working directory.
 
-An unknown or wrong setting stops the start with its name, where it stands, and the reason. A secret is read from the
-environment or from a file of its own, never from `connector.toml` or a flag.
+The server does not start with an unknown or wrong setting; the message names the setting, its source and the reason.
+Secrets are read from the environment or from files of their own, never from `connector.toml` or a flag.
 
-Durations are written `90d`, `12h`, `5m`, `30s`, joined (`1d12h`), in seconds, or in ISO 8601 (`P90D`). Sizes are
-written `1MiB`, `64KiB`, or in octets. In the environment, a list has commas.
+Write durations as `90d`, `12h`, `5m`, `30s`, combined (`1d12h`), in seconds, or in ISO 8601 (`P90D`). Write sizes as
+`1MiB`, `64KiB`, or in bytes. In the environment, separate the items of a list by commas.
 
 An example:
 

@@ -14,14 +14,14 @@ def _check_group(value: str) -> str:
 
 
 class Files(Section):
-    """Who may read and write the server's files: the user it runs as, root, and the group named here. The server does
-    not start where anybody else can write its data directory, settings, keys or database, or read its keys or database.
+    """Access to the server's files: its own user, root, and the group named here. The server does not start if other
+    users can write its data directory, settings, keys or database, or read its keys or database.
     """
 
     group: Annotated[str, AfterValidator(_check_group)] | None = Field(
         default=None,
-        description="A group, by name or number, for secrets that an orchestrator mounts. Who may write the settings "
-        "file is not the settings file's to say: for that file the environment variable alone counts.",
+        description="A group, by name or number, for secrets that an orchestrator mounts. For the settings file "
+        "itself, only the environment variable counts.",
     )
 
     @property

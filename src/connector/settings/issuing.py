@@ -13,7 +13,7 @@ from connector.settings.values import Duration
 
 
 class Subject(Section):
-    r"""The attributes that every certificate's subject shares. A value is free of , = + < > # ; \ " / and control
+    r"""The attributes that all certificates' subjects share. A value must not contain , = + < > # ; \ " / or control
     characters, because clients split the subject there.
     """
 
@@ -40,61 +40,63 @@ class Subject(Section):
 
 
 class Certificates(Section):
-    """The client certificates that are issued, and the CSRs that are accepted for them."""
+    """Client certificates, and the CSRs that are accepted for them."""
 
     validity: Duration = Field(
         default=90 * DAY,
         ge=HOUR,
         le=397 * DAY,
-        description="How long a client certificate is valid, within its issuer's.",
+        description="How long a client certificate is valid. It never outlives its issuer.",
     )
     key_algorithm: Literal["rsa2048", "rsa3072", "rsa4096", "p256", "p384"] = Field(
         default="rsa2048",
-        description="The key that clients are advised to make. Every accepted key stays accepted.",
+        description="The key type that clients are told to use. Other supported key types are still accepted.",
     )
     sha1_proof: bool = Field(
         default=True,
-        description="Whether an RSA CSR may be signed with SHA-1, as old clients do. Nothing else may.",
+        description="Whether an RSA CSR may be signed with SHA-1, as old clients do it. SHA-1 is accepted nowhere "
+        "else.",
     )
     requested_extensions: Literal["ignore", "refuse"] = Field(
         default="ignore",
-        description="What becomes of a CSR that asks for extensions no client certificate may hold. None is copied.",
+        description="What to do with a CSR that requests extensions which a client certificate must not have. None is "
+        "copied.",
     )
     profile: Literal["client", "spiffe"] = Field(
         default="client",
-        description="The profile of applications and runtimes for which none was chosen: the original's client "
-        "certificate, or the same with a SPIFFE id.",
+        description="The default profile of applications and runtimes: Compass's client certificate, or the same with "
+        "a SPIFFE id.",
     )
     spiffe_trust_domain: Annotated[str, AfterValidator(check_trust_domain)] | None = Field(
         default=None,
-        description="The trust domain of SPIFFE ids, such as example.org. The profile spiffe is there once it is set.",
+        description="The trust domain of SPIFFE ids, such as example.org. Required for the profile spiffe.",
     )
     renewal_start: int = Field(
         default=67,
         ge=1,
         le=98,
-        description="Percent of a certificate's validity after which its holder is told to renew, and",
+        description="The renewal window opens after this percentage of a certificate's validity.",
     )
     renewal_end: int = Field(
         default=83,
         ge=2,
         le=99,
-        description="by which it should have; each holder picks a moment in between.",
+        description="The renewal window closes after this percentage. Each client picks a random moment in it.",
     )
     renewal_check: Duration = Field(
         default=6 * HOUR,
         ge=timedelta(minutes=1),
         le=7 * DAY,
-        description="How often holders are told to ask whether that has changed.",
+        description="How often clients are told to check whether the window has changed.",
     )
     grace: Duration = Field(
         default=timedelta(0),
         ge=timedelta(0),
         le=397 * DAY,
-        description="How long after its expiry a certificate may still be renewed by a proof of its key; 0s for never.",
+        description="How long after its expiry a certificate can be renewed with a proof of its key. 0s turns it off.",
     )
     graces: int = Field(
-        default=1, ge=1, le=1000, description="How many times a system auth may be renewed after an expiry."
+        default=1, ge=1, le=1000, description="How many times a system auth can be renewed after expiry."
     )
 
     @model_validator(mode="after")
@@ -107,9 +109,9 @@ class Certificates(Section):
 
 
 class CA(Section):
-    """The root and issuing CA, which are made at the first start. Later changes here do not remake them."""
+    """The root and issuing CA, which are created at the first start. Later changes here have no effect on them."""
 
-    key: Literal["p256", "p384", "rsa3072", "rsa4096"] = Field(default="p256", description="The kind of both keys.")
+    key: Literal["p256", "p384", "rsa3072", "rsa4096"] = Field(default="p256", description="The type of both keys.")
     root_validity: Duration = Field(
         default=3650 * DAY,
         ge=DAY,
@@ -120,13 +122,13 @@ class CA(Section):
         default=1825 * DAY,
         ge=DAY,
         le=36500 * DAY,
-        description="How long the issuing certificate is valid, within the root's.",
+        description="How long the issuing certificate is valid. It never outlives the root.",
     )
     passphrase: SecretStr | None = Field(
         default=None,
         min_length=8,
         max_length=255,
-        description="Encrypts the keys' files. Read from the environment alone.",
+        description="Encrypts the key files. Read only from the environment.",
     )
     passphrase_file: Path | None = Field(
         default=None,

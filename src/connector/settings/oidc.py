@@ -17,53 +17,58 @@ _Words = Annotated[
 
 
 class OIDC(Section):
-    """An OpenID Connect issuer whose tokens administrators may call the Director API with, beside API keys. A claim is
-    named by its name, or by a dotted path into objects, such as realm_access.roles.
+    """An OpenID Connect issuer. Administrators can use its tokens instead of API keys. Name a claim by its name, or by
+    a dotted path into objects, such as realm_access.roles.
     """
 
-    issuer: str | None = Field(default=None, description="Its URL, exactly as its tokens name it. None without one.")
-    audience: str | None = Field(default=None, description="Whom tokens must be meant for: our name at the issuer.")
+    issuer: str | None = Field(
+        default=None, description="Its URL, exactly as in its tokens. Without it, OpenID Connect is off."
+    )
+    audience: str | None = Field(
+        default=None, description="The audience that tokens must have: Connector's name at the issuer."
+    )
     algorithms: _Words = Field(
-        default=("RS256", "ES256", "PS256", "EdDSA"), description="The signatures that are accepted; never HMAC."
+        default=("RS256", "ES256", "PS256", "EdDSA"),
+        description="Accepted signature algorithms. HMAC is never accepted.",
     )
-    tenants_claim: str = Field(default="tenants", description="The claim with the external ids of the tenants.")
-    all_tenants: str = Field(default="*", description="The value in it that means every tenant.")
-    roles_claim: str = Field(default="roles", description="The claim with the roles; the highest counts.")
-    viewer: _Words = Field(default=("viewer",), description="The values in it that mean a viewer.")
-    operator: _Words = Field(default=("operator",), description="The values in it that mean an operator.")
-    administrator: _Words = Field(
-        default=("administrator",), description="The values in it that mean an administrator."
-    )
-    name_claim: str = Field(default="sub", description="The claim by which the audit names the caller.")
+    tenants_claim: str = Field(default="tenants", description="The claim that contains the tenants' external ids.")
+    all_tenants: str = Field(default="*", description="The value that means all tenants.")
+    roles_claim: str = Field(default="roles", description="The claim that contains the roles; the highest one applies.")
+    viewer: _Words = Field(default=("viewer",), description="Values that mean viewer.")
+    operator: _Words = Field(default=("operator",), description="Values that mean operator.")
+    administrator: _Words = Field(default=("administrator",), description="Values that mean administrator.")
+    name_claim: str = Field(default="sub", description="The claim that the audit uses as the caller's name.")
     client_id: str | None = Field(
         default=None,
         min_length=1,
         max_length=300,
-        description="Our client at the issuer, by which people sign in to the console; its redirect URI is "
-        "/console/sign-in/callback on the public URL. None: they sign in by password.",
+        description="Client id of the console at the issuer; register the redirect URI /console/sign-in/callback on "
+        "the public URL. Without it, administrators sign in with passwords.",
     )
     client_secret: SecretStr | None = Field(
-        default=None, min_length=1, max_length=300, description="Its secret. Read from the environment alone."
+        default=None, min_length=1, max_length=300, description="The client secret. Read only from the environment."
     )
     client_secret_file: Path | None = Field(
         default=None,
         description="A file that only its owner can read, with the secret. Instead of oidc.client_secret.",
     )
-    scopes: _Words = Field(default=("openid",), description="What the console asks the issuer for; openid is needed.")
+    scopes: _Words = Field(
+        default=("openid",), description="Scopes that the console requests at sign-in; openid is required."
+    )
     leeway: Duration = Field(
         default=30 * SECOND,
         ge=timedelta(0),
         le=timedelta(minutes=5),
-        description="How far the issuer's clock may be from ours.",
+        description="How much the issuer's clock may differ from this server's.",
     )
     refresh: Duration = Field(
         default=timedelta(minutes=10),
         ge=SECOND,
         le=12 * HOUR,
-        description="Time between two fetches of its keys. An unknown key is asked for at once.",
+        description="Time between two fetches of its keys. An unknown key is fetched at once.",
     )
     ca_file: Path | None = Field(
-        default=None, description="PEM, the trust anchors for its TLS; the system's if none is given."
+        default=None, description="Trust anchors for its TLS certificate, in PEM. By default, the system's."
     )
 
     @model_validator(mode="after")

@@ -14,41 +14,45 @@ def _number(default: int, description: str) -> int:
 
 
 class Quotas(Section):
-    """What one system auth, one tenant and one caller may have and do; 0 is no limit. A refusal names the setting that
-    it comes from, and Retry-After says when to try again. See [operations](operations.md).
+    """What one system auth, one tenant and one caller may have and do; 0 means no limit. A refusal names the setting,
+    and Retry-After says when to try again. See [operations](operations.md#quotas).
     """
 
     certificates_a_day: int = _number(
         200,
-        "Certificates that one system auth can get within 24 hours by its own doing: by renewal, or by a token of "
-        "`configuration` over mutual TLS.",
+        "Certificates that one system auth can get within 24 hours without an administrator: by renewal, or with a "
+        "token from `configuration` over mutual TLS.",
     )
     certificates: int = _number(
         500,
-        "Good certificates that one system auth can have when it asks for another. Superseded ones count until they "
-        "expire: whoever renews each day has as many as certificates.validity has days.",
+        "Valid certificates that one system auth can have when it asks for another. Superseded ones count until they "
+        "expire: a system that renews daily has as many as certificates.validity has days.",
     )
     tokens_a_minute: int = _number(10, "Tokens that one system auth can get by `configuration` within a minute.")
     refusals_a_minute: int = _number(
         20,
-        "Refused renewals of one system auth; then as many a minute are looked at. Workers share them out, replicas "
-        "do not.",
+        "Refused renewals of one system auth before rate limiting, then the same number per minute. Divided among "
+        "workers, not among replicas.",
     )
     tenant_applications: int = _number(100_000, "Applications in one tenant.")
     tenant_runtimes: int = _number(100_000, "Runtimes in one tenant.")
     tenant_integration_systems: int = _number(10_000, "Integration systems in one tenant.")
     tenant_certificates: int = _number(
-        1_000_000, "Good certificates in one tenant, beyond which no token is handed over. Renewals go on."
+        1_000_000, "Valid certificates in one tenant. Beyond it no tokens are issued; renewals still work."
     )
-    tenant_tokens: int = _number(100_000, "Tokens in one tenant that can be redeemed.")
+    tenant_tokens: int = _number(100_000, "Unused, unexpired tokens in one tenant.")
     requests: int = _number(
         256,
-        "Requests that one caller (an API key, a certificate, a session) can have under way. Workers share this and "
-        "the following out, replicas do not.",
+        "Concurrent requests of one caller (an API key, a certificate, a session). This and the following limits are "
+        "divided among workers, not among replicas.",
     )
-    requests_a_second: int = _number(1000, "Requests of one caller; then as many a second.")
-    tenant_requests: int = _number(1024, "Requests under way for one tenant.")
-    tenant_requests_a_second: int = _number(4000, "Requests for one tenant; then as many a second.")
+    requests_a_second: int = _number(
+        1000, "Requests of one caller before rate limiting, then the same number per second."
+    )
+    tenant_requests: int = _number(1024, "Concurrent requests for one tenant.")
+    tenant_requests_a_second: int = _number(
+        4000, "Requests for one tenant before rate limiting, then the same number per second."
+    )
 
     def values(self) -> Limits:
         """The limits as the domain has them."""

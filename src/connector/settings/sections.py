@@ -38,13 +38,13 @@ _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 
 class Listeners(Section):
-    """Where the server listens: HOST:PORT, [::1]:PORT for IPv6; port 0 picks a free one. Each has a flag of its name,
-    such as --public.
+    """Where the server listens: HOST:PORT, or [::1]:PORT for IPv6. Port 0 chooses a free port. Each listener has a flag
+    of its name, such as --public.
     """
 
     public: ListenerAddress = Field(
         default=Address("localhost", 8443),
-        description="TLS, without client certificates: one-time tokens, administrators.",
+        description="TLS without client certificates: systems with one-time tokens, administrators.",
     )
     mtls: ListenerAddress = Field(
         default=Address("localhost", 8444),
@@ -52,41 +52,41 @@ class Listeners(Section):
     )
     pki: OptionalListenerAddress = Field(
         default=Address("localhost", 8080),
-        description='Plain HTTP: the CA\'s certificates, which are signed. Or "off".',
+        description='Plain HTTP: the CA\'s certificates. Or "off".',
     )
     internal: OptionalListenerAddress = Field(
         default=Address("127.0.0.1", 8445),
-        description='Plain HTTP for the platform itself; keep it on loopback. Or "off".',
+        description='Plain HTTP: health checks. Keep it on loopback. Or "off".',
     )
 
 
 class URLs(Section):
-    """The base URLs by which clients reach the listeners, where that is not the address bound: behind a load balancer,
-    in a container. Without one, the URL is made from the listener's address.
+    """The base URLs that clients use, if they differ from the listeners' addresses: behind a load balancer or in a
+    container. By default, the URL is built from the listener's address.
     """
 
-    public: _HttpsURL | None = Field(default=None, description="https URL of the public listener.")
-    mtls: _HttpsURL | None = Field(default=None, description="https URL of the mutual TLS listener.")
+    public: _HttpsURL | None = Field(default=None, description="The https URL of the public listener.")
+    mtls: _HttpsURL | None = Field(default=None, description="The https URL of the mutual TLS listener.")
 
 
 class TLS(Section):
-    """The certificate that this server itself shows: issued by its own CA, or given in two files."""
+    """The server's own TLS certificate: issued by its CA, or read from two files."""
 
     names: _Hosts = Field(
         default=("localhost", "127.0.0.1", "::1"),
         max_length=100,
-        description="The names and addresses in it. The hosts of [urls] and [listeners] come on top by themselves.",
+        description="Its names and addresses. The hosts of [urls] and [listeners] are added automatically.",
     )
     certificate_file: Path | None = Field(
         default=None,
-        description="PEM, the chain leaf first. Read again when it changes.",
+        description="The certificate chain in PEM, the leaf first. Read again when it changes.",
     )
-    key_file: Path | None = Field(default=None, description="PEM, the key of certificate_file.")
+    key_file: Path | None = Field(default=None, description="The key of certificate_file, in PEM.")
     validity: Duration = Field(
         default=90 * DAY,
         ge=HOUR,
         le=397 * DAY,
-        description="How long our own is valid; after two thirds it is replaced.",
+        description="How long the certificate from the server's CA is valid. It is replaced after two thirds.",
     )
 
     @model_validator(mode="after")
@@ -98,14 +98,14 @@ class TLS(Section):
 
 
 class Database(Section):
-    """Where everything is recorded: `DIR/connector.db`, an SQLite file, unless a PostgreSQL database is named here.
-    Replicas name the same one, and each has a copy of `DIR/ca`.
+    """The database: the SQLite file `DIR/connector.db`, unless a PostgreSQL database is named here. Replicas use the
+    same database, and each has a copy of `DIR/ca`.
     """
 
     url: Annotated[SecretStr, AfterValidator(check_postgresql)] | None = Field(
         default=None,
         description="postgresql://user:password@host:port/database, with libpq's parameters after a ?, such as "
-        "sslmode=verify-full. Read from the environment alone.",
+        "sslmode=verify-full. Read only from the environment.",
     )
     url_file: Path | None = Field(
         default=None,
@@ -115,7 +115,7 @@ class Database(Section):
         default=8,
         ge=3,
         le=100,
-        description="So many connections to PostgreSQL each process opens at most.",
+        description="Maximum number of connections to PostgreSQL for each process.",
     )
 
     @model_validator(mode="after")
@@ -132,49 +132,52 @@ class Tokens(Section):
         default=timedelta(minutes=5),
         ge=SECOND,
         le=30 * DAY,
-        description="How long an application's token lives.",
+        description="Lifetime of an application's token.",
     )
     runtime_lifetime: Duration = Field(
         default=timedelta(minutes=60),
         ge=SECOND,
         le=30 * DAY,
-        description="How long a runtime's token lives.",
+        description="Lifetime of a runtime's token.",
     )
     application_longest: Duration = Field(
         default=DAY,
         ge=SECOND,
         le=30 * DAY,
-        description="How long an application's token lives at most, where its mint says how long.",
+        description="Upper limit of an application's token, when the caller asks for a lifetime.",
     )
     runtime_longest: Duration = Field(
         default=DAY,
         ge=SECOND,
         le=30 * DAY,
-        description="How long a runtime's token lives at most, where its mint says how long.",
+        description="Upper limit of a runtime's token, when the caller asks for a lifetime.",
     )
     renewal_lifetime: Duration = Field(
         default=timedelta(minutes=5),
         ge=SECOND,
         le=DAY,
-        description="How long the token lives that a certificate's holder gets.",
+        description="Lifetime of a token that the holder of a certificate gets.",
+    )
+    refusals: int = Field(
+        default=10, ge=1, le=1000, description="Number of refused CSRs after which a token is revoked."
     )
     access_lifetime: Duration = Field(
         default=timedelta(hours=1),
         ge=SECOND,
         le=DAY,
-        description="How long the access token of an OAuth 2.0 client lives.",
+        description="Lifetime of an access token of an OAuth 2.0 client.",
     )
-    refusals: int = Field(default=10, ge=1, le=1000, description="After so many refused CSRs a token is withdrawn.")
     retention: Duration = Field(
         default=30 * DAY,
         ge=SECOND,
         le=3650 * DAY,
-        description="How long a token is kept after its expiry, spent or not. Then it is unknown.",
+        description="How long the record of a token is kept after its expiry. Then the token is unknown.",
     )
     suggestion_header: str = Field(
         default="suggest_token",
         pattern=r"[A-Za-z0-9_\-]{1,64}",
-        description="A request for a token with this header as true gets the form that suits its application.",
+        description="If this header is true in a request for a token, the token has the form that suits the "
+        "application.",
     )
 
     @model_validator(mode="after")
@@ -186,26 +189,26 @@ class Tokens(Section):
 
 
 class GraphQL(Section):
-    """The largest GraphQL document, and the largest answer. A mutation has one root field in any case."""
+    """Limits of GraphQL documents and answers. A mutation always has one root field."""
 
     characters: int = Field(default=64 * KIB, ge=KIB, le=16 * MIB, description="Length, without long string literals.")
     tokens: int = Field(default=2000, ge=100, le=100_000, description="Lexical tokens.")
     depth: int = Field(default=15, ge=5, le=100, description="Nested fields.")
-    fields: int = Field(default=1000, ge=10, le=10_000, description="Fields, fragments spread out.")
+    fields: int = Field(default=1000, ge=10, le=10_000, description="Fields, with fragments expanded.")
     aliases: int = Field(default=30, ge=0, le=1000, description="Aliases.")
     root_fields: int = Field(default=10, ge=1, le=1000, description="Root fields of a query.")
     kept: ByteSize = Field(
         default=ByteSize(16 * MIB),
         ge=MIB,
         le=1024 * MIB,
-        description="Memory of each process for documents that were found good; those used last stay.",
+        description="Memory of each process for validated documents. The most recently used ones are kept.",
     )
     cost: int = Field(
         default=4_000_000,
         ge=100_000,
         le=1_000_000_000,
-        description="What a query can read at most, reckoned before it runs: the values of its answer, were every list "
-        "as long as it can be.",
+        description="What a query can read at most, computed before it runs: the values of its answer if every list "
+        "has its maximum length.",
     )
     answer: ByteSize = Field(
         default=ByteSize(16 * MIB), ge=MIB, le=256 * MIB, description="Size of the answer to a query."
@@ -214,14 +217,15 @@ class GraphQL(Section):
         default=16,
         ge=1,
         le=1000,
-        description="So many queries with large answers may wait for one caller; they are answered one after another.",
+        description="Maximum number of queries with large answers that wait for one caller; they run one after "
+        "another.",
     )
-    introspection: bool = Field(default=False, description="Whether the schema can be asked for.")
+    introspection: bool = Field(default=False, description="Whether introspection is allowed.")
     explorer: bool = Field(default=False, description="Whether /explorer serves a page to try the Director API with.")
 
 
 class Limits(Section):
-    """What one connection, and all together, may take."""
+    """What one connection, and all of them together, may use."""
 
     body: ByteSize = Field(default=ByteSize(MIB), ge=16 * KIB, le=64 * MIB, description="Size of a request body.")
     header: ByteSize = Field(default=ByteSize(32 * KIB), ge=4 * KIB, le=MIB, description="Size of a request's headers.")
@@ -253,22 +257,22 @@ class Limits(Section):
         default=20,
         ge=0,
         le=1_000_000,
-        description="So many wrong credentials from one address are answered, then as many a minute; 0 for any number. "
-        "Workers share them out.",
+        description="Failed attempts for each address before rate limiting, then the same number per minute; 0 for no "
+        "limit. Divided among the workers.",
     )
     connections: int = Field(
         default=4096,
         ge=16,
         le=1_000_000,
-        description="Open connections to each listener; a quarter as many handshakes come on top. Lowered where fewer "
-        "files may be open. Each worker has as many.",
+        description="Open connections to each listener, for each worker; a quarter as many handshakes are allowed in "
+        "addition. Lowered if the process may open fewer files.",
     )
     connections_per_address: int = Field(
         default=512,
         ge=0,
         le=1_000_000,
-        description="Open connections to each listener from one address (IPv6: one /64) that have not shown a good "
-        "credential; 0 for any number. Further ones are closed before the TLS handshake. Each worker has as many.",
+        description="Open connections to each listener from one address (IPv6: one /64) without a valid credential, "
+        "for each worker; 0 for no limit. Further ones are closed before the TLS handshake.",
     )
     proxies: _Networks = Field(
         default=(),
@@ -279,24 +283,26 @@ class Limits(Section):
         default=ByteSize(512 * MIB),
         ge=64 * MIB,
         le=1024 * 1024 * MIB,
-        description="What all connections of one worker may hold: TLS, requests that arrive, answers not taken yet. "
-        "Beyond it the newest connections without a good credential are closed.",
+        description="Memory of all connections of one worker: TLS, incoming requests, answers that are not sent yet. "
+        "When it is used up, the newest connections without a valid credential are closed.",
     )
     grace: Duration = Field(
         default=10 * SECOND,
         ge=SECOND,
         le=timedelta(minutes=10),
-        description="Time for requests in flight when stopping.",
+        description="Time to finish requests when the server stops.",
     )
 
 
 class Log(Section):
-    """What is written to standard error."""
+    """The log, which is written to standard error."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="The least level written.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The lowest level that is written."
+    )
     format: Literal["auto", "json", "console"] = Field(
         default="auto",
-        description='One JSON object a line, or text for people; "auto" is the latter on a terminal.',
+        description='One JSON object per line, or text for people. "auto" is text on a terminal and JSON elsewhere.',
     )
 
 

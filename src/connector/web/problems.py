@@ -172,18 +172,18 @@ Every answer that is an error has one shape, on every path and with every HTTP s
  "data": null}
 ```
 
-`extensions.error` is the stable code: programs go by it. A refusal by an operation comes with HTTP 200, as GraphQL
-clients expect; the status below is for a request that is refused as a whole, as every request is while the storage is
-unavailable, or a limit of the settings is reached and waiting helps. `error_code` is the Director's number; the last
-number is the exit status of the `connector` command, which is 2 where a setting or an argument is wrong.
+`extensions.error` is stable: programs should use it. If an operation refuses, the HTTP status is 200, as GraphQL
+clients expect. The status in the table is for a request that is refused as a whole, for example while the database is
+unavailable, or when a limit is reached and waiting helps. `error_code` is the Director's number; `exit` is the exit
+status of the `connector` command, which is 2 if a setting or an argument is wrong.
 
-A refusal by a limit has three more extensions: the setting, its value, and when to try again, such as
-`"limit": "quotas.certificates_a_day", "value": 200, "retryAfterSeconds": 3600`. The last is the header `Retry-After`
-too, and null where waiting does not help.
+If a limit was reached, there are three more extensions: the setting, its value, and when to try again, such as
+`"limit": "quotas.certificates_a_day", "value": 200, "retryAfterSeconds": 3600`. The last is also in the header
+`Retry-After`; it is null if waiting does not help.
 
 | error | HTTP | code | error_code | exit | meaning |
 |---|---|---|---|---|---|"""
 _INTERNAL_ROW = (
     f"| `internal` | {_INTERNAL_PROBLEM.status} | `{_INTERNAL_PROBLEM.code}` | {_INTERNAL_PROBLEM.error_code} "
-    f"| {_INTERNAL_PROBLEM.exit} | A fault of ours. Its text is in the log alone. |"
+    f"| {_INTERNAL_PROBLEM.exit} | Internal error. See the server's log. |"
 )

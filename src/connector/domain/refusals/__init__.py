@@ -1,7 +1,7 @@
 """Every refusal: one class, one stable code.
 
     Refusal
-    ├── Unauthenticated           nobody we know is calling
+    ├── Unauthenticated           the caller is not known
     │   ├── CredentialMissing     no token, key or certificate where one is needed
     │   ├── TokenUnknown · TokenExpired · TokenSpent · TokenWithdrawn · TokenSourceRefused
     │   ├── KeyUnknown · KeyExpired · KeyRevoked   the API key
@@ -10,7 +10,7 @@
     │   ├── SessionEnded · SignInRefused · LinkRefused   in the console
     │   ├── CertificateUnknown · CertificateRevoked · CertificateExpired
     │   └── ProofRefused          not signed with the certificate's key
-    ├── InsufficientScopes        somebody we know may not do this
+    ├── InsufficientScopes        the caller is known and may not do this
     ├── GrantTypeUnsupported · ScopeRefused · OAuthRequestInvalid · AccessTokenOfAnother
     ├── FormRefused               a form of the console that did not come from its own page
     ├── BadCSR                    the request for a certificate cannot be granted
@@ -23,11 +23,11 @@
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
     │   ├── PathNotFound · BodyTooLarge · UnsupportedMediaType · MethodNotAllowed · RequestTimeout
     │   └── DocumentInvalid · DocumentTooComplex · QueryTooExpensive · AnswerTooLarge
-    ├── StepTaken                 an Idempotency-Key says the same of something else
-    ├── Overloaded                too many at once
+    ├── StepTaken                 an Idempotency-Key was used for another CSR
+    ├── Overloaded                too many requests at once
     ├── LimitReached              a limit of the settings
-    │   ├── RateLimited           too much in a short time
-    │   └── QuotaExceeded         as much as the settings allow is there
+    │   ├── RateLimited           too many requests in a short time
+    │   └── QuotaExceeded         there are as many objects as the settings allow
     ├── TooManyAttempts           too many wrong credentials from one address
     └── Unavailable               nothing was done, and the same may succeed later
         ├── SignerUnavailable · IssuerUnknown · ProfileUnknown
@@ -49,7 +49,7 @@ class Refusal(Exception):
     """In how many seconds to try again, where that is known."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or cleandoc(type(self).__doc__ or self.code).split("\n\n", 1)[0])
+        super().__init__(message or " ".join(cleandoc(type(self).__doc__ or self.code).split("\n\n", 1)[0].split()))
 
 
 class Unavailable(Refusal):

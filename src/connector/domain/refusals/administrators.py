@@ -5,7 +5,7 @@ from connector.domain.refusals.callers import Unauthenticated
 
 
 class SessionEnded(Unauthenticated):
-    """There is no such session of the console, or it has ended. Sign in again."""
+    """The console session does not exist or has ended. Sign in again."""
 
     code = "session_ended"
 
@@ -17,14 +17,12 @@ class SignInRefused(Unauthenticated):
 
 
 class LinkRefused(Unauthenticated):
-    """The sign-in link is unknown, was used, or has expired. Ask for a new one: connector admin password NAME."""
+    """The sign-in link is unknown, used or expired. Ask for a new one: connector admin password NAME."""
 
     code = "link_refused"
 
 
 class FormRefused(Refusal):
-    """The form did not come from this console's own page, so nothing was done. Load the page again, and send it from
-    there.
-    """
+    """The form was not sent from a page of this console, so nothing was done. Reload the page and send it again."""
 
     code = "form_refused"

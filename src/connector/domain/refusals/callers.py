@@ -1,4 +1,4 @@
-"""Who calls is not known, may not do this, or tried too often."""
+"""The caller is not known, may not do this, or failed too often."""
 
 from connector.domain.refusals import Refusal
 
@@ -18,19 +18,20 @@ class CredentialMissing(Unauthenticated):
 
 
 class JWTRefused(Unauthenticated):
-    """The bearer token was refused. Sign in anew at the OpenID Connect issuer that the settings name."""
+    """The bearer token was refused. Sign in again at the configured OpenID Connect issuer."""
 
     code = "jwt_refused"
 
 
 class InsufficientScopes(Refusal):
-    """Insufficient scopes provided. Call with the credential of somebody who may do this."""
+    """Insufficient scopes provided. Use a credential that has them."""
 
     code = "insufficient_scopes"
 
 
 class TooManyAttempts(Refusal):
-    """Too many wrong credentials came from this address. Wait a minute, and check the credential before the next try.
+    """There were too many failed attempts from this address. Wait a minute, and check the credential before you try
+    again.
 
     ``retry_after`` is in seconds.
     """

@@ -4,7 +4,7 @@ from connector.domain.refusals.callers import Unauthenticated
 
 
 class CertificateUnknown(Unauthenticated):
-    """The client certificate was not issued here, or its record is gone. Enroll again with a new one-time token."""
+    """The client certificate was not issued by this server. Enroll again with a new one-time token."""
 
     code = "certificate_unknown"
 
@@ -22,8 +22,8 @@ class CertificateExpired(Unauthenticated):
 
 
 class ProofRefused(Unauthenticated):
-    """The proof was not made with the key of the certificate that it names. Sign with that key, or enroll again with a
-    new one-time token.
+    """The proof was not signed with the key of the certificate that it names. Sign with that key, or enroll again with
+    a new one-time token.
     """
 
     code = "proof_refused"

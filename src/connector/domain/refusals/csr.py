@@ -26,7 +26,7 @@ class BadCSR(Refusal):
 
 
 class CSRTooLarge(BadCSR):
-    """The CSR is larger than any honest one."""
+    """The CSR exceeds 32 768 characters."""
 
     code = "csr_too_large"
 
@@ -44,7 +44,7 @@ class CSRNotBase64(BadCSR):
 
 
 class CSRNotPEM(BadCSR):
-    """The decoded argument does not hold exactly one PEM block, of a CSR (RFC 7468 sections 2 and 7)."""
+    """The decoded argument does not contain exactly one PEM block with a CSR (RFC 7468 sections 2 and 7)."""
 
     code = "csr_not_pem"
 
@@ -53,7 +53,7 @@ class CSRNotPEM(BadCSR):
 
 
 class CSRMalformed(BadCSR):
-    """The PEM block does not hold a well-formed PKCS #10 request (RFC 2986)."""
+    """The PEM block does not contain a well-formed PKCS #10 request (RFC 2986)."""
 
     code = "csr_malformed"
 
@@ -62,7 +62,7 @@ class CSRMalformed(BadCSR):
 
 
 class CSRSignatureInvalid(BadCSR):
-    """The CSR gives no proof of possession: it is not signed by its own key with an accepted algorithm."""
+    """The CSR is not signed by its own key with an accepted algorithm, so it does not prove possession of the key."""
 
     code = "csr_signature_invalid"
 
@@ -77,7 +77,7 @@ class CSRSubjectMismatch(BadCSR):
 
 
 class CSRKeyRefused(BadCSR):
-    """The CSR's key is not one that we certify."""
+    """The CSR's key is of a kind or size that is not accepted."""
 
     code = "csr_key_refused"
 
@@ -97,7 +97,7 @@ class CSRKeyNotBound(BadCSR):
 
 
 class CSRExtensionRefused(BadCSR):
-    """The CSR asks for something that no client certificate may hold, and the settings say to refuse that."""
+    """The CSR requests an extension that client certificates must not contain, and the settings refuse that."""
 
     code = "csr_extension_refused"
 

@@ -4,24 +4,24 @@ from connector.domain.refusals import Unavailable
 
 
 class SignerUnavailable(Unavailable):
-    """The CA's key does not sign at the moment, so nothing was issued and no token was spent. Try again in a moment; if
-    it lasts, look at /readyz.
+    """The CA's key cannot sign at the moment, so nothing was issued and no token was used. Try again in a moment; the
+    cause is in the server's log.
     """
 
     code = "signer_unavailable"
 
 
 class ProfileUnknown(Unavailable):
-    """The certificate profile of this application or runtime is not set up here, so nothing was issued and no token was
-    spent. Ask the administrator to set it up, or to choose another profile.
+    """The certificate profile of this application or runtime is not configured on this server, so nothing was issued
+    and no token was used. Ask the administrator to configure it, or to choose another profile.
     """
 
     code = "profile_unknown"
 
 
 class IssuerUnknown(Unavailable):
-    """The CA that issued this certificate is not known here, so its chain cannot be given. Ask the administrator to put
-    the CA's certificate back, or enroll again.
+    """The CA that issued this certificate is unknown to this server, so its chain cannot be returned. Ask the
+    administrator to restore the CA's certificate, or enroll again.
     """
 
     code = "issuer_unknown"

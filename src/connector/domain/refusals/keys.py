@@ -4,7 +4,7 @@ from connector.domain.refusals.callers import Unauthenticated
 
 
 class KeyUnknown(Unauthenticated):
-    """The API key is not known here. Check that it was copied whole; the first one is in the file admin.key."""
+    """The API key is unknown. Check that it was copied completely, or ask an administrator for a new one."""
 
     code = "key_unknown"
 

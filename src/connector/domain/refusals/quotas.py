@@ -20,14 +20,14 @@ class LimitReached(Refusal):
 
 
 class RateLimited(LimitReached):
-    """Too much was asked for in a short time. Try again after the time that the message gives."""
+    """There were too many requests in a short time. Try again after the time in the message."""
 
     code = "rate_limited"
 
 
 class QuotaExceeded(LimitReached):
-    """There is as much already as the settings allow. Remove what is not needed, wait where the message gives a time,
-    or ask the administrator to raise the setting that it names.
+    """The limit that the message names is reached. Remove what is not needed, wait if the message gives a time, or ask
+    the administrator to raise the limit.
     """
 
     code = "quota_exceeded"

@@ -4,7 +4,7 @@ from connector.domain.refusals import Refusal
 
 
 class BadRequest(Refusal):
-    """The request cannot be read. Send it again as HTTP/1.1, well-formed."""
+    """The request cannot be read. Send well-formed HTTP/1.1."""
 
     code = "bad_request"
 
@@ -16,7 +16,7 @@ class PathNotFound(BadRequest):
 
 
 class BodyTooLarge(BadRequest):
-    """The request is too large. Send less at once; the limits are in the settings."""
+    """The request is too large. Send less in one request; the limits are in the settings."""
 
     code = "body_too_large"
 
@@ -34,25 +34,25 @@ class MethodNotAllowed(BadRequest):
 
 
 class RequestTimeout(BadRequest):
-    """The request took too long to arrive. Send it again, whole."""
+    """The request took too long to arrive. Send it again."""
 
     code = "request_timeout"
 
 
 class DocumentInvalid(BadRequest):
-    """The GraphQL document does not fit the schema. Correct what the message names."""
+    """The GraphQL document does not match the schema. Correct what the message names."""
 
     code = "document_invalid"
 
 
 class DocumentTooComplex(BadRequest):
-    """The GraphQL document is too complex. Ask for less at once."""
+    """The GraphQL document is too complex. Ask for less in one request."""
 
     code = "document_too_complex"
 
 
 class Overloaded(Refusal):
-    """Too many large requests are coming in at the same time, so this one was not read. Send it again in a moment."""
+    """Too many large requests arrived at the same time, so this one was not read. Send it again in a moment."""
 
     code = "overloaded"
 
@@ -66,6 +66,6 @@ class QueryTooExpensive(BadRequest):
 
 
 class AnswerTooLarge(BadRequest):
-    """The answer is too long. Ask for less at once: lower the argument first, or select fewer fields."""
+    """The answer is too long. Lower the argument first, or select fewer fields."""
 
     code = "answer_too_large"

@@ -4,6 +4,6 @@ from connector.domain.refusals import Refusal
 
 
 class StepTaken(Refusal):
-    """This Idempotency-Key was sent before, with another CSR. Make a new key for each new CSR."""
+    """This Idempotency-Key was already used for another CSR. Use a new key for each CSR."""
 
     code = "idempotency_key_reused"

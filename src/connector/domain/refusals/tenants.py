@@ -10,7 +10,7 @@ class TenantRequired(Refusal):
 
 
 class TenantForbidden(Refusal):
-    """Unauthorized: the caller has no right to the tenant that was named. Name one of the caller's own."""
+    """Unauthorized: the caller may not enter this tenant. Name a tenant that the caller may enter."""
 
     code = "tenant_forbidden"
 

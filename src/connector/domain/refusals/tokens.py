@@ -4,7 +4,7 @@ from connector.domain.refusals.callers import Unauthenticated
 
 
 class TokenUnknown(Unauthenticated):
-    """The one-time token is not known here. Check that it was copied whole, or ask the administrator for a new one."""
+    """The one-time token is unknown. Check that it was copied completely, or ask the administrator for a new one."""
 
     code = "token_unknown"
 
@@ -22,13 +22,13 @@ class TokenSpent(Unauthenticated):
 
 
 class TokenWithdrawn(Unauthenticated):
-    """The one-time token has been withdrawn. Ask the administrator for a new one."""
+    """The one-time token has been revoked. Ask the administrator for a new one."""
 
     code = "token_withdrawn"
 
 
 class TokenSourceRefused(Unauthenticated):
-    """The one-time token may not be redeemed from this address. Use it where it was meant for, or ask the
+    """The one-time token may not be used from this address. Use it on the network that it is bound to, or ask the
     administrator for a new one.
     """
 
