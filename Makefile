@@ -114,7 +114,7 @@ $(COMPARED): requirements-bench.lock $(INSTALLED)
 	@touch $@
 
 # The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime haproxy:haproxy \
+TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime go:golang-go haproxy:haproxy \
 	javac:default-jdk-headless kubectl:kubernetes-client nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl \
 	strace:strace systemd-analyze:systemd
 

@@ -22,7 +22,7 @@ from connector.client import make_csr, make_key
 
 # The least role, the scope, and the fields for which they are needed.
 EXPECTED = """
-viewer         application:read          application applications
+viewer         application:read          application applications labelDefinitions
 viewer         runtime:read              runtime runtimes
 viewer         integration_system:read   integrationSystem integrationSystems
 viewer         one_time_token:read       oneTimeToken oneTimeTokens

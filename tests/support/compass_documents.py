@@ -2,6 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    NameNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
 
 CRED = (
     "... on BasicCredentialData { username password } "
@@ -77,6 +89,42 @@ class Operation:
         return f"{self.kind} {{ {alias}{self.name}({self.arguments % ids}) {{ {self.selection} }} }}"
 
 
+def as_in_fixtures(document: str) -> dict[str, Any]:
+    """The request as Compass's own tests send it."""
+    return {"query": document, "variables": None}
+
+
+def as_plain(document: str) -> dict[str, Any]:
+    """The request without what GraphQL has no need of: commas at the end, empty lists of arguments, variables."""
+    return {"query": _plain(document)}
+
+
+def as_by_apollo(document: str) -> dict[str, Any]:
+    """The request as Apollo sends it: printed anew, with __typename in every selection but the root's.
+
+    Each of these is a value that costs, so that of objects with all their fields fewer fit on a page.
+    """
+    typename = FieldNode(name=NameNode(value="__typename"), arguments=(), directives=())
+
+    class Typenames(Visitor):
+        @staticmethod
+        def leave_selection_set(node: SelectionSetNode, _key: object, parent: object, *_: object) -> Any:
+            if isinstance(parent, OperationDefinitionNode):
+                return None
+            return SelectionSetNode(selections=(*node.selections, typename))
+
+    printed = print_ast(visit(parse(_plain(document)), Typenames()))
+    return {"operationName": None, "variables": {}, "query": printed.replace("first: 200", "first: 100")}
+
+
+SPELLINGS = ((as_in_fixtures, "result: "), (as_in_fixtures, ""), (as_plain, "result: "), (as_by_apollo, ""))
+"""How requests are spelled, with and without the alias of the root field."""
+
+
+def _plain(document: str) -> str:
+    return document.replace(", }", " }").replace("()", "")
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "register application": Operation("registerApplication", "mutation", 'in: { name: "%(new)s", }', APP),
     "register legacy application": Operation(
@@ -101,6 +149,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "runtime": Operation("runtime", "query", 'id: "%(runtime)s"', RT),
     "runtimes": Operation("runtimes", "query", 'first: 200, after: ""', page(RT)),
     "application token": Operation("requestOneTimeTokenForApplication", "mutation", 'id: "%(application)s"', MINTED),
+    "application token in place of another": Operation(
+        "requestOneTimeTokenForApplication", "mutation", 'id: "", systemAuthID: "%(application_auth)s"', MINTED
+    ),
     "runtime token": Operation(
         "requestOneTimeTokenForRuntime", "mutation", 'id: "%(runtime)s"', MINTED.rpartition(" ")[0]
     ),
@@ -108,6 +159,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "registerIntegrationSystem", "mutation", 'in: { name: "%(new)s", }', INTSYS
     ),
     "integration system": Operation("integrationSystem", "query", 'id: "%(system)s"', INTSYS),
+    "integration systems": Operation("integrationSystems", "query", 'first: 200, after: ""', page(INTSYS)),
     "integration system credentials": Operation(
         "requestClientCredentialsForIntegrationSystem", "mutation", 'id: "%(system)s"', f"id auth {{ {AUTH} }}"
     ),
@@ -120,9 +172,39 @@ OPERATIONS: Mapping[str, Operation] = {
     "delete integration system credentials": Operation(
         "deleteSystemAuthForIntegrationSystem", "mutation", 'authID: "%(auth)s"', f"id auth {{ {AUTH} }}", tenant=""
     ),
-    "set runtime label": Operation(
-        "setRuntimeLabel", "mutation", 'runtimeID: "%(runtime)s", key: "isNormalized", value: "true"', "key value"
+    "delete application credentials": Operation(
+        "deleteSystemAuthForApplication", "mutation", 'authID: "%(application_auth)s"', f"id auth {{ {AUTH} }}"
     ),
+    "delete runtime credentials": Operation(
+        "deleteSystemAuthForRuntime", "mutation", 'authID: "%(runtime_auth)s"', f"id auth {{ {AUTH} }}"
+    ),
+    **{
+        f"set runtime label {key} to {value!r}": Operation(
+            "setRuntimeLabel", "mutation", f'runtimeID: "%(runtime)s", key: "{key}", value: "{value}"', "key value"
+        )
+        for key, value in (
+            ("isNormalized", "true"),
+            ("isNormalized", "false"),
+            ("runtime_eventServiceUrl", "https://events.example"),
+            ("runtime_consoleUrl", "https://console.example"),
+        )
+    },
+    "delete runtime label": Operation(
+        "deleteRuntimeLabel", "mutation", 'runtimeID: "%(runtime)s", key: "isNormalized"', "key value"
+    ),
+    "update runtime": Operation(
+        "updateRuntime",
+        "mutation",
+        'id: "%(runtime)s", in: { name: "%(new)s", labels: { a: ["b"], }, statusCondition: CONNECTED, }',
+        RT,
+    ),
+    "update application": Operation(
+        "updateApplication",
+        "mutation",
+        'id: "%(application)s", in: { providerName: "provider", description: "d", baseUrl: "https://a.example", }',
+        APP,
+    ),
+    "unpair application": Operation("unpairApplication", "mutation", 'id: "%(application)s"', APP),
     "set application label": Operation(
         "setApplicationLabel",
         "mutation",
@@ -142,6 +224,10 @@ OPERATIONS: Mapping[str, Operation] = {
         "deleteDefaultEventingForApplication", "mutation", 'appID: "%(application)s"', "defaultURL"
     ),
     "viewer": Operation("viewer", "query", "", "id type __typename"),
+    "viewer's id and type": Operation("viewer", "query", "", "id type"),
+    "label definitions": Operation("labelDefinitions", "query", "", "key schema"),
+    "tenants": Operation("tenants", "query", 'first: 200, after: "", searchTerm: "comp"', page("id internalID name")),
+    "tenant by its external id": Operation("tenantByExternalID", "query", 'id: "compass"', "id internalID name"),
     "create formation": Operation("createFormation", "mutation", 'formation: { name: "%(new)s", }', FORM),
     "assign application": Operation(
         "assignFormation",
@@ -155,6 +241,7 @@ OPERATIONS: Mapping[str, Operation] = {
         'objectID: "%(runtime)s", objectType: RUNTIME, formation: { name: "%(formation)s", }',
         FORM,
     ),
+    "formation": Operation("formation", "query", 'id: "%(formation_id)s"', FORM),
     "formation by name": Operation("formationByName", "query", 'name: "%(formation)s"', FORM),
     "formations": Operation("formations", "query", 'first: 200, after: ""', page(FORM)),
     "formations of an object": Operation("formationsForObject", "query", 'objectID: "%(application)s"', FORM),

@@ -14,15 +14,16 @@ SECONDS = 240.0
 def world(server: Server, tenant: str) -> dict[str, str]:
     """Where the server is and who administers it, in a tenant that is new: the environment of a driver."""
     with director(server, tenant) as admin:
-        return environment(
-            {
-                "PUBLIC": server.urls["public"],
-                "MTLS": server.urls["mtls"],
-                "ROOT": str(server.data / "ca" / "root.pem"),
-                "ADMIN_KEY": admin.key,
-                "TENANT": tenant,
-            }
-        )
+        key = admin.key
+    return environment(
+        {
+            "PUBLIC": server.urls["public"],
+            "MTLS": server.urls["mtls"],
+            "ROOT": str(server.data / "ca" / "root.pem"),
+            "ADMIN_KEY": key,
+            "TENANT": tenant,
+        }
+    )
 
 
 def drive(env: dict[str, str], directory: Path, *command: str) -> list[str]:

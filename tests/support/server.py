@@ -17,12 +17,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tests.support.ports import free_port
 
 from connector.client import Client, Configuration, make_csr, make_key
+from connector.settings.sections import Limits
 
 START_SECONDS = 90.0
 STOP_SECONDS = 20.0
 COMMAND_SECONDS = 100.0
 # All tests come from one address, many of them with wrong credentials or none.
 UNTHROTTLED = {"CONNECTOR_LIMITS__ATTEMPTS": "0", "CONNECTOR_LIMITS__CONNECTIONS_PER_ADDRESS": "0"}
+DEFAULT_LIMITS = {name: str(Limits.model_fields[name.rpartition("__")[2].lower()].default) for name in UNTHROTTLED}
 COMMAND = (sys.executable, "-m", "connector.cli")
 
 

@@ -185,7 +185,7 @@ func changes(w world, admin, director graphQL, runtime string, known [2]string) 
 		return errors.New("the application is still there, or its list is null")
 	}
 	did("the application that was unassigned is gone")
-	var ended runtimeOrNil
+	var ended unregisteredRuntime
 	if err := admin.run(fmt.Sprintf("mutation { unregisterRuntime(id: %q) { %s } }", runtime, runtimeSelection), &ended); err != nil {
 		return err
 	}
@@ -193,9 +193,9 @@ func changes(w world, admin, director graphQL, runtime string, known [2]string) 
 		return err
 	}
 	did("unregistered, and its certificates with it")
-	return errors.Join(admin.run(unregister, nil), formationOf(admin, "delete", "", "go-agent"))
+	return first(admin.run(unregister, nil), formationOf(admin, "delete", "", "go-agent"))
 }
 
-type runtimeOrNil struct {
+type unregisteredRuntime struct {
 	UnregisterRuntime runtime `json:"unregisterRuntime"`
 }

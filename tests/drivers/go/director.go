@@ -2,8 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -201,7 +199,7 @@ func setLabel(director graphQL, kind, id, key, value string) error {
 	if err := director.result(document, &made); err != nil {
 		return err
 	}
-	if made["key"] != key || made["value"] != value || !slices.Equal(slices.Sorted(maps.Keys(made)), []string{"key", "value"}) {
+	if made["key"] != key || made["value"] != value || len(made) != 2 {
 		return fmt.Errorf("label %v", made)
 	}
 	return nil

@@ -116,7 +116,7 @@ func decode(content json.RawMessage, into any) error {
 		return err
 	}
 	var came, understood any
-	if err := errors.Join(json.Unmarshal(content, &came), json.Unmarshal(again, &understood)); err != nil {
+	if err := first(json.Unmarshal(content, &came), json.Unmarshal(again, &understood)); err != nil {
 		return err
 	}
 	if !reflect.DeepEqual(came, understood) {

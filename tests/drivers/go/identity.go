@@ -126,7 +126,7 @@ func check(chain, client, ca string, key *rsa.PrivateKey, told configuration) ([
 	found, err := certificates(chain)
 	leaf, leafErr := certificates(client)
 	issuer, issuerErr := certificates(ca)
-	if err := errors.Join(err, leafErr, issuerErr); err != nil {
+	if err := first(err, leafErr, issuerErr); err != nil {
 		return nil, err
 	}
 	if len(found) != 2 || len(leaf) != 1 || len(issuer) != 1 || !found[0].Equal(leaf[0]) || !found[1].Equal(issuer[0]) {

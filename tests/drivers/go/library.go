@@ -35,6 +35,9 @@ func library(w world) error {
 	if err := first.refused(configurationQuery, "token"); err != nil {
 		return fmt.Errorf("the spent token: %w", err)
 	}
+	if err := handedOver(w, admin, owner.ID); err != nil {
+		return err
+	}
 	did("the configuration, and the token is spent")
 
 	held, err := enroll(w, token.ConnectorURL, told)
@@ -43,6 +46,47 @@ func library(w world) error {
 	}
 	did("a certificate")
 	return life(w, admin, owner.ID, held, told)
+}
+
+// handedOver looks at how tokens are listed: each request makes a system auth, but for one that names a system auth.
+func handedOver(w world, admin graphQL, owner string) error {
+	if _, err := tokenFor(admin, "Application", owner); err != nil {
+		return err
+	}
+	var found application
+	document := fmt.Sprintf("query {\n\t\tresult: application(id: %q) {\n\t\t\t%s\n\t\t}\n\t}", owner, applicationSelection)
+	if err := admin.result(document, &found); err != nil {
+		return err
+	}
+	if len(found.Auths) != 2 {
+		return fmt.Errorf("%d auths", len(found.Auths))
+	}
+	for _, each := range found.Auths {
+		// The spent token's place was taken by the next one.
+		if token := each.Auth.OneTimeToken; token == nil || token.Typename != "OneTimeTokenForApplication" || token.Used {
+			return fmt.Errorf("token %+v", token)
+		}
+	}
+	var again minted
+	second := found.Auths[1].ID
+	request := fmt.Sprintf("mutation { result: requestOneTimeTokenForApplication(id: \"\", systemAuthID: %q) { token connectorURL raw rawEncoded legacyConnectorURL } }", second)
+	if err := admin.result(request, &again); err != nil {
+		return err
+	}
+	var told configuration
+	if err := newGraphQL(w.client(), again.ConnectorURL, "Connector-Token", again.Token).result(configurationQuery, &told); err != nil {
+		return err
+	}
+	if name := subject(told.CertificateSigningRequestInfo.Subject).CommonName; name != second {
+		return fmt.Errorf("the common name is %s, the system auth %s", name, second)
+	}
+	var deleted systemAuth
+	request = fmt.Sprintf("mutation { result: deleteSystemAuthForApplication(authID: %q) { id auth { %s } } }", second, authSelection)
+	if err := admin.result(request, &deleted); err != nil || deleted.ID != second {
+		return fmt.Errorf("deleted %q, %v", deleted.ID, err)
+	}
+	next := newGraphQL(w.client(), again.ConnectorURL, "Connector-Token", told.Token.Token)
+	return next.refused(configurationQuery, "token")
 }
 
 // checkForms looks at the token's forms: each carries the same secret.
@@ -146,8 +190,11 @@ func life(w world, admin graphQL, owner string, held identity, told configuratio
 
 // unregistered ends the application, as the tests clean up, and with it its certificates.
 func unregistered(w world, admin graphQL, owner string, holder graphQL) error {
+	var ended struct {
+		UnregisterApplication application `json:"unregisterApplication"`
+	}
 	document := fmt.Sprintf("mutation { unregisterApplication(id: %q) { %s } }", owner, applicationSelection)
-	if err := admin.run(document, nil); err != nil {
+	if err := admin.run(document, &ended); err != nil {
 		return err
 	}
 	if err := admin.refused(document, "not found"); err != nil {

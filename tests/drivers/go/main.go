@@ -56,6 +56,16 @@ func run(driver func(world) error) error {
 	})
 }
 
+// first is the first that is an error.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func did(format string, arguments ...any) {
 	fmt.Printf(format+"\n", arguments...)
 }

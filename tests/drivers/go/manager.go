@@ -2,10 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
+	"math/rand"
 	"net/http"
 	"net/url"
 	"strings"
@@ -88,7 +87,7 @@ func (w world) accessToken(credential map[string]string) (string, error) {
 func manage(w world, bearer, what string) error {
 	director := w.administrator(bearer)
 	names := map[string]string{} // by ids
-	for range 20 {
+	for len(names) < 20 {
 		name := fmt.Sprintf("go-manager-%s-%s", what, letters(4))
 		made, err := registerRuntime(director, fmt.Sprintf("name: %q, description: %q, labels: {gardenerClusterName: %q, broker_plan_id: %q}", name, "of a manager", "cluster", "plan"))
 		if err != nil {
@@ -115,7 +114,7 @@ func letters(count int) string {
 	const all = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	text := make([]byte, count)
 	for i := range text {
-		text[i] = all[rand.IntN(len(all))]
+		text[i] = all[rand.Intn(len(all))]
 	}
 	return string(text)
 }
@@ -178,11 +177,11 @@ func one(director graphQL, id, name string) error {
 		}
 	}
 	unregister := fmt.Sprintf("mutation { unregisterRuntime(id: %q) { %s } }", id, runtimeSelection)
-	if err := director.run(unregister, nil); err != nil {
+	if err := director.run(unregister, &unregisteredRuntime{}); err != nil {
 		return err
 	}
 	var none *runtime
-	return errors.Join(director.refused(unregister, "not found"), absent(director.result(read, &none), none))
+	return first(director.refused(unregister, "not found"), absent(director.result(read, &none), none))
 }
 
 // absent allows for both: an error, or null. Managers take either for "there is none".
@@ -214,7 +213,7 @@ func cutOff(w world, admin graphQL, id, access string) error {
 	if err := nowhere.result(document, &deleted); err != nil || deleted.ID != id {
 		return fmt.Errorf("deleted %q, %v", deleted.ID, err)
 	}
-	for range 3 {
+	for try := 0; try < 3; try++ {
 		if err := director.refused("query { result: viewer { id type } }", ""); err != nil {
 			return err
 		}

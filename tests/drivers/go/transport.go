@@ -14,7 +14,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -57,7 +56,7 @@ func versions(w world, held identity, told configuration) error {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		config := &tls.Config{MinVersion: version, MaxVersion: version}
 		if err := asHolder(w.clientOf(&http.Transport{TLSClientConfig: config}, held.tls()), told); err != nil {
-			return fmt.Errorf("%s: %w", tls.VersionName(version), err)
+			return fmt.Errorf("TLS %x: %w", version, err)
 		}
 	}
 	for _, suite := range tls.CipherSuites() {
@@ -130,7 +129,7 @@ func connections(w world, held identity, told configuration) error {
 			dialled++
 		}
 	}}
-	for range 50 {
+	for count := 0; count < 50; count++ {
 		sent, err := http.NewRequest("POST", told.ManagementPlaneInfo.DirectorURL, strings.NewReader(`{"query": "{ viewer { id } }"}`))
 		if err != nil {
 			return err
@@ -149,13 +148,11 @@ func connections(w world, held identity, told configuration) error {
 	if dialled != 1 {
 		return fmt.Errorf("%d connections for 50 requests", dialled)
 	}
-	var waiting sync.WaitGroup
 	problems := make(chan error, 16)
-	for range cap(problems) {
-		waiting.Go(func() { problems <- asHolder(w.client(held.tls()), told) })
+	for count := 0; count < cap(problems); count++ {
+		go func() { problems <- asHolder(w.client(held.tls()), told) }()
 	}
-	waiting.Wait()
-	for range cap(problems) {
+	for count := 0; count < cap(problems); count++ {
 		if err := <-problems; err != nil {
 			return err
 		}

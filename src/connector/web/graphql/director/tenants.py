@@ -29,6 +29,7 @@ class TenantFields:
         query.set_field("tenants", self.tenants)
         query.set_field("tenantByExternalID", self.by_external_id)
         query.set_field("tenantByInternalID", self.by_internal_id)
+        query.set_field("labelDefinitions", self.label_definitions)
         query.set_field("apiKeys", self.keys)
         mutation.set_field("createTenant", self.create)
         mutation.set_field("createAPIKey", self.create_key)
@@ -77,6 +78,9 @@ class TenantFields:
         office = await self.director.installation(info)
         found = await office.read(lambda installation: installation.tenants.of_id(id))
         return None if found is None else _tenant(found)
+
+    async def label_definitions(self, _: None, info: Info) -> list[Fields]:
+        return await (await self.director.office(info)).read(lambda _: [])
 
     async def keys(self, _: None, info: Info, **arguments: Any) -> Fields:
         names = wanted(info)
