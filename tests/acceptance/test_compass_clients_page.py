@@ -17,4 +17,4 @@ def test_the_life_of_a_legacy_application_as_the_page_shows_it(tmp_path: Path) -
     assert done.returncode == 0, done.stdout
     assert done.stdout.rstrip("\n") == commands(PAGE, "text").rstrip("\n")
     assert (tmp_path / "renewed.pem").read_text().count("BEGIN CERTIFICATE") == 2
-    assert {fence for fence, _ in blocks(PAGE)} == {"sh server", "sh", "text"}
+    assert {fence for fence, _ in blocks(PAGE)} == {"sh server", "sh", "sh by hand", "text"}
