@@ -7,6 +7,9 @@ IS_NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11, 5))
 PYTHON ?= $(firstword $(foreach python,python3.11 python3 python3.12 python3.13 python3.14,\
 	$(shell $(python) -c '$(IS_NEW_ENOUGH)' >/dev/null 2>&1 && echo $(python))))
 
+# Most tests start programs. Without compiled modules each start takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed

@@ -94,7 +94,7 @@ def test_the_ca_by_command(server: Server) -> None:
     [
         (("application", "show", "nobody"), "not_found", 5),
         (("application", "unregister", "nobody"), "not_found", 5),
-        (("application", "register", "a/b"), "invalid_data", 3),
+        (("application", "register", "a" * 101), "invalid_data", 3),
         (("application", "list", "--tenant", "nobody"), "tenant_not_found", 5),
         (("tenant", "create", "default"), "not_unique_name", 3),
         (("token", "mint", "nobody"), "not_found", 5),
@@ -361,7 +361,7 @@ def copied(server: Server, directory: Path) -> Path:
     """A directory that looks like the server's, as far as a command gets before the database."""
     data = directory / "data"
     shutil.copytree(server.data / "ca", data / "ca")
-    (data / "connector.db").touch()
+    (data / "connector.db").touch(mode=0o600)
     return data
 
 

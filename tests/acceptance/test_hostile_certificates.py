@@ -36,6 +36,8 @@ from connector.usecases.realms import COMMAND, Installation
 CORPUS = Path(__file__).parents[3] / "shared" / "csr-corpus"
 VIEWER = "{ result: viewer { id type } }"
 SECONDS = 10.0
+# One system sends hundreds of CSRs here, most of them refused.
+UNLIMITED = {"CONNECTOR_QUOTAS__REFUSALS_A_MINUTE": "0", "CONNECTOR_QUOTAS__CERTIFICATES_A_DAY": "0"}
 BODY_OCTETS = 1024 * 1024
 # A request that is refused before anybody looks at its CSR.
 REFUSED_WHOLE = {"body_too_large": 413, "bad_request": 400}
@@ -101,10 +103,10 @@ def test_one_of_ours_that_the_inventory_does_not_know(server: Server, tmp_path: 
 @pytest.mark.parametrize("case", ["another CA", "expired", "not yet valid", "server certificate"])
 def test_refused_in_the_handshake(server: Server, tmp_path: Path, case: str) -> None:
     """A certificate of another CA, outside its validity, or for another purpose ends in the handshake."""
-    other = make_issuer(datetime.now(UTC))
-    assert isinstance(other.key, EllipticCurvePrivateKey)
+    now, key = datetime.now(UTC), make_key()
+    other = make_issuer(now=now, key=key)
     forged = {
-        "another CA": lambda: forge(tmp_path, (other.certificate, other.key)),
+        "another CA": lambda: forge(tmp_path, (other.certificate, key)),
         "expired": lambda: forge(tmp_path, stolen(server), days=(-2, -1)),
         "not yet valid": lambda: forge(tmp_path, stolen(server), days=(1, 2)),
         "server certificate": lambda: forge(tmp_path, stolen(server), usage=ExtendedKeyUsageOID.SERVER_AUTH),
@@ -117,7 +119,7 @@ def test_refused_in_the_handshake(server: Server, tmp_path: Path, case: str) -> 
 def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Identity]]:
     """A server that knows a system by the corpus's common name, and that system's certificate."""
     directory = tmp_path_factory.mktemp("victim")
-    server = Server(directory / "data")
+    server = Server(directory / "data", UNLIMITED)
     server.start()
     server.stop()
 

@@ -19,11 +19,16 @@ MEGABYTE = 1_000_000
 DAY_SECONDS = 86_400.0
 # Transactions a second that could write, of two servers. One that is refused leaves dead rows, and has a number too.
 MOST_WRITTEN = 10
+# Besides these, what begins as the flood begins: each server finds the limits out anew.
+FIRST_WRITTEN = 20
 # Objects of PostgreSQL's own have lower numbers (FirstNormalObjectId).
 _TABLES_AND_INDEXES = (
     "SELECT sum(pg_relation_size(oid, 'main')) FROM pg_class WHERE relkind IN ('r', 'i', 't') AND oid >= 16384"
 )
-ALLOWED = {"granted", "rate_limited", "quota_exceeded", "csr_subject_mismatch"}
+LIMITED = {"rate_limited", "quota_exceeded"}
+ALLOWED = {"granted", "csr_subject_mismatch", *LIMITED}
+# Within this time even a slow machine has met each limit.
+LIMIT_SECONDS = 120.0
 
 Ask = Callable[[Connection], Coroutine[Any, Any, Answer]]
 
@@ -42,7 +47,7 @@ async def bounded(
     opened = site.connections(connections, "mtls", his)
     # Each limit is met on its own first: whoever is refused often has his renewals refused as well.
     for ask in asked:
-        await flood(opened, [ask], settling, answers)
+        await _meet_the_limit(opened, ask, settling, answers)
     before, written, started = _octets(site), _written(site), time.monotonic()
     answers.clear()
     flooding = asyncio.create_task(flood(opened, asked, lasting, answers))
@@ -56,7 +61,9 @@ async def bounded(
     grown, written = _octets(site) - before, _written(site) - written
     a_day = grown / seconds * DAY_SECONDS / MEGABYTE
     assert answers.keys() <= ALLOWED, answers
-    assert written <= MOST_WRITTEN * seconds, f"{written} transactions were begun to write: {dict(answers)}"
+    assert written <= MOST_WRITTEN * seconds + FIRST_WRITTEN, (
+        f"{written} transactions were begun to write: {dict(answers)}"
+    )
     assert a_day <= most, f"the database grows by {a_day:.0f} MB a day: {dict(answers)}"
     return {
         "seconds": round(seconds),
@@ -102,6 +109,16 @@ async def flood(opened: list[Connection], asks: list[Ask], seconds: float, answe
             number += 1
 
     await asyncio.gather(*(work(connection, number) for number, connection in enumerate(opened)))
+
+
+async def _meet_the_limit(opened: list[Connection], ask: Ask, seconds: float, answers: Counter[str]) -> None:
+    """Ask for at least so many seconds, and until a limit is met, however slow the machine is."""
+    met = Counter[str]()
+    ends = time.monotonic() + LIMIT_SECONDS
+    while not met.keys() & LIMITED:
+        assert time.monotonic() < ends, f"no limit is met: {dict(met)}"
+        await flood(opened, [ask], seconds, met)
+    answers.update(met)
 
 
 async def _is_served(site: Site, identity: str) -> bool:

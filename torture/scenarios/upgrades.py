@@ -46,6 +46,8 @@ def version(database: Database) -> str:
 
 def make_old(database: Database) -> None:
     """Put the first version's tables into an empty database."""
+    if isinstance(database, Sqlite):
+        database.path.touch(mode=0o600)  # as the server makes it: one that others can read is refused
     url = f"sqlite+pysqlite:///{database.path}" if isinstance(database, Sqlite) else _sqlalchemy(database)
     engine = create_engine(url, **({"module": driver} if isinstance(database, Sqlite) else {}))
     with engine.begin() as connection:

@@ -38,9 +38,10 @@ def test_the_first_version_beside_this_one_on_postgresql(postgresql: Postgres, t
     assert counts["newer tables refused"] == 1
 
 
-def test_restored_elsewhere(site: Site, tmp_path: Path, run: Run) -> None:
+def test_restored_elsewhere(tmp_path: Path, run: Run) -> None:
     """What was answered before a backup under load is in it; where it is restored, spent tokens stay spent (R10)."""
-    counts = run(backups.restored_elsewhere(site, tmp_path, times=1))
+    with sqlite_site(tmp_path, backups.UNLIMITED) as site:
+        counts = run(backups.restored_elsewhere(site, tmp_path, times=1))
 
     assert counts["in the last backup"] > 0
 

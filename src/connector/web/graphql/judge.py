@@ -7,8 +7,9 @@ of tokens. And names that are almost right are looked for in the whole schema: t
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from select import select
 from sys import getsizeof
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any
 
 from graphql import (
@@ -167,7 +168,7 @@ class _Yielding(ValidationRule):
 
     def enter(self, *_: Any) -> None:
         if perf_counter() > self._until:
-            sleep(PAUSE_SECONDS)
+            select((), (), (), PAUSE_SECONDS)
             self._until = perf_counter() + SLICE_SECONDS
 
 
