@@ -97,6 +97,7 @@ def test_no_two_modules_need_each_other() -> None:
 # for holders of tokens and certificates; what removes or counts over all tenants; the first start.
 AT_THE_TRANSACTION = {
     "bootstrap/start.py": {"anchors", "keys", "tenants"},
+    "usecases/admin_certificates.py": {"inventory"},
     "usecases/administrators.py": {"administrators", "links", "sessions"},
     "usecases/admission.py": {"inventory", "tokens"},
     "usecases/clients.py": {"clients"},

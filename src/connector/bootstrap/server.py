@@ -16,7 +16,7 @@ from typing import Any
 import uvloop
 
 from connector import exposure, serving
-from connector.bootstrap import objects, start
+from connector.bootstrap import admin_certificates, objects, start
 from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
 from connector.bootstrap.files import load_safely
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
@@ -28,6 +28,7 @@ from connector.settings import Settings
 from connector.storage import Database
 from connector.storage.moments import now
 from connector.system import keystore, telemetry
+from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.issuers import Issuers
 from connector.usecases.refusals import Refusals
 from connector.web.console import WELCOME, SettingLine
@@ -52,11 +53,14 @@ def serve(
     # For root, a command acts for the owner of the data directory. A server acts for nobody else.
     exposure.refuse(exposure.directory(settings.data_dir, Trusted.here(settings.files.group_id)))
     bearers = objects.bearers_of(settings)  # before anything is made: a wrong setting leaves nothing behind
+    authorities = admin_certificates.authorities(settings, origins)
     telemetry.configure(settings.log.level, settings.log.format)
     with keystore.locked(settings.data_dir):
         database = start.database(settings)
         prepared = asyncio.run(_prepare(settings, database))
-        server = _server(settings, database, prepared, bearers, objects.setting_lines(settings, origins))
+        administrators = admin_certificates.admin_certificates(settings, authorities, prepared.issuers, origins)
+        lines = objects.setting_lines(settings, origins)
+        server = _server(settings, database, prepared, _Outsiders(bearers, authorities, administrators), lines)
         _calm_collector()
         server.run(say)
 
@@ -70,8 +74,23 @@ async def _prepare(settings: Settings, database: Database) -> Prepared:
         await store.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Outsiders:
+    """Whom others vouch for: an OpenID Connect issuer, and CAs for the certificates of administrators."""
+
+    bearers: OIDC | None
+    authorities: tuple[bytes, ...]
+    administrators: AdminCertificates | None
+
+    def context(self) -> serving.ServerContext:
+        """What the public listener serves TLS with: it asks for a certificate only where one can be good there."""
+        if not self.authorities:
+            return serving.ServerContext()
+        return serving.ServerContext(client_ca=self.authorities, optional=True)
+
+
 def _server(
-    settings: Settings, database: Database, prepared: Prepared, bearers: OIDC | None, lines: Sequence[SettingLine]
+    settings: Settings, database: Database, prepared: Prepared, outsiders: _Outsiders, lines: Sequence[SettingLine]
 ) -> "_Server":
     issuers = prepared.issuers
     addresses = {"public": settings.listeners.public, "mtls": settings.listeners.mtls}
@@ -84,12 +103,12 @@ def _server(
         for name, address in addresses.items()
     }
     contexts = {
-        "public": serving.ServerContext(),
+        "public": outsiders.context(),
         "mtls": serving.ServerContext(client_ca=issuers.trusted),
     }
     certificate = objects.server_certificate(settings, issuers, list(contexts.values()), database.clock)
     certificate.load()
-    return _Server(settings, database, issuers, bearers, bound, contexts, certificate, lines, prepared.link)
+    return _Server(settings, database, issuers, outsiders, bound, contexts, certificate, lines, prepared.link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +118,7 @@ class _Server:
     settings: Settings
     database: Database
     issuers: Issuers
-    bearers: OIDC | None
+    outsiders: _Outsiders
     bound: Mapping[str, serving.BoundListener]
     contexts: Mapping[str, serving.ServerContext]
     certificate: serving.ServerCertificate
@@ -161,8 +180,8 @@ class _Server:
         finally:
             for task in beside:
                 task.cancel()
-            if self.bearers is not None:
-                await self.bearers.close()
+            if self.outsiders.bearers is not None:
+                await self.outsiders.bearers.close()
             await flush(refusals, store)
             await store.close()
 
@@ -170,8 +189,8 @@ class _Server:
         """What goes on while a process serves."""
         self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
         yield self.certificate.keep_fresh()
-        if self.bearers is not None:
-            yield self.bearers.keep_fresh()
+        if self.outsiders.bearers is not None:
+            yield self.outsiders.bearers.keep_fresh()
         yield follow_issuers(store, self.issuers, self._issuers_changed)
         yield compare_clocks(now, self.database.clock, self.settings.maintenance.interval)
         yield record_repeats(refusals, store)
@@ -189,10 +208,11 @@ class _Server:
             self.settings,
             self.issuers,
             store,
-            self.bearers,
+            self.outsiders.bearers,
             self._public_urls,
             clock=self.database.clock,
             refusals=refusals,
+            admin_certificates=self.outsiders.administrators,
             lines=self.lines,
         )
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}

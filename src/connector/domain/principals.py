@@ -103,7 +103,19 @@ class Bearer:
     text: str = field(repr=False)
 
 
-Principal = Anonymous | TokenBearer | Bearer | Holder
+@dataclass(frozen=True, slots=True)
+class AdminHolder:
+    """Somebody who proved in the TLS handshake to hold the key of a certificate of a CA that is set for administrators.
+
+    Whether a rule makes them one is decided by the operation. ``by_page`` says that a page in a browser sent the
+    request: it may be any site's, and the user does not know of it.
+    """
+
+    certificate: bytes = field(repr=False)
+    by_page: bool = False
+
+
+Principal = Anonymous | TokenBearer | Bearer | Holder | AdminHolder
 """Who calls, as far as the connection and the headers tell."""
 
 

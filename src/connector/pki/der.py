@@ -17,6 +17,7 @@ NULL = 0x05
 OBJECT_IDENTIFIER = 0x06
 UTF8_STRING = 0x0C
 PRINTABLE_STRING = 0x13
+IA5_STRING = 0x16
 UTC_TIME = 0x17
 GENERALIZED_TIME = 0x18
 SEQUENCE = 0x30
@@ -151,6 +152,18 @@ def object_identifier(dotted: str) -> bytes:
             groups.append(arc & 0x7F | 0x80)
         octets += bytes(reversed(groups))
     return bytes(octets)
+
+
+def dotted(content: bytes) -> str:
+    """The dotted form of an OBJECT IDENTIFIER, from content octets that :func:`identifier` has checked."""
+    arcs, arc = list[int](), 0
+    for octet in content:
+        arc = arc << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(arc)
+            arc = 0
+    first = min(arcs[0] // 40, 2)  # X.690 8.19.4: the first two numbers share an octet
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
 
 
 def encode(tag: int, *contents: bytes) -> bytes:

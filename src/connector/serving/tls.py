@@ -26,19 +26,23 @@ class ServerContext(ssl.SSLContext):
 
     _client_ca: bytes | None
     _certified: ssl.SSLContext
+    _is_optional: bool
 
-    def __new__(cls, *, client_ca: Sequence[bytes] | None = None) -> Self:
+    def __new__(cls, *, client_ca: Sequence[bytes] | None = None, optional: bool = False) -> Self:
         """Make a context.
 
         Args:
             client_ca: the CA's certificates, DER; with them, a client certificate under the root is required. Give
                 the issuing CA's as well as the root's: then a client that sends its own certificate alone is verified
                 too. OpenSSL checks the purpose, clientAuth (RFC 5280 4.2.1.12).
+            optional: the client may do without a certificate. One that it does send has to be issued by one of these,
+                which need not be roots.
 
         Raises:
             ssl.SSLError: ``client_ca`` holds no certificate.
         """
         context = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+        context._is_optional = optional
         context._client_ca = None if client_ca is None else b"".join(client_ca)
         context._certified = context._certifiable()
         return context
@@ -86,5 +90,8 @@ class ServerContext(ssl.SSLContext):
         context.num_tickets = 0  # RFC 8446 4.6.1
         if self._client_ca is not None:
             context.verify_flags |= ssl.VERIFY_X509_STRICT
-            context.verify_mode = ssl.CERT_REQUIRED
+            context.verify_mode = ssl.CERT_OPTIONAL if self._is_optional else ssl.CERT_REQUIRED
+            if self._is_optional:
+                # A CA is trusted for itself: the one above it, with all its others, need not be.
+                context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return context

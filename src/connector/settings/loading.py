@@ -244,8 +244,15 @@ def _validated(directory: Path, given: Mapping[str, _Given], problems: list[Prob
         if dotted not in SETTINGS and f"{dotted}.{head}" in SETTINGS:
             dotted, reason = f"{dotted}.{head}", rest
         origin = given[dotted].origin if dotted in given else "default"
-        problems.append(Problem(dotted, origin, f"{reason}."))
+        problems.append(Problem(dotted, origin, f"{_place(fault['loc'])}{reason}."))
     return None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Which item of a list it is, from one, and what in it; the first two parts name the setting."""
+    if len(location) < 3 or not isinstance(location[2], int):  # noqa: PLR2004 - the first two, and one more
+        return ""
+    return f"{', '.join((f'Number {location[2] + 1}', *map(str, location[3:])))}: "
 
 
 def _misplaced(setting: Setting, origin: str) -> Problem:

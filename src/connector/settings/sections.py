@@ -12,6 +12,7 @@ from connector.exposure import Trusted
 from connector.pki.csr import CSRPolicy
 from connector.pki.profile import CLIENT, Profile, Profiles, with_spiffe_id
 from connector.pki.requested import UNGRANTED
+from connector.settings.admin_certificates import AdminCertificates
 from connector.settings.files import Files
 from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.oidc import OIDC
@@ -44,7 +45,8 @@ class Listeners(Section):
 
     public: ListenerAddress = Field(
         default=Address("localhost", 8443),
-        description="TLS without client certificates: systems with one-time tokens, administrators.",
+        description="TLS: systems with one-time tokens, administrators. It asks for a client certificate only with "
+        "admin_certificates.ca_file.",
     )
     mtls: ListenerAddress = Field(
         default=Address("localhost", 8444),
@@ -321,6 +323,7 @@ class Settings(BaseModel):
     database: Database = Database()
     tokens: Tokens = Tokens()
     oidc: OIDC = OIDC()
+    admin_certificates: AdminCertificates = AdminCertificates()
     console: Console = Console()
     graphql: GraphQL = GraphQL()
     serving: Serving = Serving()

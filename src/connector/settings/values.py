@@ -17,6 +17,7 @@ _SECONDS = re.compile(r"\d{1,9}")
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?)*"
 )
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _URL = re.compile(r"[!#-;=?-\[\]_a-z~]+")  # RFC 3986 2: printable ASCII without quotes, angle brackets and backslash
 
 
@@ -160,6 +161,18 @@ def check_network(value: str) -> str:
         return str(ip_network(value))
     except ValueError:
         raise ValueError("It should be an IP address or a network such as 10.0.0.0/8") from None
+
+
+def check_fingerprint(value: str) -> str:
+    """The SHA-256 of a certificate, in hexadecimal with or without colons, without them.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    text = value.replace(":", "").lower()
+    if not _SHA256.fullmatch(text):
+        raise ValueError("It should be a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons")
+    return text
 
 
 def _ipv6(text: str) -> str:

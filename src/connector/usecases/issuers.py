@@ -70,6 +70,11 @@ class Issuers:
             *(each.der for each in issuers),
         )
 
+    @property
+    def recorded(self) -> tuple[bytes, ...]:
+        """The certificates (DER) of all issuers and roots there ever were, also of those that ended."""
+        return (*(each.der for each in self._recorded.issuers), *(root.der for root in self._recorded.roots))
+
     def chain(self, issuer: bytes) -> tuple[bytes, ...]:
         """The certificates above one that this issuer signed, without the trust anchor; each is DER.
 

@@ -19,12 +19,19 @@ from connector.domain.refusals.requests import BadRequest, MethodNotAllowed, Pat
 from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store
+from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.clients import Authorization
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.quotas import Allowances
 from connector.web import console, legacy
 from connector.web.answers import error_answer
-from connector.web.callers import certificate_fingerprint, source, step_key
+from connector.web.callers import (
+    admin_holder,
+    certificate_fingerprint,
+    source,
+    step_key,
+    with_certificates_of_administrators,
+)
 from connector.web.chains import pem
 from connector.web.console import Desk
 from connector.web.explorer import explorer
@@ -82,6 +89,7 @@ class Web:
     throttle: Throttle
     shares: Shares
     bearers: Bearers | None
+    admin_certificates: AdminCertificates | None
     custody: Custody
     desk: Desk | None = None
     patience: Patience = field(default_factory=Patience)
@@ -92,7 +100,7 @@ class Web:
         headers = [(b"strict-transport-security", HSTS)] if self.settings.is_strict else []
         authorization = Authorization(self.store, self.settings.access_lifetime)
         oauth = OAuthEndpoints(authorization, self.links, self.settings.body, self.throttle, self.shares)
-        return self._application(
+        application = self._application(
             [
                 *([Route("/explorer", explorer)] if self.settings.explorer else []),
                 *self._health(),
@@ -107,6 +115,7 @@ class Web:
             },
             headers,
         )
+        return with_certificates_of_administrators(application)
 
     def mtls(self) -> ASGIApp:
         """Holders of certificates."""
@@ -135,7 +144,15 @@ class Web:
         return self._endpoint(api.schema(), authenticate, door, limits, standing("connector"))
 
     def _director(self, authenticate: Authenticate) -> GraphQLEndpoint:
-        director = Director(self.store, self.enrollment, self.links, self.tokens, self.allowances, self.bearers)
+        director = Director(
+            self.store,
+            self.enrollment,
+            self.links,
+            self.tokens,
+            self.allowances,
+            self.bearers,
+            self.admin_certificates,
+        )
         door, limits = Door(director.recognize), self.settings.documents
         return self._endpoint(director_schema(director), authenticate, door, limits, standing("director"))
 
@@ -233,7 +250,8 @@ def _token_bearer(scope: Scope) -> Call:
 def _bearer(scope: Scope, suggestion_header: bytes) -> Call:
     # RFC 9110 11.1: the scheme's name in any case; RFC 6750 2.1: one token after it.
     scheme, _, text = (header(scope, b"authorization") or "").partition(" ")
-    principal: Principal = Bearer(text.strip()) if scheme.lower() == "bearer" and text.strip() else Anonymous()
+    is_bearer = scheme.lower() == "bearer" and bool(text.strip())
+    principal: Principal = Bearer(text.strip()) if is_bearer else admin_holder(scope) or Anonymous()
     suggest = (header(scope, suggestion_header) or "").lower() == "true"
     return Call(principal, source(scope), header(scope, b"tenant"), suggest)
 

@@ -2,8 +2,9 @@
 
 from hashlib import sha256
 
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from connector.domain.principals import AdminHolder
 from connector.domain.refusals.requests import BadRequest
 from connector.domain.steps import MAX_KEY
 from connector.web.requests import header
@@ -19,6 +20,33 @@ def certificate_fingerprint(scope: Scope) -> bytes | None:
     """The SHA-256 of the certificate that the peer showed in the TLS handshake; None where it showed none."""
     certificate = scope.get("extensions", {}).get("tls", {}).get("client_cert")
     return sha256(certificate).digest() if certificate else None
+
+
+def with_certificates_of_administrators(app: ASGIApp) -> ASGIApp:
+    """The application, shown a client certificate as an administrator's alone (:func:`admin_holder`): what asks for the
+    certificate of an application or runtime finds none.
+    """
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        extensions = scope.get("extensions", {})
+        certificate = extensions.get("tls", {}).get("client_cert")
+        if certificate:
+            scope = {**scope, "extensions": {**extensions, "tls": {}, "administrator": certificate}}
+        await app(scope, receive, send)
+
+    return wrapped
+
+
+def admin_holder(scope: Scope) -> AdminHolder | None:
+    """Who came with a certificate of a CA that is set for administrators; None where nobody did, or where there is an
+    Authorization header, whatever it says: then the certificate is not looked at.
+    """
+    certificate = scope.get("extensions", {}).get("administrator")
+    names = {name for name, _ in scope["headers"]}
+    if not certificate or b"authorization" in names:
+        return None
+    # With what a page sends there is one of these, and no page can take it away (Fetch standard, 4.6; Fetch Metadata).
+    return AdminHolder(certificate, by_page=not names.isdisjoint({b"origin", b"sec-fetch-site"}))
 
 
 def step_key(scope: Scope) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from connector.domain.refusals import (
     Refusal,
+    admin_certificates,
     administrators,
     callers,
     certificates,
@@ -61,6 +62,9 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     keys.KeyExpired: _UNKNOWN,
     keys.KeyRevoked: _UNKNOWN,
     callers.JWTRefused: _UNKNOWN,
+    admin_certificates.AdminCertificateRefused: _UNKNOWN,
+    admin_certificates.AdminCertificateAmbiguous: _UNKNOWN,
+    admin_certificates.AdminCertificateExpired: _UNKNOWN,
     clients.ClientUnknown: _UNKNOWN,
     clients.AccessTokenUnknown: _UNKNOWN,
     clients.AccessTokenExpired: _UNKNOWN,

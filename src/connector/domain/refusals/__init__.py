@@ -7,6 +7,7 @@
     │   ├── KeyUnknown · KeyExpired · KeyRevoked   the API key
     │   ├── ClientUnknown · AccessTokenUnknown · AccessTokenExpired   OAuth 2.0
     │   ├── JWTRefused            the bearer token of an OpenID Connect issuer
+    │   ├── AdminCertificateRefused · AdminCertificateAmbiguous · AdminCertificateExpired
     │   ├── SessionEnded · SignInRefused · LinkRefused   in the console
     │   ├── CertificateUnknown · CertificateRevoked · CertificateExpired
     │   └── ProofRefused          not signed with the certificate's key

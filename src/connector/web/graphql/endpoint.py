@@ -19,7 +19,7 @@ from graphql import (
 )
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.domain.principals import Anonymous, Bearer, Holder, TokenBearer
+from connector.domain.principals import AdminHolder, Anonymous, Bearer, Holder, TokenBearer
 from connector.domain.refusals import Refusal, Unavailable
 from connector.domain.refusals.callers import CredentialMissing, JWTRefused, Unauthenticated
 from connector.domain.refusals.clients import AccessTokenUnknown
@@ -102,7 +102,7 @@ class GraphQLEndpoint:
         async with AsyncExitStack() as held:
             try:
                 call = self.authenticate(scope)
-                has_share = isinstance(call.principal, Bearer | Holder)
+                has_share = isinstance(call.principal, Bearer | Holder | AdminHolder)
                 seat = held.enter_context(self.shares.seat(call.principal if has_share else None))
                 answer = await self._answer(replace(call, seat=seat), scope, receive, held)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report

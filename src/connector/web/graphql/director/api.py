@@ -2,19 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from connector.domain import certificates, principals
 from connector.domain.certificates import Certificate
 from connector.domain.clients import ACCESS_PREFIX, Access
 from connector.domain.directory import EntityKind, SystemAuth
 from connector.domain.pairing import Links
-from connector.domain.principals import KEY_PREFIX, Bearer, Caller, Holder, Scope
+from connector.domain.principals import KEY_PREFIX, AdminHolder, Bearer, Caller, Holder, Scope
 from connector.domain.refusals.callers import CredentialMissing, InsufficientScopes, JWTRefused
 from connector.domain.refusals.keys import KeyUnknown
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store, Transaction
+from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.clients import access_of
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.offices import Office
@@ -27,7 +29,9 @@ from connector.web.graphql.director.scopes import required
 
 @dataclass(frozen=True, slots=True)
 class Director:
-    """What the resolvers share. ``bearers`` is None where no OpenID Connect issuer is set."""
+    """What the resolvers share. ``bearers`` is None where no OpenID Connect issuer is set, ``admin_certificates`` where
+    no administrator comes with a certificate.
+    """
 
     store: Store
     enrollment: Enrollment
@@ -35,6 +39,7 @@ class Director:
     tokens: TokenPolicy
     allowances: Allowances
     bearers: Bearers | None
+    admin_certificates: AdminCertificates | None
 
     async def office(self, info: Info, tenant: str | None = None) -> Office[Realm]:
         """Where the field's use cases are run in the tenant that the caller named, in the header or as ``tenant``.
@@ -167,16 +172,24 @@ class Director:
                 return (await self._bearer(text)).actor
             case Holder(fingerprint):
                 return await recognize_holder(self.enrollment, fingerprint)
+            case AdminHolder() as holder:
+                return (await self.store.read(lambda tx: self._admin_holder(tx, holder), single=True)).actor
         raise CredentialMissing
 
     async def _identify(self, info: Info) -> Callable[[Transaction], Caller]:
         """How to find out, in a transaction, who calls and that they have the field's scope."""
         scope = required(info.parent_type, info.field_name)
+        find: Callable[[Transaction], Caller]
         match info.context.principal:
-            case Bearer(text) if text.startswith((KEY_PREFIX, ACCESS_PREFIX)):
-                known = None
+            case Bearer(text) if text.startswith(KEY_PREFIX):
+                find = partial(self._key_bearer, text=text)
+            case Bearer(text) if text.startswith(ACCESS_PREFIX):
+                find = partial(self._client, text=text, scope=scope)
             case Bearer(text):
                 known = await self._bearer(text)
+                find = lambda _: known  # noqa: E731 - as the others
+            case AdminHolder() as holder:
+                find = partial(self._admin_holder, holder=holder)
             case Holder():
                 await self.way_in(info)
                 raise InsufficientScopes(
@@ -187,9 +200,7 @@ class Director:
                 raise CredentialMissing
 
         def identify(tx: Transaction) -> Caller:
-            caller = known or (
-                self._client(tx, text, scope) if text.startswith(ACCESS_PREFIX) else self._key_bearer(tx, text)
-            )
+            caller = find(tx)
             if scope is not None:
                 caller.require(scope)
             return caller
@@ -217,7 +228,14 @@ class Director:
             )
         return access.caller
 
-    def _key_bearer(self, tx: Transaction, text: str) -> Caller:
+    def _admin_holder(self, tx: Transaction, holder: AdminHolder) -> Caller:
+        """Who calls with a certificate of a CA that is set for administrators."""
+        if self.admin_certificates is None:
+            raise CredentialMissing
+        return self.admin_certificates.caller(tx, holder)
+
+    @staticmethod
+    def _key_bearer(tx: Transaction, text: str) -> Caller:
         presented = principals.digest(text)
         return principals.check(tx.keys.find(presented), presented, now=tx.now)
 
