@@ -25,7 +25,6 @@ from connector.settings import Problem, Settings, SettingsError, in_force
 from connector.storage.moments import make_id, now
 from connector.system import keystore, telemetry
 from connector.system.passwords import Argon2Passwords
-from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.administrators import remove_ended as remove_ended_sessions
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
 from connector.usecases.issuers import Issuers
@@ -142,7 +141,6 @@ def web(
     *,
     clock: Clock,
     refusals: Refusals,
-    admin_certificates: AdminCertificates | None = None,
     lines: Sequence[SettingLine] = (),
 ) -> Web:
     """What makes the applications."""
@@ -167,7 +165,6 @@ def web(
         addresses=addresses(urls),
         settings=_web_settings(settings, urls["public"]),
         bearers=bearers,
-        admin_certificates=admin_certificates,
         throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
         shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
         custody=Custody(Shelf(settings.graphql.kept)),

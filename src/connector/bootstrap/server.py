@@ -9,7 +9,7 @@ import gc
 import json
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -212,9 +212,9 @@ class _Server:
             self._public_urls,
             clock=self.database.clock,
             refusals=refusals,
-            admin_certificates=self.outsiders.administrators,
             lines=self.lines,
         )
+        web = replace(web, admin_certificates=self.outsiders.administrators)
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():

@@ -37,7 +37,7 @@ _Tenants = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=128)], 
 class Rule(Section):
     """One rule: what it looks for in a certificate, and what whoever has such a certificate may do."""
 
-    name: str = Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._\-]{0,39}\Z")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,39}$")
     subject: Annotated[str, Field(max_length=MAX_MATCH), AfterValidator(_check_subject)] | None = None
     dns: str | None = None
     uri: str | None = None

@@ -177,7 +177,7 @@ class Tokens(Section):
     )
     suggestion_header: str = Field(
         default="suggest_token",
-        pattern=r"[A-Za-z0-9_\-]{1,64}",
+        pattern=r"^[A-Za-z0-9_\-]{1,64}$",
         description="If this header is true in a request for a token, the token has the form that suits the "
         "application.",
     )

@@ -89,8 +89,8 @@ class Web:
     throttle: Throttle
     shares: Shares
     bearers: Bearers | None
-    admin_certificates: AdminCertificates | None
     custody: Custody
+    admin_certificates: AdminCertificates | None = None
     desk: Desk | None = None
     patience: Patience = field(default_factory=Patience)
 

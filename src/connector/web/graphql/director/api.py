@@ -39,7 +39,7 @@ class Director:
     tokens: TokenPolicy
     allowances: Allowances
     bearers: Bearers | None
-    admin_certificates: AdminCertificates | None
+    admin_certificates: AdminCertificates | None = None
 
     async def office(self, info: Info, tenant: str | None = None) -> Office[Realm]:
         """Where the field's use cases are run in the tenant that the caller named, in the header or as ``tenant``.
