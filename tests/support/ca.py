@@ -58,6 +58,10 @@ class CA:
         root = _sign(f"{name} root", ca=True)
         return cls(root, _sign(f"{name} issuing", issuer=root, ca=True))
 
+    def sibling(self) -> "CA":
+        """Another issuing CA under the same root."""
+        return CA(self.root, _sign("Sibling", issuer=self.root, ca=True))
+
     @property
     def trusted(self) -> list[bytes]:
         """Both certificates, as a server loads them."""

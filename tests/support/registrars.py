@@ -1,6 +1,7 @@
 """Another CA, whose clients administer: registrars and other programs, with certificates of every kind."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,8 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 from tests.support.ca import CA, CLIENT, DAY, Credential
 from tests.support.server import Identity
+
+from connector.pki.distinguished_names import read_name
 
 UTF8, PRINTABLE, BMP, T61 = _ASN1Type.UTF8String, _ASN1Type.PrintableString, _ASN1Type.BMPString, _ASN1Type.T61String
 
@@ -95,3 +98,17 @@ class Registrars:
     def client(self, subject: x509.Name, *names: x509.GeneralName) -> Identity:
         """A good client."""
         return self.identity(issue(self.ca.issuing, subject, names=names))
+
+
+def settings(registrars: Registrars, *rules: Mapping[str, object], **others: str) -> dict[str, str]:
+    """The settings of a server where clients of that CA administer by these rules."""
+    return {
+        "CONNECTOR_ADMIN_CERTIFICATES__CA_FILE": str(registrars.ca_file),
+        "CONNECTOR_ADMIN_CERTIFICATES__RULES": json.dumps(rules),
+        **others,
+    }
+
+
+def role_rule(role: str) -> dict[str, object]:
+    """Who has the subject of :func:`registrar` has the role, in every tenant."""
+    return {"name": role, "subject": str(read_name(registrar(role).public_bytes())), "role": role, "tenants": ["*"]}

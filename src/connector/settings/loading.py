@@ -26,6 +26,7 @@ DEFAULT_DATA_DIR = "connector-data"
 FILE_NAME = "connector.toml"
 _GROUP = "CONNECTOR_FILES__GROUP"
 MAX_FILE_OCTETS = 1 << 20
+_PLAIN = {"missing": "It should be given", "extra_forbidden": "There is no such setting"}
 
 # Kubernetes puts the addresses of a Service named "connector" or "connector-mtls" into every container beside it.
 _KUBERNETES = re.compile(
@@ -238,7 +239,8 @@ def _validated(directory: Path, given: Mapping[str, _Given], problems: list[Prob
         found = error.errors(include_url=False, include_input=False, include_context=False)
     # Outside the handler: a ValidationError holds the values, and must not hang on to the exception that is shown.
     for fault in found:
-        reason = fault["msg"].removeprefix("Value error, ").replace("Input should", "It should", 1)
+        reason = _PLAIN.get(fault["type"], fault["msg"])
+        reason = reason.removeprefix("Value error, ").replace("Input should", "It should", 1)
         dotted = ".".join(str(part) for part in fault["loc"][:2])
         head, _, rest = reason.partition(": ")
         if dotted not in SETTINGS and f"{dotted}.{head}" in SETTINGS:

@@ -33,6 +33,7 @@ class Site:
     ca: CA
     public: ServerContext
     mtls: ServerContext
+    optional: ServerContext
 
     @property
     def root(self) -> Path:
@@ -61,10 +62,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     directory = tmp_path_factory.mktemp("tls")
     ca = CA.make()
     certificate = ca.server().write(directory / "server.pem", ca.issuing)
-    public, mtls = ServerContext(), ServerContext(client_ca=ca.trusted)
-    public.load_cert_chain(certificate)
-    mtls.load_cert_chain(certificate)
-    return Site(directory, ca, public, mtls)
+    contexts = (
+        ServerContext(),
+        ServerContext(client_ca=ca.trusted),
+        ServerContext(client_ca=[ca.issuing.der], optional=True),
+    )
+    for context in contexts:
+        context.load_cert_chain(certificate)
+    return Site(directory, ca, *contexts)
 
 
 def served(context: ServerContext, client: Callable[[int], object]) -> None:
@@ -109,17 +114,53 @@ def _under_leaf(leaf: Credential) -> tuple[Credential, ...]:
 
 @VERSIONS
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in bad_certificates().items()])
+@pytest.mark.parametrize("optional", [False, True], ids=["required", "optional"])
 def test_bad_certificate_is_refused(
-    site: Site, version: ssl.TLSVersion, make: Callable[[CA], tuple[Credential, ...]]
+    site: Site, version: ssl.TLSVersion, make: Callable[[CA], tuple[Credential, ...]], *, optional: bool
 ) -> None:
-    """A certificate that is not good for a client of this CA, now, fails the handshake with an alert."""
+    """A certificate that is not good for a client of this CA, now, fails the handshake with an alert, also where the
+    client could have come without.
+    """
     context = site.holding(*make(site.ca), version=version)
 
     def prove(port: int) -> None:
         with pytest.raises(ssl.SSLError, match=ALERT):
             get(port, context)
 
-    served(site.mtls, prove)
+    served(site.optional if optional else site.mtls, prove)
+
+
+@VERSIONS
+def test_a_certificate_can_be_optional(site: Site, version: ssl.TLSVersion) -> None:
+    """Where a certificate is optional, a client without one gets in, and one with a good one is known by it. The CA
+    that is trusted is no root: its root, and whatever other CAs that has, is not trusted.
+    """
+    client, sibling = site.ca.client(), site.ca.sibling()
+
+    def prove(port: int) -> None:
+        assert get(port, site.trusting(version))["certificate"] is None
+        context = site.holding(client, version=version)
+        assert get(port, context)["certificate"] == sha256(client.der).hexdigest()
+        for certificate, *above in ((sibling.client(), sibling.issuing), (site.ca.root,)):
+            with pytest.raises(ssl.SSLError, match=ALERT):
+                get(port, site.holding(certificate, *above, version=version))
+
+    served(site.optional, prove)
+
+
+@VERSIONS
+def test_a_certificate_is_asked_for_only_where_it_can_be_good(site: Site, version: ssl.TLSVersion) -> None:
+    """In the handshake of a context without CAs for clients there is no CertificateRequest (RFC 8446 4.3.2), so that no
+    browser asks its user for a certificate; in that of the others there is.
+    """
+    flag = "-tls1_2" if version is TLS_1_2 else "-tls1_3"
+    asked = []
+    for context in (site.public, site.optional, site.mtls):
+        served(
+            context, lambda port: asked.append("CertificateRequest" in openssl(port, site, flag, "-msg", given="Q\n"))
+        )
+
+    assert asked == [False, True, True]
 
 
 @VERSIONS
@@ -206,8 +247,8 @@ def openssl(port: int, site: Site, *options: str, given: str = "") -> str:
 
 
 @VERSIONS
-@pytest.mark.parametrize("required", [False, True], ids=["public", "mtls"])
-def test_no_session_is_resumed(site: Site, version: ssl.TLSVersion, *, required: bool) -> None:
+@pytest.mark.parametrize("listener_", ["public", "mtls", "optional"])
+def test_no_session_is_resumed(site: Site, version: ssl.TLSVersion, listener_: str) -> None:
     """A session, by ticket or by its id, brings nobody back in: each handshake is a whole one."""
     context = site.holding(site.ca.client(), version=version)
     sessions = []
@@ -223,7 +264,7 @@ def test_no_session_is_resumed(site: Site, version: ssl.TLSVersion, *, required:
                     assert connection.session is None or not connection.session.has_ticket
                     sessions.append(connection.session)
 
-    served(site.mtls if required else site.public, prove)
+    served(getattr(site, listener_), prove)
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])

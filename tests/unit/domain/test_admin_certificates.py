@@ -36,7 +36,7 @@ RULES = Rules([rule("registrar", REGISTRAR, "acme"), rule("pipeline", PIPELINE, 
 
 
 def test_whoever_matches_one_rule_has_its_role_and_tenants() -> None:
-    """The caller has the role and the tenants of the rule; the audit names the rule, the certificate and its subject."""
+    """The caller has the role and the tenants of the rule; the audit names rule, certificate and subject."""
     by_subject = RULES.caller(certificate(), now=NOW)
     by_name = RULES.caller(certificate(OTHER, PIPELINE), now=NOW)
 
