@@ -14,7 +14,9 @@ from uuid import uuid4
 import httpx2
 import pysqlite3.dbapi2 as sqlite
 import pytest
+from tests.support.ca import CA
 from tests.support.clients import access_of
+from tests.support.registrars import Registrars, registrar, role_rule, settings
 from tests.support.schemas import Operation, connected, operations, rows
 from tests.support.server import Identity, Server, encoded
 
@@ -105,6 +107,7 @@ class Stage:
     owners: Mapping[str, str]
     holders: Mapping[str, Identity]
     access: Mapping[str, str]
+    registrars: Registrars
 
     def ask(
         self, client: httpx2.Client, url: str, operation: Operation, headers: Mapping[str, str], **others: Any
@@ -126,6 +129,10 @@ class Stage:
     def by_key(self, operation: Operation, text: str) -> Denied | None:
         """How the Director refuses who shows this text as an API key."""
         return self.ask(self.http, self.server.public_director, operation, {"Authorization": f"Bearer {text}"})[1]
+
+    def by_certificate(self, operation: Operation, client: httpx2.Client) -> Denied | None:
+        """How the Director refuses who comes to the public listener with the client's certificate."""
+        return self.ask(client, self.server.public_director, operation, {})[1]
 
     def by_token(self, operation: Operation, text: str) -> Denied | None:
         """How the Connector API refuses who shows this text as a one-time token."""
@@ -155,8 +162,10 @@ def make_keys(server: Server) -> dict[str, str]:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """The server and everybody; what has to expire has."""
     directory = tmp_path_factory.mktemp("scopes")
-    with Server(directory / "data") as server, connected(server) as http:
-        made = Stage(server, http, make_keys(server), {}, {}, {}, {})
+    registrars = Registrars(CA.make("Registrars"), directory)
+    rules = settings(registrars, *map(role_rule, ROLES))
+    with Server(directory / "data", rules) as server, connected(server) as http:
+        made = Stage(server, http, make_keys(server), {}, {}, {}, {}, registrars)
         tokens, owners, holders = {}, {}, {}
         for kind in ("Application", "Runtime"):
             form = f'mutation {{ result: register{kind}(in: {{name: "one"}}) {{ id }} }}'
@@ -171,7 +180,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         owners["IntegrationSystem"] = server.administer(form)["id"]
         access = {kind: access_of(http, server, owner, kind) for kind, owner in owners.items()}
         time.sleep(1.1)
-        yield Stage(server, http, made.keys, tokens, owners, holders, access)
+        yield Stage(server, http, made.keys, tokens, owners, holders, access, registrars)
 
 
 @pytest.fixture(scope="module")
@@ -186,13 +195,18 @@ def test_every_operation_is_listed(director: list[Operation]) -> None:
     assert {operation.name for operation in operations("connector")} == CONNECTOR | {PROVING}
 
 
+@pytest.mark.parametrize("way", ["key", "certificate"])
 @pytest.mark.parametrize("role", ROLES)
-def test_keys(stage: Stage, director: list[Operation], role: str) -> None:
-    """A key of each role may do what the table gives to it or to a lesser one; else 23 names the scope; no change."""
+def test_roles(stage: Stage, director: list[Operation], role: str, way: str) -> None:
+    """A key of each role, or a certificate of another CA to which a rule gives it, may do what the table gives to the
+    role or to a lesser one; else 23 names the scope; no change.
+    """
     table = {name: (least, scope) for name, least, scope in expected()}
     before = rows(stage.server)
+    client = connected(stage.server, stage.registrars.client(registrar(role)))
     for operation in director:
-        denied = stage.by_key(operation, stage.keys[role])
+        by_key = way == "key"
+        denied = stage.by_key(operation, stage.keys[role]) if by_key else stage.by_certificate(operation, client)
         least, scope = table.get(operation.name, ("viewer", ""))
         if ROLES.index(role) >= ROLES.index(least):
             assert denied is None or denied.error in HARMLESS, operation.name
@@ -200,6 +214,18 @@ def test_keys(stage: Stage, director: list[Operation], role: str) -> None:
             assert denied is not None, operation.name
             assert denied[:2] == ("insufficient_scopes", 23), operation.name
             assert f": {scope} is required" in denied.message, operation.name
+    client.close()
+    assert rows(stage.server) == before
+
+
+def test_certificate_without_a_rule(stage: Stage, director: list[Operation]) -> None:
+    """Who has a certificate of the CA of administrators to which no rule applies may ask for nothing: 26."""
+    before = rows(stage.server)
+    with connected(stage.server, stage.registrars.client(registrar("nobody"))) as client:
+        for operation in director:
+            denied = stage.by_certificate(operation, client)
+            assert denied is not None, operation.name
+            assert denied[:2] == ("admin_certificate_refused", 26), operation.name
     assert rows(stage.server) == before
 
 
