@@ -100,7 +100,10 @@ class Rules:
             )
         found = [rule for rule in self.rules if certificate.matches(rule.match)]
         if not found:
-            raise AdminCertificateRefused
+            raise AdminCertificateRefused(
+                "No rule in admin_certificates.rules matches the client certificate, whose subject is "
+                f"{certificate.subject}. Ask for a rule, or call with an API key."
+            )
         if len(found) > 1:
             raise AdminCertificateAmbiguous
         return Caller(found[0].name, _actor(found[0], certificate), found[0].role, found[0].tenants)

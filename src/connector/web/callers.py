@@ -42,8 +42,10 @@ def admin_holder(scope: Scope) -> AdminHolder | None:
     Authorization header, whatever it says: then the certificate is not looked at.
     """
     certificate = scope.get("extensions", {}).get("administrator")
+    if not certificate:
+        return None
     names = {name for name, _ in scope["headers"]}
-    if not certificate or b"authorization" in names:
+    if b"authorization" in names:
         return None
     # With what a page sends there is one of these, and no page can take it away (Fetch standard, 4.6; Fetch Metadata).
     return AdminHolder(certificate, by_page=not names.isdisjoint({b"origin", b"sec-fetch-site"}))

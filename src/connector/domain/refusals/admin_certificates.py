@@ -4,8 +4,8 @@ from connector.domain.refusals.callers import Unauthenticated
 
 
 class AdminCertificateRefused(Unauthenticated):
-    """The client certificate makes nobody an administrator. Ask for a rule in admin_certificates.rules, or call with an
-    API key.
+    """The client certificate is not an administrator's. Ask for a rule in admin_certificates.rules, or call with an API
+    key.
     """
 
     code = "admin_certificate_refused"

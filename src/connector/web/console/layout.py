@@ -160,4 +160,6 @@ def _actor(actor: str) -> str:
     kind, _, name = actor.partition(":")
     if kind == "token":
         return f"token …{name[-8:]}"  # an id begins with the time, and ends with what is its own
+    if kind == "admin_certificate":
+        return f"{kind}:{name.partition(' ')[0]}"
     return f"certificate {name[:16]}…" if kind == "certificate" else _short(actor, 80)

@@ -12,7 +12,7 @@ from connector.web.graphql.director.paging import Cursors, Place
 T = TypeVar("T")
 
 ROWS = 30
-MOST_TEXT = 200
+MOST_TEXT = 500
 
 
 @dataclass(frozen=True, slots=True)
