@@ -125,10 +125,15 @@ def test_the_table_of_refusals() -> None:
 
 
 def test_the_settings_on_the_page(tmp_path: Path) -> None:
-    """The settings that the page gives as an example are good ones."""
-    (example,) = [block for fence, block in blocks(PAGE) if fence == "toml"]
-    (tmp_path / "connector.toml").write_text(example)
-    oidc = load(data_dir=tmp_path, config=None, overrides={}, environ={}).oidc
+    """The settings that the page gives as examples are good ones, and fit together."""
+    examples = [block for fence, block in blocks(PAGE) if fence == "toml"]
+    (tmp_path / "connector.toml").write_text("".join(examples))
+    settings = load(data_dir=tmp_path, config=None, overrides={}, environ={})
+    oidc, rules = settings.oidc, settings.admin_certificates.values().rules
 
+    assert [(rule.name, rule.role, rule.tenants) for rule in rules] == [
+        ("registrar", Role.OPERATOR, None),
+        ("pipeline", Role.VIEWER, frozenset({"acme"})),
+    ]
     assert (oidc.roles_claim, oidc.operator) == ("realm_access.roles", ("operator", "connector-operator"))
     assert (oidc.tenants_claim, oidc.all_tenants) == ("tenants", "*")

@@ -53,7 +53,8 @@ class Event:
     """One thing that happened.
 
     ``actor`` says who did it: ``admin:<key's name>`` or ``admin:<tenant>/<key's name>``, ``user:<name at the issuer>``,
-    ``admin_certificate:<rule> sha256=<fingerprint> subject=<subject>``, ``administrator:<name>``, ``token:<id>``, ``certificate:<serial>``, ``system_auth:<id>``, ``command`` or ``system``.
+    ``admin_certificate:<rule> sha256=<fingerprint> subject=<subject>``, ``administrator:<name>``, ``token:<id>``,
+    ``certificate:<serial>``, ``system_auth:<id>``, ``command`` or ``system``.
     The other fields point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation
     reason, or a name. None is ever a secret. ``times`` is how often it happened, where repeats are counted; ``at`` is
     then the last time.
