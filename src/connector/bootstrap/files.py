@@ -52,6 +52,7 @@ def _given(settings: Settings, *, is_secret: bool) -> Iterator[Path]:
         settings.ca.passphrase_file,
         settings.database.url_file,
         settings.oidc.client_secret_file,
+        settings.gateways.secret_file,
     )
     others = (settings.tls.certificate_file, settings.oidc.ca_file, settings.admin_certificates.ca_file)
     for path in secret if is_secret else others:

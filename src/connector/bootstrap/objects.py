@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from connector import serving
 from connector.bootstrap.chores import Chore
+from connector.bootstrap.gateways import gateways
 from connector.domain.administrators import SessionPolicy
 from connector.domain.pairing import Links
 from connector.domain.principals import Role
@@ -168,6 +169,7 @@ def web(
         throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
         shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
         custody=Custody(Shelf(settings.graphql.kept)),
+        gateways=gateways(settings, issuers, store, clock),
     )
     if not settings.console.enabled:
         return made

@@ -19,6 +19,7 @@ from connector import exposure, serving
 from connector.bootstrap import admin_certificates, objects, start
 from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
 from connector.bootstrap.files import load_safely
+from connector.bootstrap.gateways import gateway_secret
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.secrets import Secret
 from connector.exposure import Trusted
@@ -52,8 +53,10 @@ def serve(
     settings, origins = load_safely(data_dir=data_dir, config=config, flags=flags)
     # For root, a command acts for the owner of the data directory. A server acts for nobody else.
     exposure.refuse(exposure.directory(settings.data_dir, Trusted.here(settings.files.group_id)))
-    bearers = objects.bearers_of(settings)  # before anything is made: a wrong setting leaves nothing behind
+    # Before anything is made: a wrong setting leaves nothing behind.
+    bearers = objects.bearers_of(settings)
     authorities = admin_certificates.authorities(settings, origins)
+    gateway_secret(settings)
     telemetry.configure(settings.log.level, settings.log.format)
     with keystore.locked(settings.data_dir):
         database = start.database(settings)

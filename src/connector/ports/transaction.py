@@ -14,6 +14,7 @@ from connector.ports.formations import Formations
 from connector.ports.issuers import IssuerRecords
 from connector.ports.keys import ApiKeys
 from connector.ports.quotas import Usage
+from connector.ports.subjects import Subjects
 from connector.ports.tokens import Tokens
 
 T = TypeVar("T")
@@ -61,6 +62,10 @@ class Transaction(Protocol):
     @property
     def inventory(self) -> Inventory:
         """Issued certificates."""
+
+    @property
+    def subjects(self) -> Subjects:
+        """Certificates and their owners, as gateways ask about them."""
 
     @property
     def audit(self) -> Audit:

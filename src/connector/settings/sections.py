@@ -14,6 +14,7 @@ from connector.pki.profile import CLIENT, Profile, Profiles, with_spiffe_id
 from connector.pki.requested import UNGRANTED
 from connector.settings.admin_certificates import AdminCertificates
 from connector.settings.files import Files
+from connector.settings.gateways import Gateways
 from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.oidc import OIDC
 from connector.settings.processes import Console, Maintenance, Serving
@@ -23,10 +24,10 @@ from connector.settings.values import (
     Address,
     Duration,
     ListenerAddress,
+    Networks,
     OptionalListenerAddress,
     check_host,
     check_https,
-    check_network,
     check_postgresql,
     read_list,
 )
@@ -34,7 +35,6 @@ from connector.usecases.renewal import RenewalPolicy
 
 _HttpsURL = Annotated[str, AfterValidator(check_https)]
 _Hosts = Annotated[tuple[Annotated[str, AfterValidator(check_host)], ...], BeforeValidator(read_list)]
-_Networks = Annotated[tuple[Annotated[str, AfterValidator(check_network)], ...], BeforeValidator(read_list)]
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
 
 
@@ -58,7 +58,7 @@ class Listeners(Section):
     )
     internal: OptionalListenerAddress = Field(
         default=Address("127.0.0.1", 8445),
-        description='Plain HTTP: health checks. Keep it on loopback. Or "off".',
+        description='Plain HTTP: health checks, verdicts for gateways. Keep it on loopback. Or "off".',
     )
 
 
@@ -276,7 +276,7 @@ class Limits(Section):
         description="Open connections to each listener from one address (IPv6: one /64) without a valid credential, "
         "for each worker; 0 for no limit. Further ones are closed before the TLS handshake.",
     )
-    proxies: _Networks = Field(
+    proxies: Networks = Field(
         default=(),
         max_length=100,
         description="Addresses and networks of load balancers, to which connections_per_address does not apply.",
@@ -327,6 +327,7 @@ class Settings(BaseModel):
     console: Console = Console()
     graphql: GraphQL = GraphQL()
     serving: Serving = Serving()
+    gateways: Gateways = Gateways()
     maintenance: Maintenance = Maintenance()
     limits: Limits = Limits()
     quotas: Quotas = Quotas()

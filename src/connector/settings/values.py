@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 MAX_PORT = 65535
 MAX_URL = 1024
@@ -185,3 +185,4 @@ def _ipv6(text: str) -> str:
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 ListenerAddress = Annotated[Address, BeforeValidator(read_address)]
 OptionalListenerAddress = Annotated[Address | None, BeforeValidator(read_optional_address)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(check_network)], ...], BeforeValidator(read_list)]

@@ -38,6 +38,7 @@ from connector.storage.moments import make_id, now
 from connector.storage.quotas import SqlUsage
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
 from connector.storage.statements import Insert, Prepared, beside, chunks, page
+from connector.storage.subjects import SqlSubjects
 
 _OPEN = (tokens.c.spent_at.is_(None), tokens.c.withdrawn_at.is_(None))
 _MINTED = (*_OPEN, tokens.c.expires_at > bindparam("now", type_=Moment))
@@ -330,6 +331,7 @@ class SqlTransaction:
         self.tenants = SqlTenants(connection)
         self.tokens = SqlTokens(connection)
         self.inventory = SqlInventory(connection)
+        self.subjects = SqlSubjects(connection)
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
         self.clients = SqlClients(connection)

@@ -56,6 +56,13 @@ class Prepared:
         rows = cursor.fetchall()
         return compiled.row(rows[0]) if rows else None
 
+    def all(self, connection: Connection, **values: Any) -> Sequence[Sequence[Any]]:
+        """All rows."""
+        compiled = self.compiled(connection.dialect)
+        cursor = connection.connection.cursor()
+        cursor.execute(compiled.text, compiled.bind(values))
+        return [compiled.row(row) for row in cursor.fetchall()]
+
     def run(self, connection: Connection, **values: Any) -> int:
         """Run it, and return how many rows it changed."""
         compiled = self.compiled(connection.dialect)

@@ -6,6 +6,7 @@ from datetime import datetime
 from connector.domain import certificates as inventory
 from connector.domain import tokens
 from connector.domain.certificates import Certificate
+from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
@@ -91,6 +92,10 @@ class Enrollment:
     async def token(self, credential: PresentedToken) -> OneTimeToken:
         """The token that somebody presents, which is not spent; raises as :meth:`describe` does."""
         return await self._admission.token(credential, now=self.clock())
+
+    async def note_token(self, token: OneTimeToken, refusal: Refusal) -> None:
+        """Record that the token was refused."""
+        await self._admission.note_token(token, refusal, now=self.clock())
 
     async def mint_for_holder(self, holder: Certificate) -> Minted:
         """A short-lived token for the holder of a certificate.

@@ -75,6 +75,11 @@ class Issuers:
         """The certificates (DER) of all issuers and roots there ever were, also of those that ended."""
         return (*(each.der for each in self._recorded.issuers), *(root.der for root in self._recorded.roots))
 
+    @property
+    def good(self) -> frozenset[bytes]:
+        """The fingerprints of the issuers that did not end."""
+        return self._good
+
     def chain(self, issuer: bytes) -> tuple[bytes, ...]:
         """The certificates above one that this issuer signed, without the trust anchor; each is DER.
 
@@ -94,6 +99,7 @@ class Issuers:
 
     def _take(self, recorded: Recorded) -> None:
         self._recorded = recorded
+        self._good = frozenset(each.fingerprint for each in recorded.issuers if each.state is not IssuerState.ENDED)
         self._chains = {each.fingerprint: (each.der,) for each in recorded.issuers}
         self._current = next((each for each in recorded.issuers if each.state is IssuerState.SIGNING), None)
         self._signing = None if self._current is None else self._held.get(self._current.fingerprint)

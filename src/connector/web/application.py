@@ -35,6 +35,7 @@ from connector.web.callers import (
 from connector.web.chains import pem
 from connector.web.console import Desk
 from connector.web.explorer import explorer
+from connector.web.gateways import Gateways
 from connector.web.graphql.allowance import AnswerLimits
 from connector.web.graphql.call import Call
 from connector.web.graphql.connector_api import RENEW_EXPIRED, ConnectorAPI
@@ -92,6 +93,7 @@ class Web:
     custody: Custody
     admin_certificates: AdminCertificates | None = None
     desk: Desk | None = None
+    gateways: Gateways | None = None
     patience: Patience = field(default_factory=Patience)
 
     def public(self) -> ASGIApp:
@@ -133,8 +135,11 @@ class Web:
         return self._application(self._certificates())
 
     def internal(self) -> ASGIApp:
-        """What the platform itself asks."""
-        return self._application(self._health())
+        """What the platform itself asks. What a gateway says of its client reaches its own endpoints alone."""
+        application = self._application(self._health())
+        if self.gateways is None:
+            return application
+        return _first(self.gateways.endpoints(self.enrollment, self.settings.body), application)
 
     def _connector(self, authenticate: Authenticate) -> GraphQLEndpoint:
         api = ConnectorAPI(self.store, self.enrollment, self.links, self.settings.key_algorithm)

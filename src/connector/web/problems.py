@@ -12,6 +12,7 @@ from connector.domain.refusals import (
     certificates,
     clients,
     csr,
+    gateways,
     issuers,
     keys,
     objects,
@@ -50,6 +51,7 @@ class Problem:
 _INVALID = Problem(400, BAD_USER_INPUT, 22, 3)
 _UNKNOWN = Problem(401, UNAUTHENTICATED, 26, 4)
 _AWAY = Problem(503, UNAVAILABLE, 10, 6)
+_FORBIDDEN = Problem(403, FORBIDDEN, 26, 4)
 
 PROBLEMS: Mapping[type[Refusal], Problem] = {
     callers.CredentialMissing: _UNKNOWN,
@@ -97,6 +99,14 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     tenants.TenantRequired: Problem(400, BAD_USER_INPUT, 24, 3),
     tenants.TenantForbidden: Problem(403, FORBIDDEN, 26, 4),
     tenants.TenantNotFound: Problem(400, BAD_USER_INPUT, 25, 5),
+    gateways.ProxyUnknown: _FORBIDDEN,
+    gateways.ForwardedCertificateMissing: _FORBIDDEN,
+    gateways.ForwardedCertificateAmbiguous: _INVALID,
+    gateways.TenantMismatch: _FORBIDDEN,
+    gateways.KindMismatch: _FORBIDDEN,
+    gateways.ApplicationMismatch: _FORBIDDEN,
+    gateways.TokenAmbiguous: _INVALID,
+    gateways.TokenNotSpent: Problem(500, UNAVAILABLE, 10, 6),
     requests.BadRequest: _INVALID,
     requests.PathNotFound: Problem(404, BAD_USER_INPUT, 20, 5),
     requests.BodyTooLarge: Problem(413, BAD_USER_INPUT, 22, 3),

@@ -18,6 +18,7 @@ from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Table
 from tests.support.memory.formations import MemoryFormations
 from tests.support.memory.issuers import MemoryIssuers
 from tests.support.memory.quotas import MemoryUsage
+from tests.support.memory.subjects import MemorySubjects
 
 from connector.domain import tokens as token_rules
 from connector.domain.audit import Action, Event, Recorded
@@ -334,6 +335,7 @@ class _MemoryTransaction:
         self.tenants = MemoryTenants(tables)
         self.tokens = _MemoryTokens(tables)
         self.inventory = _MemoryInventory(tables)
+        self.subjects = MemorySubjects(tables)
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
         self.clients = MemoryClients(tables)

@@ -22,8 +22,12 @@
     ├── ObjectNotFound · NotUniqueName · ObjectInUse
     ├── TenantRequired · TenantNotFound · TenantForbidden
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
+    │   ├── TokenAmbiguous        a gateway passed on several one-time tokens
     │   ├── PathNotFound · BodyTooLarge · UnsupportedMediaType · MethodNotAllowed · RequestTimeout
     │   └── DocumentInvalid · DocumentTooComplex · QueryTooExpensive · AnswerTooLarge
+    ├── ProxyUnknown              a gateway that the settings do not name
+    ├── ForwardedCertificateMissing · ForwardedCertificateAmbiguous
+    ├── TenantMismatch · KindMismatch · ApplicationMismatch   not who may pass a gateway
     ├── StepTaken                 an Idempotency-Key was used for another CSR
     ├── Overloaded                too many requests at once
     ├── LimitReached              a limit of the settings
@@ -33,7 +37,7 @@
     └── Unavailable               nothing was done, and the same may succeed later
         ├── SignerUnavailable · IssuerUnknown · ProfileUnknown
         └── StorageUnavailable    nothing was recorded
-            └── StorageFull · StorageReadOnly
+            └── StorageFull · StorageReadOnly · TokenNotSpent
 
 A class's docstring is its default message; ``code`` is API and never changes; the text is safe to show.
 """

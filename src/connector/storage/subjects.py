@@ -1,0 +1,66 @@
+# ruff: noqa: D102 - what the methods promise stands in connector.ports.subjects
+"""Certificates and their owners, as gateways ask about them, over SQL."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, LargeBinary, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from connector.domain.subjects import Owner, Subject
+from connector.storage.schema import certificates, entities, system_auths, tenants
+from connector.storage.statements import Prepared
+
+_OWNER = [entities.c.id, entities.c.kind, entities.c.name, tenants.c.id, tenants.c.external_id]
+# Outer: of a certificate whose owner is gone, the revocation has to be known all the same.
+_SUBJECTS = (
+    select(
+        certificates.c.fingerprint,
+        certificates.c.issuer,
+        certificates.c.not_after,
+        certificates.c.revoked_at,
+        certificates.c.system_auth_id,
+        *_OWNER,
+    )
+    .outerjoin(entities, entities.c.id == certificates.c.owner_id)
+    .outerjoin(tenants, tenants.c.id == certificates.c.tenant_id)
+)
+_FIND = Prepared(_SUBJECTS.where(certificates.c.fingerprint == bindparam("fingerprint")))
+_FIND_ALL = Prepared(
+    _SUBJECTS.where(certificates.c.fingerprint == any_(bindparam("fingerprints", type_=ARRAY(LargeBinary))))
+)
+_FIND_OWNER = Prepared(
+    select(system_auths.c.id, *_OWNER)
+    .join(entities, entities.c.id == system_auths.c.owner_id)
+    .join(tenants, tenants.c.id == system_auths.c.tenant_id)
+    .where(system_auths.c.id == bindparam("id"))
+)
+
+
+class SqlSubjects:
+    """Certificates and their owners."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, fingerprints: Collection[bytes]) -> Mapping[bytes, Subject]:
+        return {row[0]: _subject(row) for row in self._rows(fingerprints)}
+
+    def owner(self, system_auth_id: str) -> Owner | None:
+        row = _FIND_OWNER.first(self._connection, id=system_auth_id)
+        return None if row is None else Owner(*row)
+
+    def _rows(self, fingerprints: Collection[bytes]) -> Sequence[Sequence[Any]]:
+        # SQLite has no round trips to save, and no arrays.
+        if self._connection.dialect.name == "postgresql" and len(fingerprints) > 1:
+            return _FIND_ALL.all(self._connection, fingerprints=list(fingerprints))
+        found = (_FIND.first(self._connection, fingerprint=each) for each in fingerprints)
+        return [row for row in found if row is not None]
+
+
+def _subject(row: Sequence[Any]) -> Subject:
+    fingerprint, issuer, not_after, revoked_at, system_auth_id, id_, kind, name, tenant_id, tenant = row
+    owner = None
+    if id_ is not None and tenant is not None:
+        owner = Owner(system_auth_id, id_, kind, name, tenant_id, tenant)
+    return Subject(bytes(fingerprint), bytes(issuer), not_after, revoked_at, owner)

@@ -1,0 +1,38 @@
+"""What gateways ask on the internal listener: verdicts on client certificates, and Compass's resolvers.
+
+A gateway ends TLS, verifies its client's certificate against the CA, and passes on which one it was. Everything here
+believes the gateway in this one thing, therefore it answers named gateways only (:mod:`.proxies`), and reads the one
+header that this kind of gateway sets, strictly (:mod:`.forwarded`). Begin with :mod:`.verdicts`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from connector.usecases.enrollment import Enrollment
+from connector.usecases.verdicts import Verdicts
+from connector.web.gateways import resolvers
+from connector.web.gateways.forwarded import DIALECTS
+from connector.web.gateways.proxies import Proxies
+from connector.web.gateways.verdicts import VerdictEndpoint
+from connector.web.requests import BodyLimits
+
+__all__ = ["Gateways", "Proxies"]
+
+PREFIX = "/verdict/"
+
+
+@dataclass(frozen=True, slots=True)
+class Gateways:
+    """Makes the endpoints."""
+
+    proxies: Proxies
+    verdicts: Verdicts
+
+    def endpoints(self, enrollment: Enrollment, limits: BodyLimits) -> Mapping[str, ASGIApp]:
+        """The endpoints by their paths."""
+        return {
+            **{f"{PREFIX}{each.name}": VerdictEndpoint(each, self.proxies, self.verdicts) for each in DIALECTS},
+            **resolvers.endpoints(enrollment, self.verdicts, self.proxies, limits),
+        }

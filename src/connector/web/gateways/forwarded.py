@@ -1,0 +1,130 @@
+"""The certificate that a gateway forwards: for each kind of gateway, the one header that it sets, and how to read it.
+
+Each reader returns the SHA-256 of the certificate's DER, by which it is looked up in the inventory. A value that is not
+exactly what the gateway makes is refused: whatever could be read in two ways may have been written by a client.
+"""
+
+import re
+from binascii import a2b_base64, unhexlify
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from connector.domain.refusals.gateways import ForwardedCertificateAmbiguous, ForwardedCertificateMissing
+from connector.web.gateways.sole import sole
+
+HEXADECIMAL_DIGITS = 64
+
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+# What nginx escapes of a PEM ($ssl_client_escaped_cert).
+_ESCAPES = ((b"%20", b" "), (b"%0A", b"\n"), (b"%2B", b"+"), (b"%2F", b"/"), (b"%3D", b"="))
+
+# One element of Envoy's X-Forwarded-Client-Cert: KEY=VALUE, separated by semicolons. A value with one of the separators
+# is quoted, and quotation marks in it are escaped; a comma outside of quotes begins the element of another proxy.
+_VALUE = rb'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^",;=\\\x00-\x20\x7f]*)'
+_PAIR = rb"[A-Za-z]+=" + _VALUE
+_ELEMENT = re.compile(rb"%b(?:;%b)*" % (_PAIR, _PAIR))
+_HASH = re.compile(rb"([A-Za-z]+)=(%b)(?:;|\Z)" % _VALUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a kind of gateway forwards a certificate.
+
+    ``read`` returns the fingerprint, or raises ValueError. If ``appends_path``, the gateway appends its client's path
+    to the URL that it is given.
+    """
+
+    name: str
+    header: bytes
+    read: Callable[[bytes], bytes]
+    appends_path: bool = False
+
+    def fingerprint(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """The fingerprint of the forwarded certificate.
+
+        Raises:
+            ForwardedCertificateMissing: there is none.
+            ForwardedCertificateAmbiguous: which one it is cannot be told.
+        """
+        value = sole(headers, self.header, ForwardedCertificateAmbiguous)
+        if value is None:
+            raise ForwardedCertificateMissing
+        try:
+            return self.read(value)
+        except ValueError as error:
+            raise ForwardedCertificateAmbiguous from error
+
+
+def hexadecimal(value: bytes) -> bytes:
+    """The fingerprint in hexadecimal: from Caddy, and from HAProxy."""
+    if len(value) != HEXADECIMAL_DIGITS:
+        raise ValueError("not 64 digits")
+    return unhexlify(value)
+
+
+def escaped_pem(value: bytes) -> bytes:
+    """One certificate in PEM, percent-encoded: from nginx."""
+    for escape, character in _ESCAPES:
+        value = value.replace(escape, character)
+    return _pem(value.removesuffix(b"\n"), b"\n")
+
+
+def spaced_pem(value: bytes) -> bytes:
+    """One certificate in PEM, with spaces in the place of its line breaks: from Apache."""
+    return _pem(value, b" ")
+
+
+def base64_chain(value: bytes) -> bytes:
+    """What the client presented, in base64, separated by commas, the client's own certificate first: from Traefik."""
+    first, *above = map(_base64, value.split(b","))
+    if len(above) > MOST_ABOVE:
+        raise ValueError("too many certificates")
+    return first
+
+
+def byte_sequence(value: bytes) -> bytes:
+    """A structured byte sequence (RFC 9440 2.2, RFC 9651 3.3.5)."""
+    if len(value) < len(b"::") or value[:1] != b":" or value[-1:] != b":":
+        raise ValueError("not a byte sequence")
+    return _base64(value[1:-1])
+
+
+def xfcc(value: bytes) -> bytes:
+    """The hash in Envoy's X-Forwarded-Client-Cert, which must have one element, and one hash in it.
+
+    Nothing else of the element is read: its subject and names are texts that the certificate's holder may have chosen.
+    """
+    if not _ELEMENT.fullmatch(value):
+        raise ValueError("not one element")
+    hashes = [given for key, given in _HASH.findall(value) if key.lower() == b"hash"]
+    if len(hashes) != 1:
+        raise ValueError("not one hash")
+    return hexadecimal(hashes[0])
+
+
+MOST_ABOVE = 8
+
+DIALECTS: Sequence[Dialect] = (
+    Dialect("nginx", b"x-ssl-client-cert", escaped_pem),
+    Dialect("envoy", b"x-forwarded-client-cert", xfcc, appends_path=True),
+    Dialect("caddy", b"x-client-certificate-sha256", hexadecimal),
+    Dialect("traefik", b"x-forwarded-tls-client-cert", base64_chain),
+    Dialect("haproxy", b"x-ssl-client-sha256", hexadecimal),
+    Dialect("apache", b"x-ssl-client-cert", spaced_pem),
+    Dialect("rfc9440", b"client-cert", byte_sequence),
+)
+
+
+def _pem(value: bytes, separator: bytes) -> bytes:
+    if not value.startswith(_BEGIN + separator) or not value.endswith(separator + _END):
+        raise ValueError("not one certificate")
+    return _base64(value[len(_BEGIN) : -len(_END)].replace(separator, b""))
+
+
+def _base64(value: bytes) -> bytes:
+    """The SHA-256 of what is encoded. Foreign characters, missing padding and empty values are refused."""
+    octets = a2b_base64(value, strict_mode=True)
+    if not octets:
+        raise ValueError("empty")
+    return sha256(octets).digest()

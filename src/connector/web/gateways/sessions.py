@@ -1,0 +1,79 @@
+"""The authentication session that Oathkeeper's hydrators exchange: a JSON object that a resolver adds to."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.domain.refusals.requests import BadRequest
+from connector.domain.strict_json import JSON, JSONError, read_object
+from connector.web.answers import json_octets
+
+UNREADABLE = "failed to decode Authentication Session from body: "
+
+_HEADER_NAME = re.compile(r"[A-Za-z0-9\-_]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as it came. ``octets`` is the whole of it, and what is answered if nothing is resolved."""
+
+    octets: bytes
+    members: Mapping[str, JSON]
+    headers: Mapping[str, list[str]]
+    extra: Mapping[str, JSON]
+
+    def header(self, name: str) -> str | None:
+        """The one value of a header, which an earlier resolver has set; None if it is absent or empty.
+
+        Raises:
+            BadRequest: it has several values, or is there under several spellings.
+        """
+        found = [value for key, values in self.headers.items() if _canonical(key) == name for value in values]
+        if len(found) > 1:
+            raise BadRequest(f"{UNREADABLE}the header {name} is there more than once")
+        return found[0] or None if found else None
+
+    def with_headers(self, added: Mapping[str, str], *, extra: Mapping[str, JSON] | None = None) -> bytes:
+        """The session with these headers in the place of any that have their names, and with more in ``extra``."""
+        kept = {key: values for key, values in self.headers.items() if _canonical(key) not in added}
+        headers: dict[str, Any] = {**kept, **{name: [value] for name, value in added.items()}}
+        members = {**self.members, "header": headers}
+        return json_octets(members if extra is None else {**members, "extra": {**self.extra, **extra}})
+
+
+def read_session(octets: bytes) -> Session:
+    """The session.
+
+    Raises:
+        BadRequest: it is not one.
+    """
+    try:
+        members = read_object(octets)
+    except JSONError as error:
+        raise BadRequest(f"{UNREADABLE}{error}") from None
+    if not isinstance(members.get("subject", ""), str):
+        raise BadRequest(f"{UNREADABLE}subject is not a string")
+    extra = members.get("extra") or {}
+    if not isinstance(extra, dict):
+        raise BadRequest(f"{UNREADABLE}extra is not an object")
+    return Session(octets, members, _headers(members.get("header") or {}), extra)
+
+
+def _headers(given: JSON) -> Mapping[str, list[str]]:
+    wrong = BadRequest(f"{UNREADABLE}header is not an object of lists of strings")
+    if not isinstance(given, dict):
+        raise wrong
+    headers: dict[str, list[str]] = {}
+    for key, values in given.items():
+        if not _HEADER_NAME.fullmatch(key) or not isinstance(values, list):
+            raise wrong
+        headers[key] = [value for value in values if isinstance(value, str)]
+        if len(headers[key]) != len(values):
+            raise wrong
+    return headers
+
+
+def _canonical(name: str) -> str:
+    """The name as Go writes it: ``Client-Id-From-Token``."""
+    return "-".join(part.capitalize() for part in name.replace("_", "-").split("-"))
