@@ -30,13 +30,17 @@ class ForwardedCertificateAmbiguous(Refusal):
 
 
 class TenantMismatch(Refusal):
-    """The client certificate belongs to another tenant than the one that may pass here."""
+    """The client certificate belongs to another tenant than the one that may pass here. Call with a
+    certificate of that one, or change what the gateway asks for.
+    """
 
     code = "wrong_tenant"
 
 
 class KindMismatch(Refusal):
-    """The client certificate belongs to another kind of holder than the one that may pass here."""
+    """The client certificate belongs to another kind of holder than the one that may pass here. Call with a
+    certificate of that one, or change what the gateway asks for.
+    """
 
     code = "wrong_kind"
 

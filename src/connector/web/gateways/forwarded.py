@@ -65,6 +65,8 @@ def hexadecimal(value: bytes) -> bytes:
 
 def escaped_pem(value: bytes) -> bytes:
     """One certificate in PEM, percent-encoded: from nginx."""
+    if b" " in value or b"\n" in value:
+        raise ValueError("not escaped")
     for escape, character in _ESCAPES:
         value = value.replace(escape, character)
     return _pem(value.removesuffix(b"\n"), b"\n")
@@ -119,6 +121,8 @@ DIALECTS: Sequence[Dialect] = (
 def _pem(value: bytes, separator: bytes) -> bytes:
     if not value.startswith(_BEGIN + separator) or not value.endswith(separator + _END):
         raise ValueError("not one certificate")
+    if separator * 2 in value:
+        raise ValueError("an empty line")
     return _base64(value[len(_BEGIN) : -len(_END)].replace(separator, b""))
 
 

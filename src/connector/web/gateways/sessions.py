@@ -54,16 +54,20 @@ def read_session(octets: bytes) -> Session:
         raise BadRequest(f"{UNREADABLE}{error}") from None
     if not isinstance(members.get("subject", ""), str):
         raise BadRequest(f"{UNREADABLE}subject is not a string")
-    extra = members.get("extra") or {}
-    if not isinstance(extra, dict):
-        raise BadRequest(f"{UNREADABLE}extra is not an object")
-    return Session(octets, members, _headers(members.get("header") or {}), extra)
+    return Session(octets, members, _headers(_object(members, "header")), _object(members, "extra"))
 
 
-def _headers(given: JSON) -> Mapping[str, list[str]]:
+def _object(members: Mapping[str, JSON], name: str) -> dict[str, JSON]:
+    value = members.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRequest(f"{UNREADABLE}{name} is not an object")
+    return value
+
+
+def _headers(given: Mapping[str, JSON]) -> Mapping[str, list[str]]:
     wrong = BadRequest(f"{UNREADABLE}header is not an object of lists of strings")
-    if not isinstance(given, dict):
-        raise wrong
     headers: dict[str, list[str]] = {}
     for key, values in given.items():
         if not _HEADER_NAME.fullmatch(key) or not isinstance(values, list):
