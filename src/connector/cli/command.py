@@ -9,11 +9,11 @@ from typing import Annotated, TypeVar
 import typer
 
 from connector import bootstrap
-from connector.cli.output import Output, Row
+from connector.cli.output import Output, Row, Verbatim
 from connector.usecases.offices import Office
 from connector.usecases.realms import COMMAND, Installation
 
-Result = Row | Sequence[Row]
+Result = Row | Sequence[Row] | Verbatim
 Function = TypeVar("Function", bound=Callable[..., Result])
 
 

@@ -27,10 +27,15 @@ class Output:
         self._as_json = as_json
         self._console = Console(highlight=False)
 
-    def show(self, result: Row | Sequence[Row], *, nothing: str) -> None:
-        """Print one thing, a field a line, or a list; where it is empty, ``nothing`` says what to do about it."""
+    def show(self, result: Row | Sequence[Row] | Verbatim, *, nothing: str) -> None:
+        """Print one thing, a field a line, or a list; where it is empty, ``nothing`` says what to do about it.
+
+        Text that is verbatim is printed as it is.
+        """
         if self._as_json:
             print(json.dumps(result))
+        elif isinstance(result, Verbatim):
+            print(result, end="")
         elif isinstance(result, Mapping):
             self._record(result)
         elif not result:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from connector import __version__, bootstrap
-from connector.cli import administration, administrators, databases, demo, keys
+from connector.cli import administration, administrators, databases, demo, gateways, keys
 from connector.cli.command import Config, DataDir, command
 from connector.cli.exits import EXIT_FAILED, EXIT_SETTINGS
 from connector.domain.directory import EntityKind
@@ -88,6 +88,7 @@ def run_demo(
     raise typer.Exit(demo.run(keep=keep))
 
 
+command(app, "gateway")(gateways.print_gateway)
 command(app, "revoke", writes=True)(administration.revoke_certificate)
 
 

@@ -30,23 +30,25 @@ class ForwardedCertificateAmbiguous(Refusal):
 
 
 class TenantMismatch(Refusal):
-    """The client certificate belongs to another tenant than the one that may pass here. Call with a
-    certificate of that one, or change what the gateway asks for.
+    """The client certificate belongs to another tenant than the one that may pass here. Call with a certificate
+    of that one, or change what the gateway asks for.
     """
 
     code = "wrong_tenant"
 
 
 class KindMismatch(Refusal):
-    """The client certificate belongs to another kind of holder than the one that may pass here. Call with a
-    certificate of that one, or change what the gateway asks for.
+    """The client certificate belongs to another kind of holder than the one that may pass here. Call with a certificate
+    of that one, or change what the gateway asks for.
     """
 
     code = "wrong_kind"
 
 
 class ApplicationMismatch(Refusal):
-    """The client certificate belongs to another holder than the application that may pass here."""
+    """The client certificate does not belong to the application that may pass here. Call with a certificate of that
+    application, or change what the gateway asks for.
+    """
 
     code = "wrong_application"
 

@@ -1,0 +1,43 @@
+"""Apache with the configuration that `connector gateway apache` prints."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from tests.support import gateway_site
+from tests.support.gateway_site import Site, site
+
+
+def start(at: Site, *options: str) -> Sequence[str]:
+    here = at.here
+    modules = ("mpm_event", "authz_core", "headers", "ssl", "socache_shmcb", "proxy", "proxy_http", "lua")
+    loaded = "".join(f"LoadModule {each}_module /usr/lib/apache2/modules/mod_{each}.so\n" for each in modules)
+    frame = f"ServerName localhost\nPidFile {here}/apache.pid\nErrorLog {here}/apache.log\nMutex file:{here}\n"
+    (here / "verdict.lua").write_text(at.printed("apache", "--lua", *options))
+    (here / "apache.conf").write_text(loaded + frame + at.printed("apache", *options))
+    return ["apache2", "-X", "-d", str(here), "-f", str(here / "apache.conf")]
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("apache"), start, "--tenant", "default", "--kind", "Application") as running:
+        yield running
+
+
+def test_a_client_passes_until_it_is_revoked(gate: Site) -> None:
+    """A good client passes as who it is; in the request after its revocation, on the same connection, it gets 403."""
+    gateway_site.check_life(gate)
+
+
+def test_a_client_cannot_pass_for_another(gate: Site) -> None:
+    """No header of a client changes who it is."""
+    gateway_site.check_forgery(gate)
+
+
+def test_strangers_do_not_pass(gate: Site) -> None:
+    """Without a certificate of this CA nobody passes."""
+    gateway_site.check_strangers(gate)
+
+
+def test_without_a_verdict_nobody_passes(gate: Site) -> None:
+    """While Connector hangs or is down, nobody passes; this test is the last, since it ends the server."""
+    gateway_site.check_failures(gate)

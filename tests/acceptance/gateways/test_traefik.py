@@ -1,0 +1,49 @@
+"""Traefik with the configuration that `connector gateway traefik` prints."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import pytest
+from tests.support import gateway_site
+from tests.support.gateway_site import Site, program, site
+from tests.support.ports import free_port
+
+
+def start(at: Site, *options: str) -> Sequence[str]:
+    printed, here = at.printed("traefik", *options), at.here
+    comment = re.search(r"^#   entryPoints:\n(?:#    .*\n)+", printed, re.MULTILINE)
+    assert comment is not None
+    port = str(free_port())
+    static = re.sub(r"^#   ", "", comment[0], flags=re.MULTILINE).replace("8446", port)
+    (here / "static.yaml").write_text(
+        f"{static}providers: {{ file: {{ filename: {here}/gateway.yaml }} }}\n"
+        "global: { checkNewVersion: false, sendAnonymousUsage: false }\n"
+    )
+    (here / "gateway.yaml").write_text(printed.replace("8446", port))
+    return [str(program("traefik")), f"--configFile={here}/static.yaml"]
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(tmp_path_factory.mktemp("traefik"), start, "--tenant", "default", "--kind", "Application") as running:
+        yield running
+
+
+def test_a_client_passes_until_it_is_revoked(gate: Site) -> None:
+    """A good client passes as who it is; in the request after its revocation, on the same connection, it gets 403."""
+    gateway_site.check_life(gate)
+
+
+def test_a_client_cannot_pass_for_another(gate: Site) -> None:
+    """No header of a client changes who it is."""
+    gateway_site.check_forgery(gate)
+
+
+def test_strangers_do_not_pass(gate: Site) -> None:
+    """Without a certificate of this CA nobody passes."""
+    gateway_site.check_strangers(gate)
+
+
+def test_without_a_verdict_nobody_passes(gate: Site) -> None:
+    """While Connector hangs or is down, nobody passes; this test is the last, since it ends the server."""
+    gateway_site.check_failures(gate)
