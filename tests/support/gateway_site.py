@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
 from uuid import uuid4
 
 import httpx2
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from tests.support.gateways import ADDRESSES, Forwarded
 from tests.support.ports import free_port
 from tests.support.server import Identity, Server
@@ -34,7 +32,7 @@ class _Echo(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's
+    def do_GET(self) -> None:
         headers: dict[str, list[str]] = {}
         for name, value in self.headers.items():
             headers.setdefault(name.lower(), []).append(value)
@@ -264,8 +262,10 @@ def _self_signed(here: Path, subject: str) -> Identity:
     name = "".join(f"/{part}" for part in subject.split(","))
     chain, key = here / "foreign.pem", here / "foreign.key"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", name, "-days", "2", "-keyout", key]
-        + ["-out", chain],
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", name, "-days", "2"),
+            *("-keyout", str(key), "-out", str(chain)),
+        ],
         check=True,
         capture_output=True,
     )

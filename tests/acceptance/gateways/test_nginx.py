@@ -10,7 +10,9 @@ from tests.support.gateway_site import Site, site
 def start(at: Site, *options: str) -> Sequence[str]:
     here = at.here
     text = at.printed("nginx", *options)
-    frame = f"daemon off; pid {here}/nginx.pid; error_log {here}/nginx.log info;\nevents {{ }}\nhttp {{ access_log off;\n"
+    frame = (
+        f"daemon off; pid {here}/nginx.pid; error_log {here}/nginx.log info;\nevents {{ }}\nhttp {{ access_log off;\n"
+    )
     (here / "nginx.conf").write_text(f"{frame}{text}\n}}\n")
     return ["nginx", "-c", str(here / "nginx.conf")]
 
