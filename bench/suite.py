@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import inventory, lasting
 from bench.console import Console
+from bench.documents import Documents
 from bench.lanes import (
     ACCESS,
     CONFIGURATION,
@@ -40,6 +41,7 @@ PHASES = {
     "memory": "memory over many enrollments",
     "start": "how long a start takes with a full inventory",
     "director": "the Director at size",
+    "documents": "large documents of Compass's clients",
     "console": "the console at size",
 }
 
@@ -95,6 +97,9 @@ class Suite:
         if "director" in self.phases:
             with self._server("director") as server:
                 found.rows += await Scale(server, self.sizes.plan, self.sizes.applications, self.say).run()
+        if "documents" in self.phases:
+            with self._server("documents") as server:
+                found.rows += await Documents(server, self.sizes.plan, self.say).run()
         if "console" in self.phases:
             with self._server("console") as server:
                 found.rows += await Console(server, self.sizes.plan, self.sizes.applications, self.say).run()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.console import EMPTY, LIST, MANY_FIT, NEWEST, NONE_FITS, ONE_FITS
+from bench.documents import LARGEST
 from bench.lanes import SIGNING
 from bench.processes import Cores
 from bench.rounds import Round, Row
@@ -49,6 +50,7 @@ def targets(found: Found, cores: Cores) -> Iterator[Target]:
         yield Target("memory: last quarter ÷ second quarter", found.memory.growth, most=1.03, note="flat")
     if found.starts:
         yield Target("start to ready with a full inventory, seconds", median(found.starts), most=2)
+    yield from (Target(f"{LARGEST}, CPU ms", row.cpu_ms, most=10) for row in found.rows if row.what == LARGEST)
     yield from _at_size(rows)
     yield from _console(rows)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.support.compass_documents import OPERATIONS, SPELLINGS, Operation
+from tests.support.compass_documents import AGENT, OPERATIONS, SPELLINGS, Operation, as_in_fixtures
 from tests.support.director import Director, director
 from tests.support.server import Server
 
@@ -67,6 +67,15 @@ def test_client_document_is_answered(
     (name,) = data
     assert name == (alias.rstrip(": ") or operation.name)
     assert data[name] is not None
+
+
+def test_document_of_a_runtimes_agent_is_answered(admin: Director) -> None:
+    """Two root fields without an alias: the runtime's labels, and its applications."""
+    runtime = admin.register("Agents.runtime", "Runtime")
+    data = ask(admin, as_in_fixtures(AGENT % {"runtime": runtime}))
+
+    assert data["runtime"] == {"labels": {"isNormalized": "true"}}
+    assert data["applicationsForRuntime"]["data"] == []
 
 
 def test_application_answers_what_is_kept_and_nothing_else(admin: Director) -> None:

@@ -70,6 +70,23 @@ RT = (
 )
 FORM = "id name formationTemplateId state status { condition errors { assignmentID message errorCode } }"
 INTSYS = f"id name description auths {{ id auth {{ {AUTH} }} }}"
+AGENT = (
+    'query { runtime(id: "%(runtime)s") { labels } applicationsForRuntime(runtimeID: "%(runtime)s") { '
+    + page(
+        "id name providerName description labels auths { id } bundles { "
+        + page(
+            "id name description instanceAuthRequestInputSchema "
+            f"apiDefinitions {{ {page(f'id name description targetURL group version {{ {VERSION} }}')} }} "
+            f"eventDefinitions {{ {page(f'id name description group version {{ {VERSION} }}')} }} "
+            "defaultInstanceAuth { credential { ... on BasicCredentialData { username password } "
+            "... on OAuthCredentialData { clientId clientSecret url } } additionalHeaders additionalQueryParams "
+            "requestAuth { csrf { tokenEndpointURL } } }"
+        )
+        + " }"
+    )
+    + " } }"
+)
+"""What a runtime's agent asks for: two root fields, neither with an alias."""
 MINTED = "token connectorURL raw rawEncoded legacyConnectorURL"
 
 
