@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
@@ -109,7 +110,7 @@ type csrBody struct {
 	CSR string `json:"csr"`
 }
 
-func legacyRequest(key *rsa.PrivateKey, subjectText string) (csrBody, error) {
+func legacyRequest(key crypto.Signer, subjectText string) (csrBody, error) {
 	made, err := request(key, subject(subjectText))
 	return csrBody{base64.StdEncoding.EncodeToString(made)}, err
 }

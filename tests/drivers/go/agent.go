@@ -72,7 +72,7 @@ func agent(w world) error {
 		return err
 	}
 	did("connected with a key of 4096 bits")
-	director := newGraphQL(w.client(held.tls()), told.ManagementPlaneInfo.DirectorURL)
+	director := newGraphQL(w.client(held.tls()), told.ManagementPlaneInfo.DirectorURL, "Tenant", w.tenant)
 	if err := synchronize(director, own.ID, known); err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func agent(w world) error {
 		return err
 	}
 	did("renewed")
-	director = newGraphQL(w.client(renewed.tls()), told.ManagementPlaneInfo.DirectorURL)
+	director = newGraphQL(w.client(renewed.tls()), told.ManagementPlaneInfo.DirectorURL, "Tenant", w.tenant)
 	return changes(w, admin, director, own.ID, known)
 }
 

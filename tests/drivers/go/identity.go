@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -79,15 +80,18 @@ func subject(text string) pkix.Name {
 }
 
 // request is the PEM of a CSR, with Go's order of attributes (C, O, OU, L, ST, CN).
-func request(key *rsa.PrivateKey, name pkix.Name) ([]byte, error) {
-	template := x509.CertificateRequest{Subject: name, SignatureAlgorithm: x509.SHA256WithRSA}
+func request(key crypto.Signer, name pkix.Name) ([]byte, error) {
+	return requestOf(key, x509.CertificateRequest{Subject: name})
+}
+
+func requestOf(key crypto.Signer, template x509.CertificateRequest) ([]byte, error) {
 	der, err := x509.CreateCertificateRequest(rand.Reader, &template, key)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), err
 }
 
 // identity is a key with its chain, the leaf first.
 type identity struct {
-	key   *rsa.PrivateKey
+	key   crypto.Signer
 	chain []*x509.Certificate
 }
 
@@ -109,7 +113,13 @@ func obtain(connector graphQL, told configuration, bits int) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	csr, err := request(key, subject(told.CertificateSigningRequestInfo.Subject))
+	return obtainFor(connector, told, key, x509.CertificateRequest{})
+}
+
+// obtainFor has a CSR with this key signed, which has what the template has.
+func obtainFor(connector graphQL, told configuration, key crypto.Signer, template x509.CertificateRequest) (identity, error) {
+	template.Subject = subject(told.CertificateSigningRequestInfo.Subject)
+	csr, err := requestOf(key, template)
 	if err != nil {
 		return identity{}, err
 	}
@@ -122,7 +132,7 @@ func obtain(connector graphQL, told configuration, bits int) (identity, error) {
 }
 
 // check is what Compass's own tests look at in what was signed: the chain has two certificates, and they fit.
-func check(chain, client, ca string, key *rsa.PrivateKey, told configuration) ([]*x509.Certificate, error) {
+func check(chain, client, ca string, key crypto.Signer, told configuration) ([]*x509.Certificate, error) {
 	found, err := certificates(chain)
 	leaf, leafErr := certificates(client)
 	issuer, issuerErr := certificates(ca)
@@ -142,7 +152,7 @@ func check(chain, client, ca string, key *rsa.PrivateKey, told configuration) ([
 	if got := found[0].Subject; got.CommonName != want.CommonName || got.String() != want.String() {
 		return nil, fmt.Errorf("subject %s", found[0].Subject)
 	}
-	if !key.PublicKey.Equal(found[0].PublicKey) {
+	if own, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool }); !ok || !own.Equal(found[0].PublicKey) {
 		return nil, errors.New("certificate of another key")
 	}
 	if now := time.Now(); now.Before(found[0].NotBefore) || now.After(found[0].NotAfter) {

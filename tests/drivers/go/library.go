@@ -91,7 +91,13 @@ func handedOver(w world, admin graphQL, owner string) error {
 
 // checkForms looks at the token's forms: each carries the same secret.
 func checkForms(token minted) error {
-	var raw struct{ Token, ConnectorURL string }
+	var raw struct {
+		Token, ConnectorURL, Type string
+		Used                      bool
+		ExpiresAt, CreatedAt      timestamp
+		UsedAt                    *timestamp
+		ScenarioGroups            []string `json:"scenario_groups"`
+	}
 	decoded, err := base64.StdEncoding.DecodeString(token.RawEncoded)
 	if err != nil {
 		return err
@@ -102,8 +108,8 @@ func checkForms(token minted) error {
 	if err := json.Unmarshal(decoded, &raw); err != nil {
 		return err
 	}
-	if raw.Token != token.Token || raw.ConnectorURL != token.ConnectorURL {
-		return fmt.Errorf("raw is of another token")
+	if raw.Token != token.Token || raw.ConnectorURL != token.ConnectorURL || raw.Type != "Application" || raw.Used {
+		return fmt.Errorf("raw is of another token, or used")
 	}
 	if !strings.Contains(token.LegacyConnectorURL, "token="+token.Token) {
 		return fmt.Errorf("the legacy URL has not the token as it is")

@@ -3,7 +3,12 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -85,7 +90,7 @@ func keys(w world, held identity, told configuration) error {
 	if err != nil {
 		return err
 	}
-	for kind, der := range map[string][]byte{"RSA PRIVATE KEY": x509.MarshalPKCS1PrivateKey(held.key), "PRIVATE KEY": pkcs8} {
+	for kind, der := range map[string][]byte{"RSA PRIVATE KEY": x509.MarshalPKCS1PrivateKey(held.key.(*rsa.PrivateKey)), "PRIVATE KEY": pkcs8} {
 		pair, err := tls.X509KeyPair(chain, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 		if err != nil {
 			return err
@@ -94,10 +99,47 @@ func keys(w world, held identity, told configuration) error {
 			return fmt.Errorf("%s: %w", kind, err)
 		}
 	}
+	if err := kinds(w, held, told); err != nil {
+		return err
+	}
 	if err := asHolder(w.client(held.leafAlone()), told); err != nil {
 		return fmt.Errorf("the leaf alone: %w", err)
 	}
 	did("keys of PKCS #1 and PKCS #8, the chain and the leaf alone")
+	return nil
+}
+
+// kinds renews with each kind of key and of CSR that Go makes, and calls with what comes of it.
+func kinds(w world, held identity, told configuration) error {
+	secured := newGraphQL(w.client(held.tls()), told.ManagementPlaneInfo.CertificateSecuredConnectorURL)
+	_, edwards, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	keys := []crypto.Signer{edwards}
+	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		key, err := ecdsa.GenerateKey(curve, rand.Reader)
+		if err != nil {
+			return err
+		}
+		keys = append(keys, key)
+	}
+	for _, key := range keys {
+		renewed, err := obtainFor(secured, told, key, x509.CertificateRequest{})
+		if err != nil {
+			return fmt.Errorf("%T: %w", key, err)
+		}
+		if err := asHolder(w.client(renewed.tls()), told); err != nil {
+			return fmt.Errorf("%T: %w", key, err)
+		}
+	}
+	for _, algorithm := range []x509.SignatureAlgorithm{x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA} {
+		asking := x509.CertificateRequest{SignatureAlgorithm: algorithm, DNSNames: []string{"app.example"}}
+		if _, err := obtainFor(secured, told, held.key, asking); err != nil {
+			return fmt.Errorf("%s: %w", algorithm, err)
+		}
+	}
+	did("keys on three curves and Edwards', CSRs with each hash and with a name that is ignored")
 	return nil
 }
 
