@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench import report, targets
@@ -46,11 +47,10 @@ def answered(*pieces: bytes) -> bytes:
     return asyncio.run(run())
 
 
-def test_it_runs_from_end_to_end() -> None:
-    """With tiny numbers, the phases say something that need no other program."""
-    phases = "--only=signing,onboarding,clients,mtls,certificates,memory"
+def run(phases: str, *more: str) -> dict[str, Any]:
+    """What a tiny run of these phases found."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--json", phases, *TINY, "--enrollments=40"],
+        [sys.executable, "-m", "bench", "--json", f"--only={phases}", *TINY, *more],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -58,7 +58,13 @@ def test_it_runs_from_end_to_end() -> None:
         check=False,
     )
     assert done.returncode in {0, 1}, done.stderr
-    found = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_it_runs_from_end_to_end() -> None:
+    """With tiny numbers, the phases say something that need no other program."""
+    found = run("signing,onboarding,clients,mtls,certificates,memory", "--enrollments=40")
 
     assert {(row["what"], row["on"]) for row in found["rows"]} == {
         ("signing", "in-process"),
@@ -70,6 +76,17 @@ def test_it_runs_from_end_to_end() -> None:
     }
     assert found["memory"][-1][0] == 40
     assert any(target["what"] == "signing over HTTPS ÷ in-process" for target in found["targets"])
+
+
+def test_large_documents_are_measured() -> None:
+    """The largest document of Compass's clients has a bound in processor time."""
+    found = run("documents")
+
+    assert {(row["what"], row["on"]) for row in found["rows"]} == {
+        ("largest document", "1 application"),
+        ("applicationsForRuntime", "100 applications"),
+    }
+    assert any(target["what"] == "largest document, CPU ms" for target in found["targets"])
 
 
 def test_an_answer_may_come_in_pieces() -> None:
