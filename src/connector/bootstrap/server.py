@@ -132,9 +132,10 @@ class _Server:
         """Serve in this process, or let workers serve."""
 
         def ready() -> None:
-            keystore.write_secret(self.settings.data_dir / ADDRESSES, json.dumps(self._urls))
             for line in self._announcement():
                 say(line)
+            # Last: where the file is, everything has been said.
+            keystore.write_secret(self.settings.data_dir / ADDRESSES, json.dumps(self._urls))
 
         workers = self.settings.serving.workers
         if workers == 1:

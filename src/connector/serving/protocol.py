@@ -33,6 +33,7 @@ HELD = 8 * 1024
 
 # What is sent before any answer (RFC 9110 15.2.1).
 _CONTINUE = b"HTTP/1.1 100 "
+_CLOSE = b"connection: close\r\n\r\n"
 
 # Seconds in which a peer may take note of its refusal, or send the rest of a body that nobody reads any more.
 LINGER = 1.0
@@ -93,10 +94,12 @@ def _too_large() -> _Refused:
 class _Answer:
     """The transport for one answer: the head is held back until the body comes, and both leave as one.
 
-    uvicorn writes them apart, which over TLS is two records and two calls of the system.
+    uvicorn writes them apart, which over TLS is two records and two calls of the system. With ``is_last`` when the head
+    comes, it says that the connection ends with the answer, though uvicorn would keep it.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, *, is_last: bool) -> None:
+        self.is_last = is_last
         self._transport = transport
         self._head: bytes | None = None
 
@@ -105,7 +108,7 @@ class _Answer:
         if self._head is not None:
             data, self._head = self._head + data, b""
         elif not data.startswith(_CONTINUE):
-            self._head = data
+            self._head = data[:-2] + _CLOSE if self.is_last else data
             return
         self._transport.write(data)
 
@@ -219,7 +222,7 @@ class Connection(HttpToolsProtocol):
         """The head is whole: start the application on it."""
         self._check_head()
         super().on_headers_complete()
-        self._corked = _Answer(self.transport)
+        self._corked = _Answer(self.transport, is_last=self.cycle.keep_alive and self._is_long())
         self.cycle.transport = cast("asyncio.Transport", self._corked)
         self.cycle.keep_alive = self.cycle.keep_alive and not self._last
         self._in_body = True
@@ -245,6 +248,8 @@ class Connection(HttpToolsProtocol):
         self._in_body = False
         self._unread = 0
         super().on_message_complete()
+        if self._corked is not None and not self.cycle.response_started:
+            self._corked.is_last = False
         self._await_next()
 
     def on_response_complete(self) -> None:
@@ -309,7 +314,9 @@ class Connection(HttpToolsProtocol):
 
     def _await_next(self) -> None:
         """Give the peer time for the next request, or for what is left of the body that was answered already."""
-        if not self._answering and not self._deaf:
+        if self._corked is not None and self._corked.is_last and not self._in_body and not self._answering:
+            self.transport.close()
+        elif not self._answering and not self._deaf:
             wait = LINGER if self._in_body else self._limits.idle_timeout
             self._deadline = self.loop.time() + wait
 
@@ -331,6 +338,15 @@ class Connection(HttpToolsProtocol):
             readable = version == "1.0" and hosts <= 1 and not codings
         if not readable:
             raise _unreadable()
+
+    def _is_long(self) -> bool:
+        """Whether the body is so long, or may be, that whoever goes on sending it after an early answer is cut off
+        (:meth:`_drop`). Such an answer says that the connection ends (RFC 9112 9.6), so nobody asks again on it.
+        """
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and int(value) > HELD)
+            for name, value in self.headers
+        )
 
     def _forget_body(self) -> None:
         """The application has no more use for it."""

@@ -299,6 +299,26 @@ def test_answer_before_the_body_arrives_whole() -> None:
     served(prove)
 
 
+@pytest.mark.parametrize("length", [b"Content-Length: 9000", b"Transfer-Encoding: chunked"])
+def test_answer_before_the_end_of_a_long_body_says_that_it_is_the_last(length: bytes) -> None:
+    """Who sends a long body that is answered before its end is told by the answer to send nothing more on the
+    connection (RFC 9112 9.6), and the server closes it once the body is there.
+    """
+    request = POST.replace(b"/ ", b"/unread ", 1) + length + b"\r\n\r\n"
+    rest = b"0\r\n\r\n" if b"chunked" in length else b"a" * 9000
+
+    def prove(port: int) -> None:
+        with connect(port) as connection:
+            connection.sendall(request)
+            head, body = read_answer(connection)
+            assert (head[:13], body) == (b"HTTP/1.1 413 ", b"unread")
+            assert head.count(b"connection: close") == 1
+            connection.sendall(rest)
+            assert read_all(connection) == b""
+
+    served(prove)
+
+
 def test_rest_of_an_unread_body_is_dropped() -> None:
     """When the rest of a body comes after its answer, it is no request; the connection goes on behind it."""
     request = POST.replace(b"/ ", b"/unread ", 1) + b"Content-Length: %d\r\n\r\n" % len(GET)
