@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.ca import CA
 from tests.support.drivers import DRIVERS, build_go, drive, world
+from tests.support.registrars import Registrars, registrar, role_rule, settings
 from tests.support.server import DEFAULT_LIMITS, Server
 
 
@@ -46,6 +48,17 @@ def test_manager_in_go_registers_runtimes(server: Server, program: Path) -> None
     with an API key and with client credentials, whose deletion ends their access token at once.
     """
     assert go(program, server, "manager") == "the client is deleted, and its access token worthless"
+
+
+def test_registrar_in_go_registers_runtimes(program: Path, tmp_path: Path) -> None:
+    """The same by a client certificate of another CA to which a rule gives the role of an operator."""
+    registrars = Registrars(CA.make("Registrars"), tmp_path)
+    held = registrars.client(registrar("operator"))
+    rules = settings(registrars, role_rule("operator"), **DEFAULT_LIMITS)
+    with Server(tmp_path / "data", rules) as server:
+        env = {**world(server, "go-registrar"), "CERTIFICATE": str(held.chain), "KEY": str(held.key)}
+        said = drive(env, program.parent, str(program), "registrar")
+    assert said[-1] == "without the certificate, in another tenant and beyond its role it is refused"
 
 
 def test_legacy_callers_in_go_live_their_whole_life(server: Server, program: Path) -> None:

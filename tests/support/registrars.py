@@ -19,6 +19,18 @@ from connector.pki.distinguished_names import read_name
 
 UTF8, PRINTABLE, BMP, T61 = _ASN1Type.UTF8String, _ASN1Type.PrintableString, _ASN1Type.BMPString, _ASN1Type.T61String
 
+KEY_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
 
 def named(*relative: Sequence[tuple[ObjectIdentifier, str]] | str, kind: _ASN1Type = UTF8) -> x509.Name:
     """A name of relative names, in the order of the encoding; a text is a common name, a list one of several values."""

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from connector import exposure
-from connector.pki.admin_certificates import UnusableAuthorityError, read_authorities
+from connector.pki.admin_certificates import UnusableAuthorityError, read_authorities, validity
 from connector.settings import Problem, Settings, SettingsError
+from connector.storage.moments import now
+from connector.system import telemetry
 from connector.usecases.admin_certificates import AdminCertificates, refuse_ours
 from connector.usecases.issuers import Issuers
 
@@ -43,6 +45,10 @@ def admin_certificates(
         refuse_ours(authorities, issuers)
     except UnusableAuthorityError as error:
         raise _wrong(error, origins) from error
+    for number, authority in enumerate(authorities, 1):
+        first, last = validity(authority)
+        if not first <= now() <= last:  # no reason to stop: the others are good, and so are API keys
+            telemetry.logger().warning("admin_certificates.ca_not_valid", number=number, not_after=last.isoformat())
     return AdminCertificates(settings.admin_certificates.values(), issuers)
 
 

@@ -5,6 +5,7 @@ here: OpenSSL lets one pass that says nothing of its purposes.
 """
 
 import re
+from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 
@@ -80,6 +81,12 @@ def is_signed_by(issuer: bytes, encoded: bytes) -> bool:
 def have_one_key(one: bytes, other: bytes) -> bool:
     """Whether two certificates (DER) hold the same public key."""
     return _spki(one) == _spki(other)
+
+
+def validity(encoded: bytes) -> tuple[datetime, datetime]:
+    """The two ends of a certificate's validity."""
+    certificate = x509.load_der_x509_certificate(encoded)
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 
 def read_authorities(octets: bytes) -> tuple[bytes, ...]:

@@ -1,5 +1,6 @@
 """The settings about administrators who come with a client certificate of another CA."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -17,6 +18,8 @@ from connector.settings.values import check_fingerprint, read_list
 ALL_TENANTS = "*"
 MOST_RULES = 1000
 MAX_MATCH = 2048
+# RFC 3986 section 3: a scheme, and what follows in printable ASCII; a URN too, which our own certificates never hold.
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+")
 
 
 def _read_rules(value: object) -> object:
@@ -71,14 +74,10 @@ class Rule(Section):
             value: str | None = getattr(self, kind.value)
             if value is None:
                 continue
-            try:
-                GeneralName(NameKind[kind.name], value)
-            except ValueError:
-                raise ValueError(
-                    f"{kind.value} should be one name of that kind, as it stands in the certificate"
-                ) from None
             if value.startswith("*."):
-                raise ValueError("dns should be one name. A wildcard is everybody's below it")
+                raise ValueError("dns should be one name; a wildcard certificate can belong to many hosts")
+            if not _is_of_kind(kind, value):
+                raise ValueError(f"{kind.value} should be one name of that kind, as it stands in the certificate")
             return AlternativeName(kind, value)
         raise ValueError("There is nothing to match")
 
@@ -93,6 +92,16 @@ class Rule(Section):
             f"{kind} {getattr(self, kind)}" for kind in ("subject", "dns", "uri", "email") if getattr(self, kind)
         )
         return f"{self.name}: {which} is {self.role.value} in {', '.join(self.tenants)}"
+
+
+def _is_of_kind(kind: AlternativeKind, value: str) -> bool:
+    if kind is AlternativeKind.URI:
+        return len(value) <= MAX_MATCH and _URI.fullmatch(value) is not None
+    try:
+        GeneralName(NameKind[kind.name], value)
+    except ValueError:
+        return False
+    return True
 
 
 class AdminCertificates(Section):

@@ -1,5 +1,5 @@
 // Drivers that behave as the Go programs of Compass and Kyma do: the client library, the runtime agent, the manager that
-// registers runtimes, and the callers of the connectivity adapter. Only the standard library, nothing of the server.
+// registers runtimes, registrars with a certificate, and the callers of the connectivity adapter. Only the standard library, nothing of the server.
 //
 //	PUBLIC=… MTLS=… ROOT=root.pem ADMIN_KEY=… TENANT=… driver library
 //
@@ -20,6 +20,7 @@ var drivers = map[string]func(world) error{
 	"library":   library,
 	"agent":     agent,
 	"manager":   manager,
+	"registrar": registrar,
 	"adapter":   adapter,
 	"transport": transports,
 }
@@ -32,7 +33,7 @@ type world struct {
 
 func main() {
 	if len(os.Args) != 2 || drivers[os.Args[1]] == nil {
-		fmt.Fprintf(os.Stderr, "usage: driver library | agent | manager | adapter | transport\n")
+		fmt.Fprintf(os.Stderr, "usage: driver library | agent | manager | registrar | adapter | transport\n")
 		os.Exit(2)
 	}
 	if err := run(drivers[os.Args[1]]); err != nil {

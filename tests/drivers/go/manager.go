@@ -18,7 +18,7 @@ const managerScopes = "runtime:read runtime:write application:read application:w
 // manager registers runtimes: as an administrator with an API key, and as an integration system with client credentials.
 func manager(w world) error {
 	admin := w.administrator(w.adminKey)
-	if err := manage(w, w.adminKey, "key"); err != nil {
+	if err := manage(admin, "key"); err != nil {
 		return fmt.Errorf("with an API key: %w", err)
 	}
 	var system struct {
@@ -45,7 +45,7 @@ func manager(w world) error {
 		return err
 	}
 	did("client credentials, and an access token for them")
-	if err := manage(w, access, "credentials"); err != nil {
+	if err := manage(w.administrator(access), "credentials"); err != nil {
 		return fmt.Errorf("with client credentials: %w", err)
 	}
 	return cutOff(w, admin, made.ID, access)
@@ -84,8 +84,7 @@ func (w world) accessToken(credential map[string]string) (string, error) {
 }
 
 // manage registers, reads, updates, hands over and unregisters runtimes.
-func manage(w world, bearer, what string) error {
-	director := w.administrator(bearer)
+func manage(director graphQL, what string) error {
 	names := map[string]string{} // by ids
 	for len(names) < 20 {
 		name := fmt.Sprintf("go-manager-%s-%s", what, letters(4))

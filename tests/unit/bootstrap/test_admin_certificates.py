@@ -3,11 +3,17 @@
 from pathlib import Path
 
 import pytest
-from tests.support.ca import CA
+from cryptography import x509
+from structlog.testing import capture_logs
+from tests.support.authority import ISSUER, START
+from tests.support.ca import CA, DAY
+from tests.support.issuing import only
+from tests.support.registrars import KEY_USAGES, issue, named
 
 from connector.bootstrap.admin_certificates import admin_certificates, authorities
 from connector.bootstrap.files import load_safely
 from connector.exposure import Exposed
+from connector.pki.admin_certificates import read_authorities
 from connector.settings import Settings, SettingsError
 
 REGISTRARS = CA.make("Registrars")
@@ -63,6 +69,19 @@ def test_a_bad_file_is_named(file: Path, octets: bytes | None, says: str) -> Non
 
     (problem,) = map(str, caught.value.problems)
     assert problem.startswith(f"admin_certificates.ca_file ({file.parent / 'connector.toml'}): {says}")
+
+
+def test_an_expired_ca_is_logged(tmp_path: Path) -> None:
+    """A CA certificate that has expired stops no start, since others may be good; the log names it by its place."""
+    signs = x509.KeyUsage(**{name: name == "key_cert_sign" for name in KEY_USAGES})
+    expired = issue(REGISTRARS.root, named("Old"), purposes=(), usage=signs, ca=True, life=(-2 * DAY, -DAY))
+    both = read_authorities(REGISTRARS.root.pem + expired.pem)
+
+    with capture_logs() as logs:
+        found = admin_certificates(Settings(data_dir=tmp_path), both, only(ISSUER, now=START), {})
+
+    assert found is not None
+    assert [(each["event"], each["number"]) for each in logs] == [("admin_certificates.ca_not_valid", 2)]
 
 
 def test_a_file_that_others_can_write_is_refused(file: Path) -> None:

@@ -9,7 +9,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.ca import CA, SERVER, Credential
-from tests.support.registrars import BMP, PRINTABLE, T61, issue, named, registrar
+from tests.support.registrars import BMP, KEY_USAGES, PRINTABLE, T61, issue, named, registrar
 
 from connector.domain.admin_certificates import AlternativeKind, AlternativeName
 from connector.domain.distinguished_names import ATTRIBUTES, DistinguishedName, NameAttribute
@@ -27,17 +27,6 @@ from connector.pki.distinguished_names import parse_name, read_name
 CA_OF_REGISTRARS = CA.make("Registrars")
 TEXT = "CN=operator,OU=Registrars,O=Example"
 UNIT = NameOID.ORGANIZATIONAL_UNIT_NAME
-KEY_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-    "encipher_only",
-    "decipher_only",
-)
 
 
 def encoded(name: x509.Name) -> DistinguishedName:

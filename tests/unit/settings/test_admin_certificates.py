@@ -33,8 +33,9 @@ def test_rules_become_values(tmp_path: Path) -> None:
     uri = changed(name="b", subject=None, uri="spiffe://a/b", role="operator", tenants=["x", "y"])
     mail = changed(name="c", subject=None, email="a@example.com", role="administrator", tenants=["x"])
     host = changed(name="d", subject=None, dns="a.example.com")
+    urn = changed(name="e", subject=None, uri="urn:uuid:11111111-0000-4000-8000-000000000000")
 
-    settings = loaded(tmp_path, written(GOOD, uri, mail, host)).admin_certificates
+    settings = loaded(tmp_path, written(GOOD, uri, mail, host, urn)).admin_certificates
 
     assert settings.ca_file == tmp_path / "ca.pem"
     assert [(rule.name, rule.match, rule.role, rule.tenants) for rule in settings.values().rules] == [
@@ -42,6 +43,7 @@ def test_rules_become_values(tmp_path: Path) -> None:
         ("b", AlternativeName(AlternativeKind.URI, "spiffe://a/b"), Role.OPERATOR, frozenset({"x", "y"})),
         ("c", AlternativeName(AlternativeKind.EMAIL, "a@example.com"), Role.ADMINISTRATOR, frozenset({"x"})),
         ("d", AlternativeName(AlternativeKind.DNS, "a.example.com"), Role.VIEWER, None),
+        ("e", AlternativeName(AlternativeKind.URI, str(urn["uri"])), Role.VIEWER, None),
     ]
     assert [str(rule) for rule in settings.rules[:2]] == [
         "a: subject CN=a,O=Example is viewer in *",
@@ -95,13 +97,15 @@ def test_the_environment_gives_rules_as_json(tmp_path: Path) -> None:
         (written(changed(subject="CN=a, O=Example")), "rules", "Number 1, subject: It should be a distinguished name"),
         (written(changed(subject="")), "rules", "Number 1, subject: It should be a distinguished name"),
         (written(changed(subject="/CN=a")), "rules", "Number 1, subject: It should be a distinguished name"),
-        (written(changed(subject=None, dns="*.a.example")), "rules", "Number 1: dns should be one name"),
+        (written(changed(subject=None, dns="*.a.example")), "rules", "Number 1: dns should be one name; a wildcard"),
         (
             written(changed(subject=None, dns="a.example.com\0")),
             "rules",
             "Number 1: dns should be one name of that kind",
         ),
         (written(changed(subject=None, dns="")), "rules", "Number 1: dns should be one name of that kind"),
+        (written(changed(subject=None, uri="urn:a b")), "rules", "Number 1: uri should be one name of that kind"),
+        (written(changed(subject=None, uri="a/b")), "rules", "Number 1: uri should be one name of that kind"),
         (written(changed(subject=None, uri=".*")), "rules", "Number 1: uri should be one name of that kind"),
         (written(changed(subject=None, email="a")), "rules", "Number 1: email should be one name of that kind"),
         (written(changed(rolle="viewer")), "rules", "Number 1, rolle: There is no such setting"),
