@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.ca import CA, SERVER, Credential
 from tests.support.registrars import BMP, KEY_USAGES, PRINTABLE, T61, issue, named, registrar
@@ -214,6 +214,30 @@ def test_octets_that_are_no_certificate_are_refused() -> None:
     for changed in (b"", b"\x30\x00", good[:-1], good + b"\0"):
         with pytest.raises(AdminCertificateRefused):
             read_certificate(changed)
+
+
+RICH = issue(
+    CA_OF_REGISTRARS.issuing,
+    registrar("operator"),
+    names=[x509.DNSName("a.example.com"), x509.UniformResourceIdentifier("urn:a"), x509.RFC822Name("a@example.com")],
+    usage=usage("digital_signature"),
+).der
+
+
+@settings(max_examples=500)
+@given(st.lists(st.tuples(st.integers(0, len(RICH) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_a_damaged_certificate_is_read_or_refused(damage: list[tuple[int, int]]) -> None:
+    """Whatever octets are changed, there is a refusal or a certificate, whose text is printable, and no other error."""
+    octets = bytearray(RICH)
+    for place, octet in damage:
+        octets[place] = octet
+    try:
+        found = read_certificate(bytes(octets))
+    except AdminCertificateRefused:
+        return
+    assert str(found.subject).isprintable()
+    assert all(name.value.isprintable() for name in found.names)
+    is_signed_by(CA_OF_REGISTRARS.issuing.der, bytes(octets))
 
 
 def test_who_signed_is_found_out_by_the_signature() -> None:
