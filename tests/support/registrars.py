@@ -57,6 +57,7 @@ def issue(
     names: Sequence[x509.GeneralName] = (),
     purposes: Sequence[ObjectIdentifier] = (CLIENT,),
     usage: x509.KeyUsage | None = None,
+    others: Sequence[x509.ExtensionType] = (),
     ca: bool = False,
     life: tuple[timedelta, timedelta] = (-DAY, 30 * DAY),
 ) -> Credential:
@@ -80,6 +81,8 @@ def issue(
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     if usage is not None:
         builder = builder.add_extension(usage, critical=True)
+    for other in others:
+        builder = builder.add_extension(other, critical=False)
     return Credential(builder.sign(issuer.key, SHA256()), key)
 
 

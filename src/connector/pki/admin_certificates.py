@@ -29,8 +29,16 @@ _KEPT = 256
 _SUBJECT_ALTERNATIVE_NAME = der.object_identifier("2.5.29.17")
 # RFC 5280 4.2.1.6: the implicit tags of the kinds that are IA5Strings.
 _KINDS = {0x81: AlternativeKind.EMAIL, 0x82: AlternativeKind.DNS, 0x86: AlternativeKind.URI}
-# The place of the subject in a TBSCertificate with a version, and the tag of its extensions (RFC 5280 4.1).
-_SUBJECT, _EXTENSIONS = 5, 0xA3
+# The places of serial number and subject in a TBSCertificate with a version; the tag of its extensions (RFC 5280 4.1).
+_SERIAL, _SUBJECT, _EXTENSIONS = 1, 5, 0xA3
+# The library reads extensions when they are asked for, and has a class of its own for each thing that it finds wrong.
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _LABEL = re.compile(rb"-----BEGIN ([^-\r\n]*)-----")
 
 
@@ -48,9 +56,9 @@ def read_certificate(encoded: bytes) -> AdminCertificate:
     if len(encoded) > MAX_OCTETS:
         raise AdminCertificateRefused(f"The client certificate is larger than {MAX_OCTETS // 1024} KiB.")
     try:
+        fields = _fields(encoded)
         certificate = x509.load_der_x509_certificate(encoded)
         _check_usage(certificate.extensions)
-        fields = der.elements(der.unwrap(certificate.tbs_certificate_bytes, der.SEQUENCE))
         found = AdminCertificate(
             sha256(encoded).digest(),
             read_name(fields[_SUBJECT].encoded),
@@ -58,8 +66,7 @@ def read_certificate(encoded: bytes) -> AdminCertificate:
             certificate.not_valid_before_utc,
             certificate.not_valid_after_utc,
         )
-    # The library reads extensions only here, and raises what it finds wrong in its own classes.
-    except (ValueError, IndexError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as error:
+    except _UNREADABLE as error:
         raise AdminCertificateRefused(
             "The client certificate cannot be read. Use one that follows RFC 5280."
         ) from error
@@ -73,7 +80,7 @@ def is_signed_by(issuer: bytes, encoded: bytes) -> bool:
     """Whether the CA of the first certificate signed the second; both are DER."""
     try:
         x509.load_der_x509_certificate(encoded).verify_directly_issued_by(x509.load_der_x509_certificate(issuer))
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, TypeError, *_UNREADABLE):
         return False
     return True
 
@@ -104,11 +111,24 @@ def read_authorities(octets: bytes) -> tuple[bytes, ...]:
         raise UnusableAuthorityError(f"It should hold 1 to {MOST_AUTHORITIES} certificates in PEM, and nothing else")
     try:
         certificates = x509.load_pem_x509_certificates(octets)
-    except ValueError as error:
+    except _UNREADABLE as error:
         raise UnusableAuthorityError("A certificate in it cannot be read. Copy the file again") from error
     for number, certificate in enumerate(certificates, 1):
         _check_authority(certificate, number)
     return tuple(certificate.public_bytes(Encoding.DER) for certificate in certificates)
+
+
+def _fields(encoded: bytes) -> list[der.Element]:
+    """The fields of the TBSCertificate, which begin with a version and a positive serial number (RFC 5280 4.1.2.2).
+
+    Raises:
+        DERError: they do not, or it is no certificate.
+    """
+    signed, *_ = der.read(der.unwrap(encoded, der.SEQUENCE), der.SEQUENCE, der.SEQUENCE, der.BIT_STRING)
+    fields = der.elements(signed.content)
+    if len(fields) <= _SUBJECT or fields[0].tag != der.CONTEXT_0 or not der.natural(fields[_SERIAL].content):
+        raise der.DERError("a certificate without version, serial number or subject")
+    return fields
 
 
 def _check_authority(certificate: x509.Certificate, number: int) -> None:
@@ -122,7 +142,7 @@ def _check_authority(certificate: x509.Certificate, number: int) -> None:
         is_fit = constraints.value.ca and constraints.critical and usage.key_cert_sign
     except x509.ExtensionNotFound:
         is_fit = False
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion) as error:
+    except _UNREADABLE as error:
         raise UnusableAuthorityError(f"Certificate {number} in it cannot be read. Ask the CA for another") from error
     if not is_fit:
         raise UnusableAuthorityError(

@@ -208,6 +208,14 @@ def test_a_certificate_that_is_not_a_clients_is_refused(particulars: dict[str, o
         read_certificate(client(**particulars))
 
 
+def test_a_name_of_a_kind_that_the_library_does_not_know_is_refused() -> None:
+    """An x400Address among the alternative names is a refusal, and no error of ours."""
+    value = der.encode(der.SEQUENCE, der.encode(0xA3, der.encode(der.SEQUENCE)))
+    held = x509.UnrecognizedExtension(ObjectIdentifier("2.5.29.17"), value)
+    with pytest.raises(AdminCertificateRefused, match="cannot be read"):
+        read_certificate(client(others=[held]))
+
+
 def test_octets_that_are_no_certificate_are_refused() -> None:
     """Whatever is wrong with a certificate, it is a refusal, and no other error."""
     good = client()
@@ -224,6 +232,7 @@ RICH = issue(
 ).der
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @settings(max_examples=500)
 @given(st.lists(st.tuples(st.integers(0, len(RICH) - 1), st.integers(0, 255)), min_size=1, max_size=4))
 def test_a_damaged_certificate_is_read_or_refused(damage: list[tuple[int, int]]) -> None:
