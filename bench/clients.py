@@ -16,6 +16,7 @@ from connector.domain.pairing import TOKEN_PATH
 from connector.pki.names import SubjectPolicy
 
 CONNECTOR, DIRECTOR = "/connector/graphql", "/director/graphql"
+LEGACY_PATH = "/v1/applications/certificates"
 SUBJECT = SubjectPolicy("Org", "OrgUnit", "locality", "province", "DE")  # as the settings have it by default
 
 _CONFIGURATION = (
@@ -76,6 +77,11 @@ def poll() -> bytes:
 def signing(token: str, csr: bytes) -> bytes:
     """The bearer of a token has a CSR signed."""
     return request(CONNECTOR, graphql(_SIGN % b64encode(csr).decode()), _bearer(token))
+
+
+def legacy_signing(token: str, csr: bytes) -> bytes:
+    """The bearer of a token has a CSR signed by the legacy REST API."""
+    return request(f"{LEGACY_PATH}?token={token}", json.dumps({"csr": b64encode(csr).decode()}).encode())
 
 
 def renewal(csr: bytes) -> bytes:

@@ -55,7 +55,7 @@ class Connection(asyncio.Protocol):
         """Send a request and return the body of its answer.
 
         Raises:
-            BadAnswerError: it is no 200, or one with errors.
+            BadAnswerError: it is no 200 or 201, or one with errors.
         """
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
             self._received = received
             return
         self._received = b""
-        if received.startswith(b"HTTP/1.1 200 ") and b'"errors"' not in body:
+        if received.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 201 ")) and b'"errors"' not in body:
             self._settle(body)
         else:
             self._settle(BadAnswerError(received[:1000].decode(errors="replace")))

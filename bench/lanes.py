@@ -16,6 +16,7 @@ from bench.server import Server
 HOLDERS = 32
 SIGNING, ONBOARDING = "signing", "onboarding"
 ACCESS = "access token"
+LEGACY = "legacy REST"
 RENEWAL, CONFIGURATION = "renewal, mTLS", "configuration, mTLS"
 
 
@@ -124,6 +125,18 @@ class Signing(KeptAlive):
         """A token and a CSR for each, in one request."""
         return [
             clients.signing(prepared.secret, clients.new_csr(clients.subject(prepared.system_auth_id)))
+            for prepared in self.server.database.hand_over(count)
+        ]
+
+
+@dataclass(slots=True)
+class LegacySigning(Signing):
+    """The same by the legacy REST API, with the token in the URL."""
+
+    async def prepare(self, count: int) -> Sequence[object]:
+        """A token and a CSR for each, in one request."""
+        return [
+            clients.legacy_signing(prepared.secret, clients.new_csr(clients.subject(prepared.system_auth_id)))
             for prepared in self.server.database.hand_over(count)
         ]
 

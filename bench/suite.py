@@ -11,10 +11,12 @@ from bench.documents import Documents
 from bench.lanes import (
     ACCESS,
     CONFIGURATION,
+    LEGACY,
     ONBOARDING,
     RENEWAL,
     SIGNING,
     Access,
+    LegacySigning,
     Mutual,
     Onboarding,
     OpenBaoSigning,
@@ -34,6 +36,7 @@ PHASES = {
     "openbao": "OpenBao beside it",
     "onboarding": "the full onboarding",
     "clients": "access tokens of OAuth 2.0 clients",
+    "legacy": "signing by the legacy REST API, beside GraphQL",
     "mtls": "renewal and configuration over mutual TLS",
     "certificates": "the same with a full inventory",
     "postgres": "the same on PostgreSQL",
@@ -45,10 +48,13 @@ PHASES = {
     "console": "the console at size",
 }
 
+# What needs the server on SQLite that the others are compared with.
+BESIDE_OTHERS = ("signing", "openbao", "onboarding", "clients", "legacy", "mtls", "certificates", "postgres", "start")
 HANDSHAKES_AT_ONCE = 16
 OPENBAO = "OpenBao"
 SQLITE, POSTGRES, TWO = "SQLite", "PostgreSQL", "PostgreSQL, two workers"
 FULL = " full"
+BESIDE_LEGACY = "GraphQL beside it"
 
 
 def full(on: str) -> str:
@@ -107,7 +113,9 @@ class Suite:
 
     async def _compared(self, stack: ExitStack, found: Found) -> None:
         """What takes turns: the servers all run, each idle while another is loaded."""
-        if self.chosen("signing", "openbao", "onboarding", "clients", "mtls", "certificates", "postgres", "start"):
+        if self.chosen(
+            "signing", "openbao", "onboarding", "clients", "legacy", "mtls", "certificates", "postgres", "start"
+        ):
             self._add(stack, SQLITE)
         if self.chosen("certificates", "start"):
             self._add(stack, full(SQLITE))
@@ -119,11 +127,19 @@ class Suite:
             found.rows += await self._measured(ONBOARDING, [])
         if "clients" in self.phases:
             found.rows += await self._measured(ACCESS, [])
+        if "legacy" in self.phases:
+            found.rows += await self._legacy()
         if "mtls" in self.phases:
             found.rows += await self._measured(RENEWAL, [])
             found.rows += await self._measured(CONFIGURATION, [])
         if "start" in self.phases:
             found.starts = lasting.start(self.servers[full(SQLITE)], self.say)
+
+    async def _legacy(self) -> list[Row]:
+        """Signing by either API on one server, in turns."""
+        server = self.servers[SQLITE]
+        lanes = [LegacySigning(LEGACY, SQLITE, server), Signing(BESIDE_LEGACY, SQLITE, server)]
+        return await measure([Loaded(lane) for lane in lanes], self.sizes.plan, self.say)
 
     def chosen(self, *phases: str) -> bool:
         """Whether one of them was chosen."""

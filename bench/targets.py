@@ -6,11 +6,11 @@ from statistics import median
 
 from bench.console import EMPTY, LIST, MANY_FIT, NEWEST, NONE_FITS, ONE_FITS
 from bench.documents import LARGEST
-from bench.lanes import SIGNING
+from bench.lanes import LEGACY, SIGNING
 from bench.processes import Cores
 from bench.rounds import Round, Row
 from bench.scale import FIRST_PAGE, LAST_PAGE, REGISTERING
-from bench.suite import OPENBAO, POSTGRES, SQLITE, TWO, Found, full
+from bench.suite import BESIDE_LEGACY, OPENBAO, POSTGRES, SQLITE, TWO, Found, full
 
 TOO_BUSY = 0.9
 OTHERS = 0.15
@@ -41,6 +41,9 @@ def targets(found: Found, cores: Cores) -> Iterator[Target]:
     signing = rows.get((SIGNING, SQLITE))
     if signing is not None:
         yield from _compared(rows, signing)
+    legacy, beside = rows.get((LEGACY, SQLITE)), rows.get((BESIDE_LEGACY, SQLITE))
+    if legacy is not None and beside is not None:
+        yield _ratio("signing by legacy REST ÷ GraphQL", legacy, beside, least=0.9)
     yield from _workers(rows, cores)
     for (what, on), row in rows.items():
         if what == SIGNING and on in (SQLITE, POSTGRES) and row.p50_ms and row.p99_ms:

@@ -64,10 +64,12 @@ def run(phases: str, *more: str) -> dict[str, Any]:
 
 def test_it_runs_from_end_to_end() -> None:
     """With tiny numbers, the phases say something that need no other program."""
-    found = run("signing,onboarding,clients,mtls,certificates,memory", "--enrollments=40")
+    found = run("signing,onboarding,clients,legacy,mtls,certificates,memory", "--enrollments=40")
 
     assert {(row["what"], row["on"]) for row in found["rows"]} == {
         ("signing", "in-process"),
+        ("legacy REST", "SQLite"),
+        ("GraphQL beside it", "SQLite"),
         *(
             (what, on)
             for what in ("signing", "onboarding", "access token", "renewal, mTLS", "configuration, mTLS")
@@ -76,6 +78,7 @@ def test_it_runs_from_end_to_end() -> None:
     }
     assert found["memory"][-1][0] == 40
     assert any(target["what"] == "signing over HTTPS ÷ in-process" for target in found["targets"])
+    assert any(target["what"] == "signing by legacy REST ÷ GraphQL" for target in found["targets"])
 
 
 def test_large_documents_are_measured() -> None:
