@@ -77,6 +77,15 @@ class WebSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class API:
+    """What all listeners share of a GraphQL API."""
+
+    schema: GraphQLSchema
+    documents: Documents
+    door: Door
+
+
+@dataclass(frozen=True, slots=True)
 class Web:
     """Builds the applications."""
 
@@ -93,6 +102,7 @@ class Web:
     custody: Custody
     admin_certificates: AdminCertificates | None = None
     desk: Desk | None = None
+    _apis: dict[str, API] = field(default_factory=dict, init=False)
     gateways: Gateways | None = None
     patience: Patience = field(default_factory=Patience)
 
@@ -142,24 +152,32 @@ class Web:
         return _first(self.gateways.endpoints(self.enrollment, self.settings.body), application)
 
     def _connector(self, authenticate: Authenticate) -> GraphQLEndpoint:
-        api = ConnectorAPI(self.store, self.enrollment, self.links, self.settings.key_algorithm)
-        door = Door(api.recognize, INTROSPECTION | {RENEW_EXPIRED})
-        # One: a second `configuration` would meet the token that the first has spent, and lose the next one.
-        limits = replace(self.settings.documents, root_fields=1)
-        return self._endpoint(api.schema(), authenticate, door, limits, standing("connector"))
+        if "connector" not in self._apis:
+            api = ConnectorAPI(self.store, self.enrollment, self.links, self.settings.key_algorithm)
+            door = Door(api.recognize, INTROSPECTION | {RENEW_EXPIRED})
+            # One: a second `configuration` would meet the token that the first has spent, and lose the next one.
+            limits = replace(self.settings.documents, root_fields=1)
+            self._add_api("connector", api.schema(), door, limits)
+        return self._endpoint("connector", authenticate)
 
     def _director(self, authenticate: Authenticate) -> GraphQLEndpoint:
-        director = Director(
-            self.store,
-            self.enrollment,
-            self.links,
-            self.tokens,
-            self.allowances,
-            self.bearers,
-            self.admin_certificates,
-        )
-        door, limits = Door(director.recognize), self.settings.documents
-        return self._endpoint(director_schema(director), authenticate, door, limits, standing("director"))
+        if "director" not in self._apis:
+            director = Director(
+                self.store,
+                self.enrollment,
+                self.links,
+                self.tokens,
+                self.allowances,
+                self.bearers,
+                self.admin_certificates,
+            )
+            self._add_api("director", director_schema(director), Door(director.recognize), self.settings.documents)
+        return self._endpoint("director", authenticate)
+
+    def _add_api(self, name: str, schema: GraphQLSchema, door: Door, limits: DocumentLimits) -> None:
+        introspection, custody = self.settings.introspection, self.custody
+        documents = Documents(schema, limits, introspection=introspection, custody=custody, standing=standing(name))
+        self._apis[name] = API(schema, documents, door)
 
     def _legacy(self) -> Mapping[str, ASGIApp]:
         settings = self.settings
@@ -167,21 +185,13 @@ class Web:
         api = LegacyAPI(self.store, self.enrollment, self.addresses, key_algorithm, body, self.throttle)
         return legacy.endpoints(api, Guards(self.throttle, self.shares, self.patience))
 
-    def _endpoint(
-        self,
-        schema: GraphQLSchema,
-        authenticate: Authenticate,
-        door: Door,
-        limits: DocumentLimits,
-        texts: Sequence[str],
-    ) -> GraphQLEndpoint:
-        introspection, custody = self.settings.introspection, self.custody
-        documents = Documents(schema, limits, introspection=introspection, custody=custody, standing=texts)
+    def _endpoint(self, name: str, authenticate: Authenticate) -> GraphQLEndpoint:
+        api = self._apis[name]
         return GraphQLEndpoint(
-            schema,
-            documents,
+            api.schema,
+            api.documents,
             authenticate,
-            door,
+            api.door,
             self.settings.body,
             self.throttle,
             self.shares,
