@@ -10,6 +10,7 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pysqlite3.dbapi2 as driver
@@ -18,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 from tests.support.ca import CA, DAY, SERVER, issued_by_leaf, self_signed
+from tests.support.console import chromium
 from tests.support.director import Director, director
 from tests.support.registrars import PRINTABLE, Registrars, issue, named, registrar, role_rule, settings
 from tests.support.schemas import connected
@@ -264,6 +266,29 @@ def test_a_page_in_a_browser_acts_with_no_certificate(site: Site, operator: Iden
         answer = client.get(site.server.public_director, params={"query": VIEWER}, headers=header)
         assert answer.json()["errors"][0]["extensions"]["error"] == "admin_certificate_refused"
     assert site.result(operator, VIEWER, Authorization=f"Bearer {site.admin.key}", **header)["id"] == "first"
+
+
+FETCH = """(query) => fetch('/director/graphql', {
+  method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({query}),
+}).then((answer) => answer.text())"""
+
+
+def test_a_browser_with_the_certificate_is_nobody(site: Site, operator: Identity) -> None:
+    """Chromium gets the sign-in page with and without the certificate; a link to the API, and a page's own request to
+    it, are refused although Chromium sends the certificate.
+    """
+    public = site.server.urls["public"]
+    held = {"origin": public, "certPath": str(operator.chain), "keyPath": str(operator.key)}
+    with chromium() as browser:
+        for certificates in ([], [held]):
+            page = browser.new_context(ignore_https_errors=True, client_certificates=certificates).new_page()
+            page.goto(f"{public}/console")
+            assert page.url == f"{public}/console/sign-in?next=%2Fconsole"
+            refusal = "admin_certificate_refused" if certificates else "credential_missing"
+            assert refusal in page.evaluate(FETCH, VIEWER)
+            answer = page.goto(f"{site.server.public_director}?query={quote(VIEWER)}")
+            assert answer is not None
+            assert refusal in answer.text()
 
 
 def test_the_certificate_is_good_for_the_director_alone(site: Site, operator: Identity) -> None:
