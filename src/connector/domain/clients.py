@@ -24,9 +24,17 @@ MOST_ACCESS_TOKENS = 100
 """The most access tokens that one client keeps: a further one ends the oldest."""
 
 SCOPES: Mapping[EntityKind, frozenset[Scope]] = {
-    EntityKind.APPLICATION: frozenset({Scope.APPLICATION_READ, Scope.APPLICATION_AUTHS_READ}),
+    EntityKind.APPLICATION: frozenset(
+        {Scope.APPLICATION_READ, Scope.APPLICATION_AUTHS_READ, Scope.BUNDLE_INSTANCE_AUTHS_READ}
+    ),
     EntityKind.RUNTIME: frozenset(
-        {Scope.RUNTIME_READ, Scope.RUNTIME_WRITE, Scope.RUNTIME_AUTHS_READ, Scope.APPLICATION_READ}
+        {
+            Scope.RUNTIME_READ,
+            Scope.RUNTIME_WRITE,
+            Scope.RUNTIME_AUTHS_READ,
+            Scope.APPLICATION_READ,
+            Scope.BUNDLE_INSTANCE_AUTHS_READ,
+        }
     ),
     EntityKind.INTEGRATION_SYSTEM: frozenset(
         {

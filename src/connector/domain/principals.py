@@ -34,6 +34,7 @@ class Scope(StrEnum):
     INTEGRATION_SYSTEM_READ = "integration_system:read"
     INTEGRATION_SYSTEM_WRITE = "integration_system:write"
     INTEGRATION_SYSTEM_AUTHS_READ = "integration_system.auths:read"
+    BUNDLE_INSTANCE_AUTHS_READ = "bundle.instance_auths:read"
     FORMATION_READ = "formation:read"
     FORMATION_WRITE = "formation:write"
     TOKEN_READ = "one_time_token:read"
@@ -67,8 +68,13 @@ _ADMINISTRATORS_ALONE = {
     Scope.ADMINISTRATOR_WRITE,
 }
 
+# Credentials of other systems in clear text: whoever may only read must not be able to call them.
+_NOT_FOR_VIEWERS = {Scope.BUNDLE_INSTANCE_AUTHS_READ}
+
 SCOPES: Mapping[Role, frozenset[Scope]] = {
-    Role.VIEWER: frozenset(scope for scope in Scope if scope.endswith(":read")) - _ADMINISTRATORS_ALONE,
+    Role.VIEWER: frozenset(scope for scope in Scope if scope.endswith(":read"))
+    - _ADMINISTRATORS_ALONE
+    - _NOT_FOR_VIEWERS,
     Role.OPERATOR: frozenset(Scope) - _ADMINISTRATORS_ALONE,
     Role.ADMINISTRATOR: frozenset(Scope),
 }

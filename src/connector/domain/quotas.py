@@ -10,6 +10,7 @@ from math import ceil
 from connector.domain.directory import EntityKind
 
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 MOST_KEYS = 10_000
 
@@ -21,6 +22,9 @@ class Limit(StrEnum):
     CERTIFICATES = "quotas.certificates"
     TOKENS_A_MINUTE = "quotas.tokens_a_minute"
     REFUSALS_A_MINUTE = "quotas.refusals_a_minute"
+    SERVICES = "quotas.services"
+    CATALOGUE = "quotas.catalogue"
+    SERVICE_CHANGES_AN_HOUR = "quotas.service_changes_an_hour"
     TENANT_APPLICATIONS = "quotas.tenant_applications"
     TENANT_RUNTIMES = "quotas.tenant_runtimes"
     TENANT_INTEGRATION_SYSTEMS = "quotas.tenant_integration_systems"
@@ -52,6 +56,9 @@ class Quotas:
     certificates: int = 0
     tokens_a_minute: int = 0
     refusals_a_minute: int = 0
+    services: int = 0
+    catalogue: int = 0
+    service_changes_an_hour: int = 0
     tenant_applications: int = 0
     tenant_runtimes: int = 0
     tenant_integration_systems: int = 0

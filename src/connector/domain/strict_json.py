@@ -31,8 +31,10 @@ class GrammarError(JSONError):
         super().__init__("it does not follow the grammar of JSON (RFC 8259)")
 
 
-def read(octets: bytes) -> JSON:
+def read(octets: bytes, *, depth: int = MAX_DEPTH) -> JSON:
     """Return the JSON value that the octets hold: UTF-8 without a byte order mark (RFC 8259 section 8.1).
+
+    At most ``depth`` arrays and objects may stand inside one another.
 
     Raises:
         JSONError: they break a rule; the exception holds nothing of them.
@@ -41,7 +43,7 @@ def read(octets: bytes) -> JSON:
         text = octets.decode()
     except UnicodeDecodeError:
         raise JSONError("it is not UTF-8") from None
-    return _read(text)
+    return _read(text, depth)
 
 
 def read_object(octets: bytes) -> dict[str, JSON]:
@@ -56,7 +58,7 @@ def read_object(octets: bytes) -> dict[str, JSON]:
     return value
 
 
-def read_text(text: str) -> JSON:
+def read_text(text: str, *, depth: int = MAX_DEPTH) -> JSON:
     """Return the JSON value that the text holds; as :func:`read`.
 
     Raises:
@@ -64,7 +66,7 @@ def read_text(text: str) -> JSON:
     """
     if not is_whole(text):
         raise JSONError(_HALF)
-    return _read(text)
+    return _read(text, depth)
 
 
 def is_whole(text: str) -> bool:
@@ -108,23 +110,23 @@ _CONTAINERS = (list, dict)
 
 _HALF = "it holds half of a surrogate pair"
 _TWICE = "a name stands twice in one object"
-_DEEP = f"it is nested more than {MAX_DEPTH} deep"
+_DEEP = "it is nested more than {} deep"
 _NUMBER = f"a number has more than {MAX_NUMBER} characters, or is larger than a double can be"
 
 # An escape that could be half of a pair. Whether it is one is looked at in what was read.
 _SURROGATE = re.compile(r"\\u[dD][89abAB]|\\u[dD][c-fC-F]")
 
 
-def _read(text: str) -> JSON:
+def _read(text: str, depth: int) -> JSON:
     try:
         value = _DECODER.decode(text)
     except RecursionError:
-        raise JSONError(_DEEP) from None
+        raise JSONError(_DEEP.format(depth)) from None
     except json.JSONDecodeError:  # which holds the whole text
         raise GrammarError from None
     # Both checks look at the text first: an ordinary request costs no more than that.
-    if text.count("{") + text.count("[") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
-        raise JSONError(_DEEP)
+    if text.count("{") + text.count("[") > depth and is_deeper(value, depth):
+        raise JSONError(_DEEP.format(depth))
     if "\\u" in text and _SURROGATE.search(text) and not is_whole(json.dumps(value, ensure_ascii=False)):
         raise JSONError(_HALF)
     return value

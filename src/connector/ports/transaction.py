@@ -7,6 +7,7 @@ from uuid import UUID
 
 from connector.ports.administrators import Administrators, Sessions, SignInLinks
 from connector.ports.audit import Audit
+from connector.ports.catalogue import Catalogue
 from connector.ports.certificates import Inventory, TrustAnchors
 from connector.ports.clients import Clients
 from connector.ports.directory import Directory, Tenants
@@ -54,6 +55,9 @@ class Transaction(Protocol):
 
     def formations(self, tenant_id: str) -> Formations:
         """That tenant's formations."""
+
+    def catalogue(self, tenant_id: str) -> Catalogue:
+        """The services that that tenant's applications have published."""
 
     @property
     def tokens(self) -> Tokens:

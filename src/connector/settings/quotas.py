@@ -1,9 +1,10 @@
 """The quotas: a section of the settings."""
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 
+from connector.domain.catalogue import MOST_SERVICES
 from connector.domain.quotas import Quotas as Limits
-from connector.settings.section import Section
+from connector.settings.section import MIB, Section
 
 _MOST = 1_000_000_000
 
@@ -33,6 +34,23 @@ class Quotas(Section):
         20,
         "Refused renewals of one system auth before rate limiting, then the same number per minute. Divided among "
         "workers, not among replicas.",
+    )
+    services: int = Field(
+        default=MOST_SERVICES,
+        ge=1,
+        le=MOST_SERVICES,
+        description="Services that one application can publish at its metadataUrl.",
+    )
+    catalogue: ByteSize = Field(
+        default=ByteSize(4 * MIB),
+        ge=0,
+        le=1024 * MIB,
+        description="Size of all services of one application; one of them is also limited by `limits.body`.",
+    )
+    service_changes_an_hour: int = _number(
+        300,
+        "Services that one application can publish, replace or delete before rate limiting, then the same number per "
+        "hour. A replacement that changes nothing does not count. Divided among workers, not among replicas.",
     )
     tenant_applications: int = _number(100_000, "Applications in one tenant.")
     tenant_runtimes: int = _number(100_000, "Runtimes in one tenant.")

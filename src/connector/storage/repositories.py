@@ -28,6 +28,7 @@ from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Clock
 from connector.storage import counting
 from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignInLinks
+from connector.storage.catalogue import SqlCatalogue
 from connector.storage.clients import SqlClients
 from connector.storage.columns import Moment
 from connector.storage.directories import SqlDirectory, SqlTenants
@@ -352,6 +353,9 @@ class SqlTransaction:
 
     def formations(self, tenant_id: str) -> SqlFormations:
         return SqlFormations(self._connection, tenant_id)
+
+    def catalogue(self, tenant_id: str) -> SqlCatalogue:
+        return SqlCatalogue(self._connection, tenant_id)
 
     def probe(self) -> None:
         """Write something that means nothing."""

@@ -100,6 +100,26 @@ formation_assignments = Table(
     Column("assigned_at", Moment, nullable=False),
 )
 
+# What an application publishes. The long texts stand last: the databases read them only where they are asked for.
+services = Table(
+    "services",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("application_id", Text, ForeignKey("entities.id", ondelete="CASCADE"), nullable=False),
+    Column("identifier", Text),
+    Column("created_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("octets", Integer, nullable=False),
+    Column("text_octets", Integer, nullable=False),
+    Column("facts", Json, nullable=False),
+    Column("api_spec", Text),
+    Column("event_spec", Text),
+    Column("documents", Text),
+    # It also finds an application's; those without an identifier do not exclude one another.
+    UniqueConstraint("application_id", "identifier"),
+)
+
 system_auths = Table(
     "system_auths",
     metadata,

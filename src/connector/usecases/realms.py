@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from connector.domain import certificates
 from connector.domain.administrators import Administrator
 from connector.domain.audit import About, Action, Event, event
 from connector.domain.certificates import Certificate
@@ -20,6 +21,7 @@ from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound, TenantRequired
 from connector.domain.tokens import OneTimeToken
 from connector.ports.administrators import Sessions, SignInLinks
+from connector.ports.catalogue import Catalogue
 from connector.ports.directory import Directory
 from connector.ports.formations import Formations
 from connector.ports.transaction import Transaction
@@ -72,6 +74,11 @@ class Realm:
     def formations(self) -> Formations:
         """The tenant's formations."""
         return self._tx.formations(self.tenant_id)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The services that the tenant's applications have published."""
+        return self._tx.catalogue(self.tenant_id)
 
     @property
     def tokens(self) -> TenantTokens:
@@ -322,6 +329,16 @@ def enter_as_owner(tx: Transaction, way_in: Certificate | Access, external_id: s
     if isinstance(way_in, Access):
         return Realm(tx, tenant.id, way_in.actor, way_in.scopes.intersection(scopes), tenant)
     return Realm(tx, tenant.id, f"certificate:{way_in.serial}", frozenset(scopes), tenant)
+
+
+def enter_as_holder(tx: Transaction, fingerprint: bytes, *scopes: Scope) -> Realm:
+    """The tenant of the certificate with that fingerprint, in which its owner has these scopes.
+
+    Raises:
+        CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
+        TenantForbidden: the tenant is gone.
+    """
+    return enter_as_owner(tx, certificates.check(tx.inventory.find(fingerprint), now=tx.now), None, *scopes)
 
 
 def enter_as_bearer(tx: Transaction, token: OneTimeToken, *scopes: Scope) -> Realm:

@@ -22,6 +22,7 @@ from connector.ports.transaction import Store
 from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.clients import Authorization
 from connector.usecases.enrollment import Enrollment
+from connector.usecases.publications import Publications
 from connector.usecases.quotas import Allowances
 from connector.web import console, legacy
 from connector.web.answers import error_answer
@@ -46,7 +47,7 @@ from connector.web.graphql.endpoint import Authenticate, GraphQLEndpoint
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
-from connector.web.legacy import Addresses, Guards, LegacyAPI
+from connector.web.legacy import Addresses, CatalogueAPI, Guards, LegacyAPI, Metadata
 from connector.web.oauth import OAuthEndpoints
 from connector.web.patience import Patience
 from connector.web.requests import BodyLimits, header, without_identity_headers
@@ -183,7 +184,17 @@ class Web:
         settings = self.settings
         key_algorithm, body = settings.key_algorithm, settings.body
         api = LegacyAPI(self.store, self.enrollment, self.addresses, key_algorithm, body, self.throttle)
-        return legacy.endpoints(api, Guards(self.throttle, self.shares, self.patience))
+        return legacy.endpoints(api, self._guards)
+
+    def _metadata(self) -> Metadata:
+        settings, allowances = self.settings, self.allowances
+        publications = Publications(allowances.quotas, allowances.workers)
+        api = CatalogueAPI(self.store, self.enrollment, publications, settings.body, settings.answers.budget)
+        return Metadata(api, self._guards)
+
+    @property
+    def _guards(self) -> Guards:
+        return Guards(self.throttle, self.shares, self.patience)
 
     def _endpoint(self, name: str, authenticate: Authenticate) -> GraphQLEndpoint:
         api = self._apis[name]
@@ -224,19 +235,22 @@ class Web:
         application = Starlette(routes=routes, exception_handlers={HTTPException: _problem, Exception: _problem})
         # A redirect would lead to whatever the Host header says, and a client would send its token after it.
         application.router.redirect_slashes = False
-        return without_identity_headers(_first(endpoints, _with_headers(application, headers)))
+        others = _with_headers(application, headers)
+        return without_identity_headers(_first(endpoints, self._metadata() if endpoints else None, others))
 
 
-def _first(endpoints: Mapping[str, ASGIApp], others: ASGIApp) -> ASGIApp:
-    """The endpoints by their paths, and the others for every other path.
+def _first(endpoints: Mapping[str, ASGIApp], metadata: Metadata | None, others: ASGIApp) -> ASGIApp:
+    """The endpoints by their paths, those of the catalogue, and the others for every other path.
 
     An endpoint answers whatever goes wrong in it itself, so that it needs none of the six layers that Starlette has
     around a route.
     """
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
-        app = endpoints.get(scope["path"], others) if scope["type"] == "http" else others
-        await app(scope, receive, send)
+        app: ASGIApp | None = None
+        if scope["type"] == "http":
+            app = endpoints.get(scope["path"]) or (metadata.at(scope) if metadata is not None else None)
+        await (app or others)(scope, receive, send)
 
     return dispatch
 

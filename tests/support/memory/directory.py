@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from connector.domain.administrators import Administrator, Session, SignInLink
 from connector.domain.audit import Event
+from connector.domain.catalogue import Service, Texts
 from connector.domain.certificates import Certificate, Condition, TrustAnchor
 from connector.domain.clients import AccessToken, Client
 from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant, ascii_lower
@@ -41,6 +42,7 @@ class Tables:
     sessions: dict[str, Session] = field(default_factory=dict)
     formations: dict[str, Formation] = field(default_factory=dict)
     assignments: dict[tuple[str, str], Assignment] = field(default_factory=dict)
+    services: dict[str, tuple[Service, Texts]] = field(default_factory=dict)
 
     def copy(self) -> Self:
         return type(self)(*(getattr(self, table.name).copy() for table in fields(self)))
@@ -175,6 +177,8 @@ class MemoryDirectory:
         del self._tables.entities[entity.id]
         for place in [place for place in self._tables.assignments if place[1] == entity.id]:
             del self._tables.assignments[place]
+        for id_ in [id_ for id_, (each, _) in self._tables.services.items() if each.application_id == entity.id]:
+            del self._tables.services[id_]
         return True
 
     def add_system_auth(self, auth: SystemAuth) -> None:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from tests.support.memory.administrators import MemoryAdministrators, MemorySessions, MemorySignInLinks
+from tests.support.memory.catalogue import MemoryCatalogue
 from tests.support.memory.clients import MemoryClients
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
 from tests.support.memory.formations import MemoryFormations
@@ -352,6 +353,9 @@ class _MemoryTransaction:
 
     def formations(self, tenant_id: str) -> MemoryFormations:
         return MemoryFormations(self._tables, tenant_id)
+
+    def catalogue(self, tenant_id: str) -> MemoryCatalogue:
+        return MemoryCatalogue(self._tables, tenant_id)
 
 
 def _token_fits(token: OneTimeToken, which: TokenFilter) -> bool:

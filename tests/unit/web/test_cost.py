@@ -20,12 +20,17 @@ from graphql import (
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.authority import ADMINISTRATOR, POLICY, World
+from tests.support.compass_documents import APP
+from tests.support.compass_documents import page as everything_of
 from tests.support.memory.store import MemoryStore
 
-from connector.domain.directory import MOST_SYSTEM_AUTHS, EntityKind
+from connector.domain import catalogue as services
+from connector.domain.catalogue import MOST_SERVICES
+from connector.domain.directory import MOST_SYSTEM_AUTHS, Entity, EntityKind
 from connector.domain.pairing import Links
 from connector.domain.principals import KEY_PREFIX, Bearer, Role
 from connector.domain.refusals.requests import QueryTooExpensive
+from connector.ports.transaction import Transaction
 from connector.usecases.keys import make_api_key
 from connector.usecases.offices import Office
 from connector.usecases.realms import Installation
@@ -55,6 +60,23 @@ APPLICATION = (
 )
 PAGE = f"applications {{ data {{ {APPLICATION} }} pageInfo {{ startCursor endCursor hasNextPage }} totalCount }}"
 APPLICATIONS, AUTHS = 12, 7
+SERVICE = {
+    "provider": "p",
+    "name": "n",
+    "description": "d",
+    "api": {
+        "targetUrl": "https://api.example",
+        "spec": {"openapi": "3.1"},
+        "specificationUrl": "https://api.example/spec",
+        "headers": {"a": ["b"]},
+        "queryParameters": {"a": ["b"]},
+        "credentials": {
+            "basic": {"username": "u", "password": "p", "csrfInfo": {"tokenEndpointURL": "https://api.example/csrf"}}
+        },
+    },
+    "events": {"spec": {"asyncapi": "3.0"}},
+    "documentation": {"displayName": "n", "description": "d", "type": "t", "docs": []},
+}
 
 
 def reckoned(text: str, operation_name: str | None = None, *, schema: GraphQLSchema = SCHEMA) -> Cost:
@@ -105,9 +127,9 @@ def test_lists_in_lists_multiply_and_aliases_add() -> None:
 
 def test_what_is_always_empty_costs_nothing() -> None:
     """A field that is always null here adds nothing, whatever is selected below it."""
-    outer = "{ application(id: 1) { auths { auth { certCommonName %s } } } }"
+    outer = "{ application(id: 1) { bundles { data { name %s } } } }"
 
-    assert total(outer % "requestAuth { csrf { tokenEndpointURL } }") == total(outer % "")
+    assert total(outer % "instanceAuths { id auth { certCommonName } }") == total(outer % "")
 
 
 def test_an_object_is_of_one_type_and_only_the_dearest_counts() -> None:
@@ -160,10 +182,24 @@ def test_a_list_that_does_not_say_how_long_it_can_be_is_refused(kind: str) -> No
 
 
 def test_the_bounds_of_the_schema_are_the_domains() -> None:
-    """An entity lists as many system auths as it may have, a page as many items as are served."""
+    """An entity lists as many system auths as it may have, an application as many bundles, and a page as many items as
+    are served.
+    """
     for kind in EntityKind:
         assert WEIGHTS.of(kind.value, "auths").items == MOST_SYSTEM_AUTHS
         assert WEIGHTS.of(f"{kind.value}Page", "data").is_page
+    assert WEIGHTS.of("BundlePage", "data").items == MOST_SERVICES
+    for part in ("APIDefinitionPage", "EventDefinitionPage", "DocumentPage"):
+        assert WEIGHTS.of(part, "data").items == 1
+
+
+def test_a_page_counts_no_more_than_there_can_be() -> None:
+    """Where a list has a bound of its own, a larger page counts as that; a smaller one as itself."""
+    def bundles(first: int) -> int:
+        return total(f"{{ application(id: 1) {{ bundles(first: {first}) {{ data {{ id }} }} }} }}")
+
+    assert bundles(200) == bundles(MOST_SERVICES)
+    assert bundles(MOST_SERVICES) - bundles(MOST_SERVICES - 1) == 2
 
 
 def test_an_interface_weighs_what_its_heaviest_type_does() -> None:
@@ -184,9 +220,9 @@ def test_pages_of_everything_that_real_clients_select_may_be_asked_for() -> None
     """A page of 200 applications with all that the original's clients select passes by default, and so does a single
     application of every mutation, which is not even dear.
     """
-    reckoned(f"{{ result: {PAGE} }}").admit({}, LIMIT)
-    assert total(f"{{ result: application(id: 1) {{ {APPLICATION} }} }}") < DEAR
-    reckoned(f'mutation {{ result: registerApplication(in: {{name: "a"}}) {{ {APPLICATION} }} }}').admit({}, LIMIT)
+    reckoned(f"{{ result: applications {{ {everything_of(APP)} }} }}").admit({}, LIMIT)
+    assert total(f"{{ result: application(id: 1) {{ {APP} }} }}") < DEAR
+    reckoned(f'mutation {{ result: registerApplication(in: {{name: "a"}}) {{ {APP} }} }}').admit({}, LIMIT)
     assert total(get_introspection_query()) < LIMIT
 
 
@@ -253,11 +289,21 @@ async def _fill(world: World) -> str:
             entity = await world.register(tenant, f"e{number}", kind)
             for _ in range(AUTHS if kind is not EntityKind.INTEGRATION_SYSTEM else 0):
                 await world.hand_over(tenant, entity)
+            if kind is EntityKind.APPLICATION:
+                await world.store.transaction(lambda tx, owner=entity: _publish(tx, owner, number))
 
     office = Office(world.store, lambda tx: Installation(tx, ADMINISTRATOR))
     text, _ = await office.run(make_api_key, "all", role=Role.ADMINISTRATOR, tenant=None, lifetime=None)
     assert text.startswith(KEY_PREFIX)
     return text
+
+
+def _publish(tx: Transaction, application: Entity, number: int) -> None:
+    """As many services as there can be for one application, and some for each other."""
+    for _ in range(MOST_SERVICES if number == 0 else number):
+        content = services.read(SERVICE)
+        service = services.add(application, content, id=tx.new_id(), now=tx.now)
+        tx.catalogue(application.tenant_id).add(service, content.texts)
 
 
 LISTS = ["applications", "runtimes", "integrationSystems", "oneTimeTokens", "tenants", "apiKeys"]

@@ -180,6 +180,8 @@ class _Reckoner:
         if weight.items is None:
             return terms
         times = page if weight.is_page and page is not None else weight.items
+        if isinstance(times, int):
+            times = min(times, weight.items)
         terms = _multiplied(terms, times)
         terms[()] = terms.get((), 0) + 1
         return terms

@@ -31,7 +31,7 @@ _Composite = GraphQLObjectType | GraphQLInterfaceType
 class Weight:
     """What one field weighs. ``items`` is how many it lists at most, None where it is no list.
 
-    ``is_page`` says that it lists no more than the page has which was asked for.
+    ``is_page`` says that it lists no more than the page that was asked for either.
     """
 
     each: int = 1
@@ -86,7 +86,7 @@ def _weight(kind: _Composite, name: str, field: GraphQLField, lengths: Mapping[s
         return Weight(each, empty=empty)
     is_page = name == PAGE_ITEMS and any(interface.name == PAGE for interface in kind.interfaces)
     if is_page:
-        items = MOST_IN_A_PAGE
+        items = min(items or MOST_IN_A_PAGE, MOST_IN_A_PAGE)
     if is_introspection_type(kind):
         items = lengths[name]
     if depth > 1 or items is None:

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 
+from starlette.types import Scope
+
 from connector.web.legacy import addresses
 from connector.web.legacy.addresses import Addresses
 from connector.web.legacy.api import LegacyAPI
+from connector.web.legacy.catalogue import CatalogueAPI, described, place_of
 from connector.web.legacy.endpoint import Guards, LegacyEndpoint
 
-__all__ = ["Addresses", "Guards", "LegacyAPI", "LegacyEndpoint", "endpoints"]
+__all__ = ["Addresses", "CatalogueAPI", "Guards", "LegacyAPI", "LegacyEndpoint", "Metadata", "endpoints"]
 
 
 def endpoints(api: LegacyAPI, guards: Guards) -> Mapping[str, LegacyEndpoint]:
@@ -19,4 +22,19 @@ def endpoints(api: LegacyAPI, guards: Guards) -> Mapping[str, LegacyEndpoint]:
         addresses.RENEWALS: ("POST", api.renew),
         addresses.REVOCATIONS: ("POST", api.revoke),
     }
-    return {path: LegacyEndpoint(method, operation, guards) for path, (method, operation) in operations.items()}
+    return {path: LegacyEndpoint({method: operation}, guards) for path, (method, operation) in operations.items()}
+
+
+class Metadata:
+    """The catalogue below ``metadataUrl``, whose paths hold an application's name."""
+
+    def __init__(self, api: CatalogueAPI, guards: Guards) -> None:
+        self._all = LegacyEndpoint({"GET": api.list, "POST": api.publish}, guards, described)
+        self._one = LegacyEndpoint({"GET": api.one, "PUT": api.replace, "DELETE": api.remove}, guards, described)
+
+    def at(self, scope: Scope) -> LegacyEndpoint | None:
+        """The endpoint at the request's path, if it is one of the catalogue's."""
+        place = place_of(scope)
+        if place is None:
+            return None
+        return self._all if place.service is None else self._one

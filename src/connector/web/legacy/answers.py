@@ -1,6 +1,6 @@
 """Answers of the legacy REST API: its media type to the letter, and its own shape of errors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -18,6 +18,9 @@ MEDIA_TYPE = "application/json;charset=UTF-8"
 FORBIDDEN_STATUS = 403
 FORBIDDEN = "invalid token or certificate"
 
+Describe = Callable[[BaseException], tuple[int, str]]
+"""Says the status and the text of an error."""
+
 # Clients are not told which of these it is. The log has the code.
 _FORBIDDEN = (Unauthenticated, ObjectNotFound, TenantForbidden)
 
@@ -34,18 +37,21 @@ def empty_answer(status: int) -> Response:
     return Response(status_code=status, headers=HEADERS)
 
 
-def legacy_error(error: BaseException, headers: Mapping[str, str] | None = None) -> Response:
-    """The error as ``{"code": status, "error": text}``. The text of anything but a refusal is withheld."""
-    status, text = _described(error)
-    return legacy_answer(
-        {"code": status, "error": text}, status=status, headers={**retry_after(error), **(headers or {})}
-    )
-
-
-def _described(error: BaseException) -> tuple[int, str]:
+def described(error: BaseException) -> tuple[int, str]:
+    """The status and the text of an error. The text of anything but a refusal is withheld."""
     if isinstance(error, _FORBIDDEN):
         return FORBIDDEN_STATUS, FORBIDDEN
     status = problem(error).status
     if isinstance(error, BadCSR):
         return status, f"Failed to sign CSR: {in_original_words(error)}"
     return status, graphql_error(error)["message"]
+
+
+def legacy_error(
+    error: BaseException, headers: Mapping[str, str] | None = None, *, describe: Describe = described
+) -> Response:
+    """The error as ``{"code": status, "error": text}``."""
+    status, text = describe(error)
+    return legacy_answer(
+        {"code": status, "error": text}, status=status, headers={**retry_after(error), **(headers or {})}
+    )

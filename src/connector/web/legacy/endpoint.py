@@ -1,6 +1,6 @@
-"""One operation of the legacy REST API at one path, as an ASGI application."""
+"""The operations of the legacy REST API at one path, as an ASGI application."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from connector.domain.refusals.callers import CredentialMissing
 from connector.domain.refusals.requests import MethodNotAllowed
 from connector.domain.refusals.tokens import TokenUnknown
 from connector.web.callers import certificate_fingerprint, source
-from connector.web.legacy.answers import legacy_error
+from connector.web.legacy.answers import Describe, described, legacy_error
 from connector.web.legacy.call import Call
 from connector.web.notes import note
 from connector.web.patience import Patience
@@ -35,11 +35,11 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class LegacyEndpoint:
-    """One operation. HEAD is no GET here: to ask for information spends a token."""
+    """The operations of a path by their methods. HEAD is no GET here: to ask for information spends a token."""
 
-    method: str
-    operation: Operation
+    operations: Mapping[str, Operation]
     guards: Guards
+    describe: Describe = described
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing is raised but cancellation."""
@@ -48,15 +48,16 @@ class LegacyEndpoint:
                 fingerprint = certificate_fingerprint(scope)
                 caller = Holder(fingerprint) if fingerprint is not None else None
                 seat = held.enter_context(self.guards.shares.seat(caller))
-                answer = await self._answer(Call(scope, receive, seat))
+                answer = await self._answer(Call(scope, receive, seat, held))
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
                 answer = await self._refused(error, scope)
             await answer(scope, receive, send)
 
     async def _answer(self, call: Call) -> Response:
-        if call.scope["method"] != self.method:
-            raise MethodNotAllowed(f"This method is not allowed here. Send {self.method}.")
-        answer = await self.operation(call)
+        operation = self.operations.get(call.scope["method"])
+        if operation is None:
+            raise MethodNotAllowed(f"This method is not allowed here. Send {' or '.join(self.operations)}.")
+        answer = await operation(call)
         vouch(call.scope)
         return answer
 
@@ -67,4 +68,5 @@ class LegacyEndpoint:
         if isinstance(error, CredentialMissing):
             await self.guards.patience.wait(source(scope))
         # RFC 9110 15.5.6
-        return legacy_error(error, {"allow": self.method} if isinstance(error, MethodNotAllowed) else None)
+        allow = {"allow": ", ".join(self.operations)} if isinstance(error, MethodNotAllowed) else None
+        return legacy_error(error, allow, describe=self.describe)

@@ -26,6 +26,9 @@ from connector.usecases.recognition import recognize_holder
 from connector.web.graphql.call import Call, Info
 from connector.web.graphql.director.scopes import required
 
+# An application reads the credentials that it published itself, a runtime those of the applications that it calls.
+INSTANCE_AUTHS = Scope.BUNDLE_INSTANCE_AUTHS_READ
+
 
 @dataclass(frozen=True, slots=True)
 class Director:
@@ -155,7 +158,7 @@ class Director:
 
     def _own_office(self, info: Info, way_in: Certificate | Access, kind: EntityKind | None = None) -> Office[Realm]:
         named, word = info.context.tenant, kind.name.lower() if kind is not None else None
-        scopes = () if word is None else (Scope(f"{word}:read"), Scope(f"{word}.auths:read"))
+        scopes = () if word is None else (Scope(f"{word}:read"), Scope(f"{word}.auths:read"), INSTANCE_AUTHS)
         return Office(self.store, lambda tx: _entered(info, enter_as_owner(tx, way_in, named, *scopes)))
 
     async def _access(self, text: str) -> Access:

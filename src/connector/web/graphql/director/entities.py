@@ -29,6 +29,7 @@ from connector.usecases.realms import Realm
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import AuthFields
+from connector.web.graphql.director.bundles import BUNDLES, Bundles, bundles
 from connector.web.graphql.director.paging import Cursors, Fields, empty_page, page
 from connector.web.graphql.wanted import wanted
 
@@ -52,7 +53,6 @@ _NEVER_ANY: Mapping[EntityKind, Fields] = {
         "webhooks": [],
         "operations": [],
         "integrationDependencies": empty_page(),
-        "bundles": empty_page(),
     },
     EntityKind.RUNTIME: {"webhooks": [], "runtimeContexts": empty_page()},
     EntityKind.INTEGRATION_SYSTEM: {},
@@ -235,11 +235,15 @@ class EntityFields:
         eventing: Mapping[str, Fields] = {}
         if "eventingConfiguration" in names:
             eventing = _eventing(realm, entities)
+        published: Mapping[str, Bundles] = {}
+        if BUNDLES in names and self.kind is EntityKind.APPLICATION:
+            published = bundles(realm, ids, names)
         return [
             {
                 **_plain(entity, standings.get(entity.id)),
                 "auths": owned[entity.id],
                 "eventingConfiguration": eventing.get(entity.id),
+                BUNDLES: published.get(entity.id),
             }
             for entity in entities
         ]

@@ -13,6 +13,7 @@ from connector.web.graphql.director.auths import TokenFields
 from connector.web.graphql.director.certificates import CertificateFields
 from connector.web.graphql.director.entities import EntityFields
 from connector.web.graphql.director.formations import FormationFields
+from connector.web.graphql.director.paging import Fields
 from connector.web.graphql.director.scopes import required
 from connector.web.graphql.director.tenants import TenantFields
 from connector.web.graphql.sdl import sdl
@@ -38,7 +39,7 @@ def director_schema(director: Director) -> GraphQLSchema:
         fields.bind(query, mutation)
     token = InterfaceType("OneTimeToken", lambda fields, *_: f"OneTimeTokenFor{fields['type']}")
     auth = InterfaceType("SystemAuth", lambda fields, *_: SYSTEM_AUTH_TYPES[fields["type"]])
-    credential = UnionType("CredentialData", lambda *_: "OAuthCredentialData")  # the only one that is kept
+    credential = UnionType("CredentialData", _credential_type)
     scalars = (
         ScalarType("Timestamp", serializer=timestamp, value_parser=_read_timestamp),
         ScalarType("Labels", value_parser=_read_labels),
@@ -50,6 +51,10 @@ def director_schema(director: Director) -> GraphQLSchema:
             if field.resolve is None:
                 raise ValueError(f"{root}.{name} has no resolver")
     return schema
+
+
+def _credential_type(fields: Fields, *_: object) -> str:
+    return "BasicCredentialData" if "username" in fields else "OAuthCredentialData"
 
 
 def _read_timestamp(value: object) -> datetime:

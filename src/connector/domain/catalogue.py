@@ -1,0 +1,147 @@
+"""The catalogue: the services that an application offers, with their APIs, events and documentation.
+
+An application publishes them at its ``metadataUrl``; the Director shows them as bundles. What may be in one is in
+:mod:`connector.domain.services`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from connector.domain.directory import Entity
+from connector.domain.services import NESTED, read_service
+from connector.domain.strict_json import JSON, read_text
+
+MOST_SERVICES = 100
+"""The largest number of services of one application; the schema of the Director API counts with it."""
+
+_NAME = "name"
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What can be long in a service, each as the text of a JSON value; None where it is not given."""
+
+    api_spec: str | None = None
+    event_spec: str | None = None
+    documents: str | None = None
+
+    @property
+    def octets(self) -> int:
+        """The size of all of them in UTF-8."""
+        return sum(len(text.encode()) for text in (self.api_spec, self.event_spec, self.documents) if text is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service without its long texts. ``facts`` holds everything else that was published, credentials included.
+
+    The identifier is unique among the services of an application. ``text_octets`` is the size of the texts.
+    """
+
+    id: str
+    tenant_id: str
+    application_id: str
+    identifier: str | None
+    created_at: datetime
+    updated_at: datetime
+    octets: int
+    text_octets: int
+    facts: Mapping[str, JSON] = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        name: str = self.facts[_NAME]
+        return name
+
+    @property
+    def size(self) -> int:
+        """The octets that it takes, with its texts."""
+        return self.octets + self.text_octets
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much some applications have published: the number of services, and their octets."""
+
+    number: int = 0
+    octets: int = 0
+    text_octets: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an application sends for a service, found to be good, and taken apart."""
+
+    facts: Mapping[str, JSON] = field(repr=False)
+    texts: Texts
+
+    @property
+    def identifier(self) -> str | None:
+        """The application's own name for the service, if it gave one."""
+        return self.facts.get("identifier") or None
+
+
+def read(sent: JSON) -> Content:
+    """The content of a service.
+
+    Raises:
+        InvalidData: it breaks a rule; the message names the field.
+    """
+    facts = dict(read_service(sent))
+    api, events, documentation = (dict(facts[name]) if name in facts else None for name in _PARTS)
+    texts = Texts(_taken(api, "spec"), _taken(events, "spec"), _taken(documentation, "docs"))
+    left = dict(zip(_PARTS, (api, events, documentation), strict=True))
+    return Content({**facts, **{name: part for name, part in left.items() if part is not None}}, texts)
+
+
+def whole(service: Service, texts: Texts) -> dict[str, JSON]:
+    """The service as it was sent. The provider is empty, as in the original, whose Director keeps none."""
+    found = {**service.facts, "provider": ""}
+    for name, key, text in zip(
+        _PARTS, ("spec", "spec", "docs"), (texts.api_spec, texts.event_spec, texts.documents), strict=True
+    ):
+        if text is not None:
+            found[name] = {**found[name], key: value_of(text)}
+    return found
+
+
+def value_of(text: str) -> JSON:
+    """The JSON value that one of the texts stands for."""
+    return read_text(text, depth=NESTED)
+
+
+def add(application: Entity, content: Content, *, id: UUID, now: datetime) -> Service:
+    """A new service of the application."""
+    blank = Service(str(id), application.tenant_id, application.id, None, now, now, 0, 0, {})
+    return _filled(blank, content)
+
+
+def change(service: Service, content: Content, *, now: datetime) -> Service:
+    """The service with this content instead of what it had."""
+    return replace(_filled(service, content), updated_at=now)
+
+
+_PARTS = ("api", "events", "documentation")
+
+
+def _filled(service: Service, content: Content) -> Service:
+    return replace(
+        service,
+        identifier=content.identifier,
+        octets=len(_text(content.facts).encode()),
+        text_octets=content.texts.octets,
+        facts=content.facts,
+    )
+
+
+def _taken(part: dict[str, JSON] | None, name: str) -> str | None:
+    """The text of the member, which is taken out of the part."""
+    return _text(part.pop(name)) if part is not None and name in part else None
+
+
+def _text(value: JSON) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
