@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -195,6 +196,7 @@ def test_the_bounds_of_the_schema_are_the_domains() -> None:
 
 def test_a_page_counts_no_more_than_there_can_be() -> None:
     """Where a list has a bound of its own, a larger page counts as that; a smaller one as itself."""
+
     def bundles(first: int) -> int:
         return total(f"{{ application(id: 1) {{ bundles(first: {first}) {{ data {{ id }} }} }} }}")
 
@@ -290,7 +292,7 @@ async def _fill(world: World) -> str:
             for _ in range(AUTHS if kind is not EntityKind.INTEGRATION_SYSTEM else 0):
                 await world.hand_over(tenant, entity)
             if kind is EntityKind.APPLICATION:
-                await world.store.transaction(lambda tx, owner=entity: _publish(tx, owner, number))
+                await world.store.transaction(partial(_publish, application=entity, number=number))
 
     office = Office(world.store, lambda tx: Installation(tx, ADMINISTRATOR))
     text, _ = await office.run(make_api_key, "all", role=Role.ADMINISTRATOR, tenant=None, lifetime=None)
