@@ -100,7 +100,7 @@ def _show(
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     realm = installation.enter(tenant_id)
-    found = _named(realm, kind, entity)
+    found = registration.named_or_identified(realm, kind, entity)
     auths = realm.directory.system_auths([found.id])
     return {**_entity(found), "labels": found.labels, "systemAuths": [auth.id for auth in auths]}
 
@@ -113,7 +113,7 @@ def _unregister(
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     realm = installation.enter(tenant_id)
-    return _entity(registration.unregister(realm, kind, _named(realm, kind, entity).id))
+    return _entity(registration.unregister(realm, kind, registration.named_or_identified(realm, kind, entity).id))
 
 
 token = typer.Typer(help="One-time tokens: mint, list, withdraw.", no_args_is_help=True)
@@ -138,7 +138,7 @@ def mint_token(
     minted = registration.hand_over(
         realm,
         kind,
-        _named(realm, kind, entity).id,
+        registration.named_or_identified(realm, kind, entity).id,
         seconds=lifetime,
         terms=read_terms(source, key),
         policy=admin.settings.token_policy,
@@ -240,19 +240,6 @@ def show_ca(admin: Administration, _: Installation) -> list[Row]:
         }
         for name, each in (("root", admin.root), ("issuing", admin.issuing))
     ]
-
-
-def _named(realm: Realm, kind: EntityKind, name_or_id: str) -> Entity:
-    """The tenant's entity of that name or id.
-
-    Raises:
-        ObjectNotFound: there is none.
-    """
-    directory = realm.directory
-    found = directory.entity_named(kind, name_or_id) or directory.entity(kind, name_or_id)
-    if found is None:
-        raise ObjectNotFound(f"Object not found: the tenant has no {kind.value.lower()} of that name or id.")
-    return found
 
 
 def _tenant(tenant: Tenant) -> Row:

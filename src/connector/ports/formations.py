@@ -1,6 +1,7 @@
 """Formations, and which applications and runtimes are part of them."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from connector.domain.directory import Entity, EntityKind
@@ -39,6 +40,11 @@ class Formations(Protocol):
 
     def assignments(self, formation_ids: Collection[str]) -> Sequence[Assignment]:
         """The assignments to these formations, the oldest first."""
+
+    def members(
+        self, formation_id: str, *, after: tuple[datetime, str] | None = None, most: int | None = None
+    ) -> Sequence[Assignment]:
+        """The assignments to one formation, the oldest first: those after that time and object id."""
 
     def applications_of(
         self, runtime_id: str, *, after: str | None = None, most: int | None = None

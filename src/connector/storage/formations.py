@@ -2,6 +2,7 @@
 """Formations over SQL. Every statement names the tenant."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, exists, func, insert, select
@@ -27,6 +28,11 @@ _ASSIGNMENTS = (
     .join(formations, formations.c.id == _ASSIGNED.formation_id)
     .where(_MINE)
     .order_by(_ASSIGNED.assigned_at, _ASSIGNED.object_id)
+)
+_MEMBERS = (
+    select(formation_assignments)
+    .join(formations, formations.c.id == _ASSIGNED.formation_id)
+    .where(_MINE, formations.c.id == bindparam("formation"))
 )
 _UNASSIGN = delete(formation_assignments).where(
     _ASSIGNED.formation_id.in_(select(formations.c.id).where(_MINE, formations.c.id == bindparam("formation"))),
@@ -125,6 +131,14 @@ class SqlFormations:
             for some in chunks(formation_ids)
             for row in self._connection.execute(_ASSIGNMENTS.where(formations.c.id.in_(some)), {"tenant": self._tenant})
         ]
+
+    def members(
+        self, formation_id: str, *, after: tuple[datetime, str] | None = None, most: int | None = None
+    ) -> Sequence[Assignment]:
+        order = [_ASSIGNED.assigned_at, _ASSIGNED.object_id]
+        statement = page(_MEMBERS, order, newest_first=False, after=after, most=most)
+        values = {"tenant": self._tenant, "formation": formation_id}
+        return [Assignment(*row) for row in self._connection.execute(statement, values)]
 
     def applications_of(
         self, runtime_id: str, *, after: str | None = None, most: int | None = None

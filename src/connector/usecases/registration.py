@@ -51,6 +51,18 @@ def registered(realm: Realm, kind: EntityKind, id: str) -> Entity:
     return entity
 
 
+def named_or_identified(realm: Realm, kind: EntityKind, name_or_id: str) -> Entity:
+    """The tenant's entity of that kind and name, or else of that id.
+
+    Raises:
+        ObjectNotFound: there is none.
+    """
+    found = realm.directory.entity_named(kind, name_or_id) or realm.directory.entity(kind, name_or_id)
+    if found is None:
+        raise ObjectNotFound(f"Object not found: the tenant has no {kind.value.lower()} of that name or id. List them.")
+    return found
+
+
 def update(realm: Realm, kind: EntityKind, id: str, changes: Mapping[str, Any]) -> Entity:
     """Change fields of an entity; see :func:`directory.update_entity`.
 

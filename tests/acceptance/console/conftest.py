@@ -19,12 +19,13 @@ class Stage:
     token: str
     identity: Identity
     fingerprint: str
+    formation: str
 
     def path(self, template: str) -> str:
         """A page's path with what there is."""
         values = {
             "tenant": "default",
-            "id": self.runtime if "/runtimes/" in template else self.application,
+            "id": self._id(template),
             "token": self.token,
             "certificate": self.fingerprint,
             "name": "root",
@@ -32,6 +33,10 @@ class Stage:
         for name, value in values.items():
             template = template.replace(f"{{{name}}}", value)
         return template
+
+    def _id(self, template: str) -> str:
+        found = {"/runtimes/": self.runtime, "/formations/": self.formation}
+        return next((id_ for part, id_ in found.items() if part in template), self.application)
 
 
 # Of a module: while it is open it has an event loop of its own running, and no other test could run one.
@@ -58,5 +63,11 @@ def furnished(server: Server) -> Stage:
     server.token(application)
     told = server.administer("{ result: oneTimeTokens { data { id state } } }")["data"]
     runtime = server.administer('mutation { result: registerRuntime(in: {name: "kyma"}) { id } }')["id"]
+    created = server.administer('mutation { result: createFormation(formation: {name: "together"}) { id } }')
+    server.administer(
+        "mutation ($id: ID!) { result: assignFormation(objectID: $id, objectType: RUNTIME, "
+        'formation: {name: "together"}) { id } }',
+        {"id": runtime},
+    )
     listed = server.administer("{ result: certificates { data { fingerprint } } }")["data"]
-    return Stage(server, application, runtime, told[0]["id"], identity, listed[0]["fingerprint"])
+    return Stage(server, application, runtime, told[0]["id"], identity, listed[0]["fingerprint"], created["id"])

@@ -22,6 +22,8 @@ VIEWER = {
     f"GET {T}",
     *(f"GET {T}/{each}{rest}" for each in EACH for rest in ("", "/{id}", "/{id}/tokens/{token}")),
     *(f"GET {T}/{each}/{{id}}/tokens/{{token}}/events" for each in EACH),
+    f"GET {T}/formations",
+    f"GET {T}/formations/{{id}}",
     f"GET {T}/certificates",
     f"GET {T}/certificates/{{certificate}}",
     f"GET {T}/certificates/{{certificate}}/pem",
@@ -36,6 +38,9 @@ OPERATOR = {
     *(f"POST {T}/{each}/{{id}}/{rest}" for each in EACH for rest in ("connect", "revoke", "unregister")),
     *(f"POST {T}/{each}/{{id}}/tokens/{{token}}/withdraw" for each in EACH),
     *(f"GET {T}/{each}/{{id}}/unregister" for each in EACH),
+    f"POST {T}/formations",
+    *(f"POST {T}/formations/{{id}}/{rest}" for rest in ("assign", "unassign", "delete")),
+    f"GET {T}/formations/{{id}}/delete",
     f"GET {T}/certificates/{{certificate}}/revoke",
     f"POST {T}/certificates/{{certificate}}/revoke",
 }
@@ -77,7 +82,7 @@ def ask(guest: Visitor, stage: Stage, name: str, **fields: str) -> int:
     path = stage.path(template)
     if method == "GET":
         return guest.http.get(path).status_code
-    for there in (stage.application, stage.runtime, stage.token, stage.fingerprint):
+    for there in (stage.application, stage.runtime, stage.token, stage.fingerprint, stage.formation):
         path = path.replace(there, "0" * len(there))
     return guest.post(path, **fields).status_code
 

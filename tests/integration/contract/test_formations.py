@@ -7,6 +7,7 @@ from tests.support.records import LATER, NOW, entity, identifier, tenant
 from connector.domain.directory import EntityKind
 from connector.domain.formations import Assignment, Formation
 from connector.domain.refusals.objects import NotUniqueName, ObjectInUse, ObjectNotFound
+from connector.ports.transaction import Transaction
 
 APPLICATION, RUNTIME = EntityKind.APPLICATION, EntityKind.RUNTIME
 ONE, TWO = tenant(1).id, tenant(2).id
@@ -39,6 +40,28 @@ def test_a_formations_name_is_taken_once(furnished: Stored) -> None:
 
     with pytest.raises(NotUniqueName):
         furnished.write(lambda tx: tx.formations(ONE).add(Formation(identifier(9), ONE, "formation-1", NOW)))
+
+
+def test_members_come_page_by_page(furnished: Stored) -> None:
+    """The assignments to one formation come the oldest first, after a time and object id; another tenant sees none."""
+
+    def fill(tx: Transaction) -> None:
+        for number in (1, 2):
+            tx.formations(ONE).add(formation(number))
+        for number in range(2, 6):
+            tx.directory(ONE).add_entity(entity(number))
+            tx.formations(ONE).assign(assignment(object_id=entity(number).id))
+        tx.formations(ONE).assign(assignment(2))
+
+    furnished.write(fill)
+    members = furnished.read(lambda tx: tx.formations(ONE).members(formation().id))
+    first = furnished.read(lambda tx: tx.formations(ONE).members(formation().id, most=3))
+    place = (first[-1].assigned_at, first[-1].object_id)
+    rest = furnished.read(lambda tx: tx.formations(ONE).members(formation().id, after=place))
+
+    assert [each.object_id for each in members] == [entity(number).id for number in range(2, 6)]
+    assert [*first, *rest] == list(members)
+    assert furnished.read(lambda tx: tx.formations(TWO).members(formation().id)) == []
 
 
 def test_an_object_is_assigned_once(furnished: Stored) -> None:

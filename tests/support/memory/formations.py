@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tests.support.memory.directory import Tables
 
@@ -67,6 +68,12 @@ class MemoryFormations:
         own = {each.id for each in self.list()} & set(formation_ids)
         found = [each for each in self.tables.assignments.values() if each.formation_id in own]
         return sorted(found, key=lambda each: (each.assigned_at, each.object_id))
+
+    def members(
+        self, formation_id: str, *, after: tuple[datetime, str] | None = None, most: int | None = None
+    ) -> Sequence[Assignment]:
+        found = self.assignments([formation_id])
+        return [each for each in found if after is None or (each.assigned_at, each.object_id) > after][:most]
 
     def applications_of(
         self, runtime_id: str, *, after: str | None = None, most: int | None = None

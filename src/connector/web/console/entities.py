@@ -12,10 +12,11 @@ from connector.domain import labels
 from connector.domain.audit import Recorded
 from connector.domain.certificates import Certificate, Condition, RevocationReason, Standing
 from connector.domain.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, EntityKind
+from connector.domain.formations import Formation
 from connector.domain.labels import LabelFilter
 from connector.domain.quotas import Used
 from connector.domain.refusals import Refusal
-from connector.domain.refusals.objects import InvalidData, NotUniqueName
+from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectInUse
 from connector.domain.refusals.quotas import QuotaExceeded
 from connector.domain.strict_json import JSON, GrammarError, JSONError, read_text
 from connector.domain.tokens import OneTimeToken
@@ -118,7 +119,11 @@ class Kind:
 
     async def unregister(self, visit: Visit) -> Response:
         """Unregister it."""
-        await visit.office.run(registration.unregister, self.kind, self.id(visit))
+        try:
+            await visit.office.run(registration.unregister, self.kind, self.id(visit))
+        except ObjectInUse as error:
+            note(error)
+            return await self.shown(visit, error=error)
         return visit.done(visit.path(self.plural), "unregistered")
 
     def id(self, visit: Visit) -> str:
@@ -217,6 +222,7 @@ class Told:
     certificates: Sequence[Certificate]
     tokens: Sequence[OneTimeToken]
     events: Sequence[Recorded]
+    formations: Sequence[Formation]
 
     @classmethod
     def read(cls, realm: Realm, kind: EntityKind, id: str) -> "Told":
@@ -227,6 +233,7 @@ class Told:
             realm.certificates.list(CertificateFilter(owner_id=id), most=LAST_RECORDS),
             realm.tokens.list(TokenFilter(owner_id=id), most=LAST_RECORDS),
             realm.events.page(EventFilter(about=id), most=LAST_EVENTS),
+            realm.formations.of_object(id),
         )
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from connector.domain.principals import Scope
-from connector.web.console import certificates, connect, events, installation, overview, people, signing
+from connector.web.console import certificates, connect, events, formations, installation, overview, people, signing
 from connector.web.console.desk import Desk
 from connector.web.console.entities import Kind, kind_of
 from connector.web.console.layout import compile_templates, redirect
@@ -52,6 +52,13 @@ PAGES = [
     Page("GET", T, overview.overview, Scope.APPLICATION_READ),
     *_kinds("applications", Scope.APPLICATION_READ, Scope.APPLICATION_WRITE),
     *_kinds("runtimes", Scope.RUNTIME_READ, Scope.RUNTIME_WRITE),
+    Page("GET", f"{T}/formations", formations.list_formations, Scope.FORMATION_READ),
+    Page("POST", f"{T}/formations", formations.create, Scope.FORMATION_WRITE),
+    Page("GET", f"{T}/formations/{{id}}", formations.one, Scope.FORMATION_READ),
+    Page("POST", f"{T}/formations/{{id}}/assign", formations.assign, Scope.FORMATION_WRITE),
+    Page("POST", f"{T}/formations/{{id}}/unassign", formations.unassign, Scope.FORMATION_WRITE),
+    Page("GET", f"{T}/formations/{{id}}/delete", formations.end_page, Scope.FORMATION_WRITE),
+    Page("POST", f"{T}/formations/{{id}}/delete", formations.delete, Scope.FORMATION_WRITE),
     Page("GET", f"{T}/certificates", certificates.list_certificates, Scope.CERTIFICATE_READ),
     Page("GET", f"{T}/certificates/{{certificate}}", certificates.one, Scope.CERTIFICATE_READ),
     Page("GET", f"{T}/certificates/{{certificate}}/pem", certificates.pem, Scope.CERTIFICATE_READ),
