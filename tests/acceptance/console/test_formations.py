@@ -3,10 +3,10 @@
 from secrets import token_hex
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 from tests.acceptance.console.conftest import Stage
 from tests.acceptance.console.test_everybody import PHONE, judged, press
-from tests.support.console import PASSWORD, Visitor, Window, visitor
+from tests.support.console import Visitor, Window, visitor
 
 T = "/console/t/default"
 SEEN = "query ($id: ID!) { result: applicationsForRuntime(runtimeID: $id) { data { name } } }"
@@ -29,6 +29,13 @@ def create(guest: Visitor, name: str) -> str:
     return made.headers["location"].partition("?")[0]
 
 
+def follow(page: Page, link: str, heading: str) -> None:
+    """Go on to a page by keyboard."""
+    press(page, link)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+
+
 def test_formation_by_keyboard_alone(browser: Browser, stage: Stage) -> None:
     """Create a formation, assign an application and a runtime by name, follow the link from the application's page,
     unassign, and delete: Tab and Enter. What the runtime sees follows; deleting is refused until it is empty.
@@ -37,15 +44,8 @@ def test_formation_by_keyboard_alone(browser: Browser, stage: Stage) -> None:
     stage.server.application(f"app-{name}")
     id_ = runtime(stage, f"run-{name}")
     window = Window.open(browser, stage.server)
-    page = window.go("/console")
-    page.keyboard.type("operator")
-    press(page, "password")
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
-    press(page, "Formations")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Formations")
+    page = window.sign_in("operator")
+    follow(page, "Formations", "Formations")
     press(page, "Create a formation")
     page.keyboard.press("Enter")
     press(page, "new-name")
@@ -62,27 +62,19 @@ def test_formation_by_keyboard_alone(browser: Browser, stage: Stage) -> None:
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_have_text("Assigned.")
     assert seen(stage, id_) == [f"app-{name}"]
-    press(page, "Delete …")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"Delete {name}?")
+    follow(page, "Delete …", f"Delete {name}?")
     press(page, "Delete it")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("are assigned to this formation. Unassign them first.")
-    press(page, f"app-{name}")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"app-{name}")
+    follow(page, f"app-{name}", f"app-{name}")
     expect(page.locator("section[aria-labelledby=formations]")).to_contain_text(name)
-    press(page, name)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    follow(page, name, name)
     for kind in ("app", "run"):
         press(page, f"Unassign {kind}-{name}")
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_have_text("Unassigned.")
     assert seen(stage, id_) == []
-    press(page, "Delete …")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"Delete {name}?")
+    follow(page, "Delete …", f"Delete {name}?")
     press(page, "Delete it")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_have_text("Deleted.")
