@@ -236,10 +236,10 @@ class Web:
         # A redirect would lead to whatever the Host header says, and a client would send its token after it.
         application.router.redirect_slashes = False
         others = _with_headers(application, headers)
-        return without_identity_headers(_first(endpoints, self._metadata() if endpoints else None, others))
+        return without_identity_headers(_first(endpoints, others, self._metadata() if endpoints else None))
 
 
-def _first(endpoints: Mapping[str, ASGIApp], metadata: Metadata | None, others: ASGIApp) -> ASGIApp:
+def _first(endpoints: Mapping[str, ASGIApp], others: ASGIApp, metadata: Metadata | None = None) -> ASGIApp:
     """The endpoints by their paths, those of the catalogue, and the others for every other path.
 
     An endpoint answers whatever goes wrong in it itself, so that it needs none of the six layers that Starlette has
