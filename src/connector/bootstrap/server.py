@@ -107,7 +107,7 @@ def _server(
     }
     contexts = {
         "public": outsiders.context(),
-        "mtls": serving.ServerContext(client_ca=issuers.trusted),
+        "mtls": serving.ServerContext(client_ca=issuers.trusted, adopted=[each.der for each in issuers.adopted]),
     }
     certificate = objects.server_certificate(settings, issuers, list(contexts.values()), database.clock)
     certificate.load()
@@ -202,7 +202,7 @@ class _Server:
 
     def _issuers_changed(self) -> None:
         """Authenticate by those that are trusted now, and show a certificate of the one that signs now."""
-        self.contexts["mtls"].trust(self.issuers.trusted)
+        self.contexts["mtls"].trust(self.issuers.trusted, [each.der for each in self.issuers.adopted])
         self.certificate.refresh(anyway=True)
 
     def _listeners(

@@ -1,6 +1,7 @@
 """Subjects: what a CSR must ask for, and the name that the server builds itself."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -142,6 +143,16 @@ class SubjectPolicy:
         )
 
 
+def common_names(name: bytes) -> tuple[str | None, ...]:
+    """The values of all common names in a Name (its DER), wherever they stand; None for one that is no UTF8String or
+    PrintableString of well-formed UTF-8.
+
+    Raises:
+        DERError: ``name`` is not a Name.
+    """
+    return tuple(_text(value) for rdn in _rdns(name) for oid, value in rdn if oid == _COMMON_NAME)
+
+
 def common_name_rdn(value: str) -> bytes:
     """The DER of a relative distinguished name that is a common name."""
     return _rdn(_COMMON_NAME, der.UTF8_STRING, value)
@@ -176,15 +187,37 @@ def _attributes(name: bytes) -> tuple[dict[bytes, bytes], bool]:
     """
     found: dict[bytes, bytes] = {}
     multi_valued = False
+    for rdn in _rdns(name):
+        multi_valued |= len(rdn) > 1
+        for oid, value in rdn:
+            found[oid] = found.get(oid, b"") + value.encoded
+    return found, multi_valued
+
+
+def _rdns(name: bytes) -> Iterator[Sequence[tuple[bytes, der.Element]]]:
+    """The identifiers and values of each relative distinguished name.
+
+    Raises:
+        DERError: ``name`` is not a Name.
+    """
     for rdn in der.elements(der.unwrap(name, der.SEQUENCE)):
         members = der.elements(rdn.content)
         if rdn.tag != der.SET or not members:
             raise der.DERError("a subject that is not a sequence of sets of attributes")
-        multi_valued |= len(members) > 1
-        for member in members:
-            parts = der.elements(member.content)
-            if member.tag != der.SEQUENCE or len(parts) != _TYPE_AND_VALUE:
-                raise der.DERError("a subject attribute that is not an identifier and a value")
-            oid = der.identifier(parts[0])
-            found[oid] = found.get(oid, b"") + parts[1].encoded
-    return found, multi_valued
+        yield [_member(member) for member in members]
+
+
+def _member(member: der.Element) -> tuple[bytes, der.Element]:
+    parts = der.elements(member.content)
+    if member.tag != der.SEQUENCE or len(parts) != _TYPE_AND_VALUE:
+        raise der.DERError("a subject attribute that is not an identifier and a value")
+    return der.identifier(parts[0]), parts[1]
+
+
+def _text(value: der.Element) -> str | None:
+    if value.tag not in (der.UTF8_STRING, der.PRINTABLE_STRING):
+        return None
+    try:
+        return value.content.decode()
+    except UnicodeDecodeError:
+        return None

@@ -77,6 +77,9 @@ class Directory(Protocol):
     def update_entity(self, entity: Entity) -> None:
         """Record what has changed of it. Raises NotUniqueName as add_entity does, ObjectNotFound when it is gone."""
 
+    def is_free(self, kind: EntityKind, name: str, normalized_name: str | None) -> bool:
+        """Whether the tenant has no entity of that kind and name, and none of that normalised name if one is given."""
+
     def entity(self, kind: EntityKind, id: str) -> Entity | None:
         """The entity of that kind and id."""
 

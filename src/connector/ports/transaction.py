@@ -12,6 +12,7 @@ from connector.ports.certificates import Inventory, TrustAnchors
 from connector.ports.clients import Clients
 from connector.ports.directory import Directory, Tenants
 from connector.ports.formations import Formations
+from connector.ports.imports import Imports
 from connector.ports.issuers import IssuerRecords
 from connector.ports.keys import ApiKeys
 from connector.ports.quotas import Usage
@@ -102,6 +103,10 @@ class Transaction(Protocol):
     @property
     def issuers(self) -> IssuerRecords:
         """The issuers under those roots."""
+
+    @property
+    def imports(self) -> Imports:
+        """What was taken over from another installation."""
 
     @property
     def usage(self) -> Usage:

@@ -25,16 +25,21 @@ class ServerContext(ssl.SSLContext):
     """
 
     _client_ca: bytes | None
+    _adopted: bytes
     _certified: ssl.SSLContext
     _is_optional: bool
 
-    def __new__(cls, *, client_ca: Sequence[bytes] | None = None, optional: bool = False) -> Self:
+    def __new__(
+        cls, *, client_ca: Sequence[bytes] | None = None, adopted: Sequence[bytes] = (), optional: bool = False
+    ) -> Self:
         """Make a context.
 
         Args:
             client_ca: the CA's certificates, DER; with them, a client certificate under the root is required. Give
                 the issuing CA's as well as the root's: then a client that sends its own certificate alone is verified
                 too. OpenSSL checks the purpose, clientAuth (RFC 5280 4.2.1.12).
+            adopted: further CA certificates, DER, each of which is trusted by itself, without a root above it. While
+                there are any, client certificates may lack what RFC 5280 asks for, such as an authority key identifier.
             optional: the client may do without a certificate. One that it does send has to be issued by one of these,
                 which need not be roots.
 
@@ -44,17 +49,18 @@ class ServerContext(ssl.SSLContext):
         context = super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
         context._is_optional = optional
         context._client_ca = None if client_ca is None else b"".join(client_ca)
+        context._adopted = b"".join(adopted)
         context._certified = context._certifiable()
         return context
 
-    def trust(self, client_ca: Sequence[bytes]) -> None:
+    def trust(self, client_ca: Sequence[bytes], adopted: Sequence[bytes] = ()) -> None:
         """Authenticate clients by these CA certificates (DER).
 
         Those that are new count from now on; those that are no longer among them until the next
         :meth:`load_cert_chain`, since OpenSSL takes nothing out of a store.
         """
-        self._client_ca = b"".join(client_ca)
-        self._certified.load_verify_locations(cadata=self._client_ca)
+        self._client_ca, self._adopted = b"".join(client_ca), b"".join(adopted)
+        self._certified.load_verify_locations(cadata=self._client_ca + self._adopted)
 
     def load_cert_chain(self, *args: Any, **kwargs: Any) -> None:
         """Serve this certificate to every connection that begins from now on; if it fails, the former one stays."""
@@ -77,7 +83,7 @@ class ServerContext(ssl.SSLContext):
     def _certifiable(self) -> ssl.SSLContext:
         context = self._blank()
         if self._client_ca is not None:
-            context.load_verify_locations(cadata=self._client_ca)
+            context.load_verify_locations(cadata=self._client_ca + self._adopted)
         return context
 
     def _blank(self) -> ssl.SSLContext:
@@ -89,9 +95,11 @@ class ServerContext(ssl.SSLContext):
         context.options |= OPTIONS
         context.num_tickets = 0  # RFC 8446 4.6.1
         if self._client_ca is not None:
-            context.verify_flags |= ssl.VERIFY_X509_STRICT
-            context.verify_mode = ssl.CERT_OPTIONAL if self._is_optional else ssl.CERT_REQUIRED
-            if self._is_optional:
-                # A CA is trusted for itself: the one above it, with all its others, need not be.
+            # A CA of another installation, or of administrators, is trusted for itself: the one above it, with all its
+            # others, need not be.
+            if self._adopted or self._is_optional:
                 context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+            if not self._adopted:
+                context.verify_flags |= ssl.VERIFY_X509_STRICT
+            context.verify_mode = ssl.CERT_OPTIONAL if self._is_optional else ssl.CERT_REQUIRED
         return context

@@ -33,6 +33,12 @@ _THIS = (entities.c.tenant_id == bindparam("tenant"), entities.c.id == bindparam
 _KIND = (entities.c.tenant_id == bindparam("tenant"), entities.c.kind == bindparam("kind"))
 _FIND_ENTITY = Prepared(select(entities).where(*_KIND, entities.c.id == bindparam("id")))
 _FIND_ENTITY_NAMED = select(entities).where(*_KIND, entities.c.name == bindparam("name"))
+_SAME_NAME = Prepared(select(entities.c.id).where(*_KIND, entities.c.name == bindparam("name")).limit(1))
+_SAME_NORMALIZED = Prepared(
+    select(entities.c.id)
+    .where(entities.c.tenant_id == bindparam("tenant"), entities.c.normalized_name == bindparam("normalized"))
+    .limit(1)
+)
 _NAMES = select(entities.c.id, entities.c.name).where(entities.c.tenant_id == bindparam("tenant"))
 _CHANGED = (
     "name",
@@ -128,6 +134,15 @@ class SqlDirectory:
             raise ObjectNotFound
         self._connection.execute(_REMOVE_TERMS, {"this": entity.id})
         self._add_terms(entity)
+
+    def is_free(self, kind: EntityKind, name: str, normalized_name: str | None) -> bool:
+        values = {"tenant": self._tenant, "kind": kind, "name": name}
+        if _SAME_NAME.first(self._connection, **values) is not None:
+            return False
+        if normalized_name is None:
+            return True
+        found = _SAME_NORMALIZED.first(self._connection, tenant=self._tenant, normalized=normalized_name)
+        return found is None
 
     def entity(self, kind: EntityKind, id: str) -> Entity | None:
         row = _FIND_ENTITY.first(self._connection, tenant=self._tenant, kind=kind, id=id)

@@ -34,6 +34,7 @@ from connector.storage.columns import Moment
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.formations import SqlFormations
+from connector.storage.imports import SqlImports
 from connector.storage.issuers import SqlIssuers
 from connector.storage.moments import make_id, now
 from connector.storage.quotas import SqlUsage
@@ -338,6 +339,7 @@ class SqlTransaction:
         self.clients = SqlClients(connection)
         self.anchors = SqlTrustAnchors(connection)
         self.issuers = SqlIssuers(connection)
+        self.imports = SqlImports(connection)
         self.administrators = SqlAdministrators(connection)
         self.links = SqlSignInLinks(connection)
         self.sessions = SqlSessions(connection)

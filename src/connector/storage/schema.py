@@ -19,6 +19,7 @@ from sqlalchemy import (
 from connector.domain.audit import Action
 from connector.domain.certificates import RevocationReason
 from connector.domain.directory import EntityKind
+from connector.domain.imports import Kind
 from connector.domain.issuers import IssuerState
 from connector.domain.principals import Role
 from connector.domain.tokens import TokenType
@@ -331,6 +332,35 @@ trust_anchors = Table(
     metadata,
     Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
     Column("der", LargeBinary, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+)
+
+# What was taken over from another installation. A note outlives its record: what was removed is not taken again.
+imported_records = Table(
+    "imported_records",
+    metadata,
+    Column("kind", Word(Kind), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("tenant_id", Text, nullable=False),
+    Column("taken_at", Moment, nullable=False),
+)
+
+# CAs of other installations: they authenticate, and sign nothing here.
+adopted_issuers = Table(
+    "adopted_issuers",
+    metadata,
+    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
+    Column("der", LargeBinary, nullable=False),
+    Column("not_after", Moment, nullable=False),
+    Column("adopted_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+)
+
+# Certificates that were revoked in another installation, whether or not they ever came in here.
+imported_revocations = Table(
+    "imported_revocations",
+    metadata,
+    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
     Column("recorded_at", Moment, nullable=False),
 )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.domain.certificates import TrustAnchor
+from connector.domain.imports import AdoptedIssuer
 from connector.domain.issuers import IssuerRecord, IssuerState
 from connector.domain.refusals.issuers import IssuerUnknown, SignerUnavailable
 from connector.pki.issuer import Issuer
@@ -13,10 +14,11 @@ from connector.ports.transaction import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The issuers and roots that are recorded."""
+    """The issuers and roots that are recorded, and the CAs of other installations that were adopted."""
 
     issuers: tuple[IssuerRecord, ...]
     roots: tuple[TrustAnchor, ...]
+    adopted: tuple[AdoptedIssuer, ...] = ()
 
 
 class Issuers:
@@ -77,8 +79,13 @@ class Issuers:
 
     @property
     def good(self) -> frozenset[bytes]:
-        """The fingerprints of the issuers that did not end."""
+        """The fingerprints of the issuers and adopted CAs that did not end."""
         return self._good
+
+    @property
+    def adopted(self) -> tuple[AdoptedIssuer, ...]:
+        """The adopted CAs that have not ended: they authenticate clients, and nothing here signs with their keys."""
+        return tuple(each for each in self._recorded.adopted if each.ended_at is None)
 
     def chain(self, issuer: bytes) -> tuple[bytes, ...]:
         """The certificates above one that this issuer signed, without the trust anchor; each is DER.
@@ -99,15 +106,19 @@ class Issuers:
 
     def _take(self, recorded: Recorded) -> None:
         self._recorded = recorded
-        self._good = frozenset(each.fingerprint for each in recorded.issuers if each.state is not IssuerState.ENDED)
-        self._chains = {each.fingerprint: (each.der,) for each in recorded.issuers}
+        living = [each.fingerprint for each in recorded.issuers if each.state is not IssuerState.ENDED]
+        self._good = frozenset([*living, *(each.fingerprint for each in self.adopted)])
+        self._chains = {
+            **{each.fingerprint: (each.der,) for each in recorded.adopted},
+            **{each.fingerprint: (each.der,) for each in recorded.issuers},
+        }
         self._current = next((each for each in recorded.issuers if each.state is IssuerState.SIGNING), None)
         self._signing = None if self._current is None else self._held.get(self._current.fingerprint)
 
 
 def read(tx: Transaction) -> Recorded:
     """What is recorded."""
-    return Recorded(tuple(tx.issuers.list()), tuple(tx.anchors.list()))
+    return Recorded(tuple(tx.issuers.list()), tuple(tx.anchors.list()), tuple(tx.imports.issuers()))
 
 
 def settle(tx: Transaction, held: Sequence[Issuer], *, now: datetime) -> Recorded:

@@ -20,11 +20,13 @@ from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store
 from connector.usecases.admin_certificates import AdminCertificates
+from connector.usecases.adoption import Adoption
 from connector.usecases.clients import Authorization
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.publications import Publications
 from connector.usecases.quotas import Allowances
 from connector.web import console, legacy
+from connector.web.adopting import adopting
 from connector.web.answers import error_answer
 from connector.web.callers import (
     admin_holder,
@@ -131,8 +133,8 @@ class Web:
         return with_certificates_of_administrators(application)
 
     def mtls(self) -> ASGIApp:
-        """Holders of certificates."""
-        return self._application(
+        """Holders of certificates, our own CA's and those of adopted CAs."""
+        application = self._application(
             [],
             {
                 "/connector/graphql": self._connector(_holder),
@@ -140,6 +142,7 @@ class Web:
                 **self._legacy(),
             },
         )
+        return adopting(application, Adoption(self.store, self.enrollment.issuers))
 
     def pki(self) -> ASGIApp:
         """What is signed, and needs no TLS (RFC 5280 4.2.2.1)."""

@@ -16,10 +16,15 @@ def source(scope: Scope) -> str | None:
     return str(client[0]) if client else None
 
 
+def certificate(scope: Scope) -> bytes | None:
+    """The certificate (DER) that the peer showed in the TLS handshake; None where it showed none."""
+    return scope.get("extensions", {}).get("tls", {}).get("client_cert") or None
+
+
 def certificate_fingerprint(scope: Scope) -> bytes | None:
-    """The SHA-256 of the certificate that the peer showed in the TLS handshake; None where it showed none."""
-    certificate = scope.get("extensions", {}).get("tls", {}).get("client_cert")
-    return sha256(certificate).digest() if certificate else None
+    """The SHA-256 of that certificate."""
+    shown = certificate(scope)
+    return None if shown is None else sha256(shown).digest()
 
 
 def with_certificates_of_administrators(app: ASGIApp) -> ASGIApp:

@@ -13,6 +13,7 @@ from connector.domain.certificates import Certificate, Condition, TrustAnchor
 from connector.domain.clients import AccessToken, Client
 from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant, ascii_lower
 from connector.domain.formations import Assignment, Formation
+from connector.domain.imports import AdoptedIssuer, Kind, Taken
 from connector.domain.issuers import IssuerRecord
 from connector.domain.labels import LabelFilter, terms
 from connector.domain.overview import Standings
@@ -37,6 +38,9 @@ class Tables:
     keys: dict[bytes, ApiKey] = field(default_factory=dict)
     anchors: dict[bytes, TrustAnchor] = field(default_factory=dict)
     issuers: dict[bytes, IssuerRecord] = field(default_factory=dict)
+    taken: dict[tuple[Kind, str], Taken] = field(default_factory=dict)
+    adopted: dict[bytes, AdoptedIssuer] = field(default_factory=dict)
+    revocations: dict[bytes, datetime] = field(default_factory=dict)
     administrators: dict[str, Administrator] = field(default_factory=dict)
     links: dict[bytes, SignInLink] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
@@ -109,6 +113,13 @@ class MemoryDirectory:
             raise ObjectNotFound
         self._check_names(entity)
         self._tables.entities[entity.id] = entity
+
+    def is_free(self, kind: EntityKind, name: str, normalized_name: str | None) -> bool:
+        found = self.entities(kind)
+        return not any(
+            each.name == name or (normalized_name is not None and each.normalized_name == normalized_name)
+            for each in found
+        )
 
     def entity(self, kind: EntityKind, id: str) -> Entity | None:
         return next((entity for entity in self.entities(kind) if entity.id == id), None)

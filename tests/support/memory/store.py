@@ -17,6 +17,7 @@ from tests.support.memory.catalogue import MemoryCatalogue
 from tests.support.memory.clients import MemoryClients
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
 from tests.support.memory.formations import MemoryFormations
+from tests.support.memory.imports import MemoryImports
 from tests.support.memory.issuers import MemoryIssuers
 from tests.support.memory.quotas import MemoryUsage
 from tests.support.memory.subjects import MemorySubjects
@@ -342,6 +343,7 @@ class _MemoryTransaction:
         self.clients = MemoryClients(tables)
         self.anchors = _MemoryTrustAnchors(tables)
         self.issuers = MemoryIssuers(tables)
+        self.imports = MemoryImports(tables)
         self.administrators = MemoryAdministrators(tables)
         self.links = MemorySignInLinks(tables)
         self.sessions = MemorySessions(tables)
