@@ -103,6 +103,8 @@ AT_THE_TRANSACTION = {
     "usecases/adoption.py": {"imports", "inventory"},
     "usecases/clients.py": {"clients"},
     "usecases/enrollment.py": {"audit", "inventory", "tokens"},
+    "usecases/import_entities.py": {"imports", "tokens"},
+    "usecases/importing.py": {"anchors", "imports", "inventory", "issuers"},
     "usecases/issuers.py": {"anchors", "imports", "issuers"},
     "usecases/issuing.py": {"audit", "directory", "inventory"},
     "usecases/maintenance.py": {"clients", "tokens"},

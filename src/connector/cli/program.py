@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from connector import __version__, bootstrap
-from connector.cli import administration, administrators, databases, demo, formations, gateways, keys
+from connector.cli import administration, administrators, databases, demo, formations, gateways, keys, moving
 from connector.cli.command import Config, DataDir, command
 from connector.cli.exits import EXIT_FAILED, EXIT_SETTINGS
 from connector.domain.directory import EntityKind
@@ -37,6 +37,7 @@ app.add_typer(keys.key, name="key")
 app.add_typer(administrators.admin, name="admin")
 app.add_typer(administration.ca, name="ca")
 app.add_typer(databases.db, name="db")
+app.add_typer(moving.imports, name="import")
 
 
 def _print_version(wanted: bool) -> None:

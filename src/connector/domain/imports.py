@@ -1,5 +1,7 @@
 """What was taken over from another installation, and the CA whose certificates came with it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -98,3 +100,57 @@ class Progress:
     def seen(self) -> int:
         """The number of those whose old certificate came in."""
         return self.on_the_old_ca + self.renewed + self.ended
+
+
+class Outcome(StrEnum):
+    """What became of a record. A changed one was taken as well. One that is gone was taken once, and removed there."""
+
+    TAKEN = "taken"
+    KNOWN = "known"
+    CHANGED = "changed"
+    LEFT = "left"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What there is to say of one record. Names are as they are in the other installation."""
+
+    outcome: Outcome
+    kind: Kind
+    id: str
+    name: str
+    why: str
+
+
+MOST_NOTES = 20_000
+"""So many notes are kept of one import; the others are counted."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of everything: the numbers by kind and outcome, and notes of what is not as it was."""
+
+    counts: Counter[tuple[Kind, Outcome]] = field(default_factory=Counter)
+    notes: list[Note] = field(default_factory=list)
+    omitted: int = 0
+
+    def count(self, kind: Kind, outcome: Outcome, number: int = 1) -> None:
+        """Count records."""
+        self.counts[kind, outcome] += number
+
+    def note(self, outcome: Outcome, kind: Kind, id: str, name: str, why: str) -> None:
+        """Count a record, and say what there is to say of it."""
+        self.count(kind, outcome)
+        self._keep([Note(outcome, kind, id, name, why)])
+
+    def absorb(self, other: "Report") -> None:
+        """Take over what another report says."""
+        self.counts.update(other.counts)
+        self.omitted += other.omitted
+        self._keep(other.notes)
+
+    def _keep(self, notes: Sequence[Note]) -> None:
+        room = max(0, MOST_NOTES - len(self.notes))
+        self.notes += notes[:room]
+        self.omitted += len(notes[room:])

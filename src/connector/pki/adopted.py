@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from connector.pki import der, names, signatures
 from connector.pki.signatures import IssuerPublicKey
@@ -112,6 +113,20 @@ class AdoptedCA:
         if not isinstance(key, RSAPublicKey | EllipticCurvePublicKey):
             raise ValueError("its key is neither RSA nor EC")  # noqa: TRY004 - a wrong certificate
         return key
+
+    @cached_property
+    def der(self) -> bytes:
+        """The certificate."""
+        return self.certificate.public_bytes(Encoding.DER)
+
+    @cached_property
+    def fingerprint(self) -> bytes:
+        """The SHA-256 of the certificate."""
+        return sha256(self.der).digest()
+
+    def has_key_of(self, encoded: bytes) -> bool:
+        """Whether the certificate with this DER has the same key."""
+        return x509.load_der_x509_certificate(encoded).public_key() == self.public_key
 
     @cached_property
     def name(self) -> bytes:

@@ -24,6 +24,7 @@ from connector.ports.administrators import Sessions, SignInLinks
 from connector.ports.catalogue import Catalogue
 from connector.ports.directory import Directory
 from connector.ports.formations import Formations
+from connector.ports.imports import Imports
 from connector.ports.transaction import Transaction
 from connector.usecases.holdings import TenantCertificates, TenantClients, TenantEvents, TenantTokens, TenantUsage
 
@@ -187,6 +188,16 @@ class Installation:
     def sessions(self) -> Sessions:
         """The sessions of the console."""
         return self._tx.sessions
+
+    @property
+    def imports(self) -> Imports:
+        """What was taken over from another installation, of all tenants.
+
+        Raises:
+            TenantForbidden: the caller may not enter every tenant.
+        """
+        self.require_right_to(None)
+        return self._tx.imports
 
     def enter_by_auth(self, system_auth_id: str) -> Realm:
         """The realm that the system auth is in, where the caller names no tenant.

@@ -1,0 +1,157 @@
+"""The commands for a move from Compass: import, status, end."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from connector import bootstrap, compass
+from connector.bootstrap import Administration
+from connector.cli.command import AsJSON, Config, DataDir, command
+from connector.cli.output import Output, Row
+from connector.domain.imports import AdoptedHolder, AdoptedIssuer, Kind, Outcome, Report
+from connector.domain.pairing import timestamp
+from connector.usecases.importing import Import
+from connector.usecases.moving import Move, end, look
+from connector.usecases.offices import Office
+from connector.usecases.realms import COMMAND, Installation
+
+imports = typer.Typer(help="Move in from Compass: import, status, end.", no_args_is_help=True)
+
+
+@imports.command("compass")
+def import_compass(
+    database: Annotated[
+        str,
+        typer.Option(metavar="URL", help="The Compass database, postgresql://USER@HOST/NAME; PGPASSWORD is read."),
+    ],
+    ca: Annotated[Path, typer.Option(metavar="DIRECTORY", help="Where the old CA's ca.crt is. ca.key is not needed.")],
+    revocations: Annotated[
+        Path, typer.Option(metavar="FILE", help="The ConfigMap with the revocations, as JSON; {} if there are none.")
+    ],
+    tenant: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this tenant, by its external id. May be repeated.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and write nothing.")] = False,
+    remove_gone: Annotated[
+        bool, typer.Option("--remove-gone", help="Delete system auths that were deleted there after they were taken.")
+    ] = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Take over what a Compass installation holds. Compass is only read. Run it again to take what is new."""
+
+    async def run() -> Report:
+        async with bootstrap.administration(data_dir=data_dir, config=config) as administration:
+            trusted = administration.settings.trusted
+            old_ca, revoked = compass.read_ca(ca, trusted), compass.read_revocations(revocations, trusted)
+            with (
+                compass.open_database(database) as source,
+                Progress(
+                    TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), disable=not sys.stderr.isatty()
+                ) as shown,
+            ):
+                task = shown.add_task("", total=source.count())
+                return await Import(
+                    administration.store,
+                    source,
+                    administration.settings.token_policy,
+                    tenants=tenant or None,
+                    is_dry=dry_run,
+                    removes=remove_gone,
+                    told=lambda what, number: shown.update(task, description=what, advance=number),
+                ).run(old_ca, revoked)
+
+    _show_report(asyncio.run(run()), is_dry=dry_run, as_json=as_json)
+
+
+@imports.command()
+def status(
+    most: Annotated[int, typer.Option(metavar="NUMBER", help="So many names of those who have not renewed.")] = 1000,
+    data_dir: DataDir = None,
+    config: Config = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Show how many holders of the old CA's certificates have come and renewed, and when the old CA can be ended."""
+
+    async def ask() -> Move:
+        async with bootstrap.administration(data_dir=data_dir, config=config) as administration:
+            office = Office(administration.store, lambda tx: Installation(tx, COMMAND))
+            return await office.read(look, most=most)
+
+    move = asyncio.run(ask())
+    waiting = [_holder(each, move) for each in move.waiting]
+    if as_json:
+        Output(as_json=True).show({**_move(move), "waiting": waiting}, nothing="")
+        return
+    Output(as_json=False).show(_move(move), nothing="")
+    if waiting:
+        print()
+        Output(as_json=False).show(waiting, nothing="")
+
+
+@command(imports, "end", writes=True)
+def end_import(
+    _: Administration,
+    installation: Installation,
+    force: Annotated[bool, typer.Option("--force", help="Even if holders have not renewed yet.")] = False,
+) -> list[Row]:
+    """End the old CA: its certificates let nobody in any more."""
+    return [_issuer(each) for each in end(installation, anyway=force)]
+
+
+def _show_report(report: Report, *, is_dry: bool, as_json: bool) -> None:
+    counts = [
+        {"kind": kind.value, **{each.value: report.counts[kind, each] for each in Outcome}}
+        for kind in Kind
+        if any(report.counts[kind, each] for each in Outcome)
+    ]
+    notes = [
+        {"outcome": each.outcome.value, "kind": each.kind.value, "id": each.id, "name": each.name, "why": each.why}
+        for each in report.notes
+    ]
+    if as_json:
+        whole = {"dryRun": is_dry, "counts": counts, "notes": notes, "notesOmitted": report.omitted}
+        Output(as_json=True).show(whole, nothing="")
+        return
+    Output(as_json=False).show(counts, nothing="There was nothing to import.")
+    if notes:
+        print()
+        Output(as_json=False).show(notes, nothing="")
+    if report.omitted:
+        print(f"{report.omitted} more are not listed.", file=sys.stderr)
+    if is_dry:
+        print("This was a dry run: nothing was written.", file=sys.stderr)
+
+
+def _move(move: Move) -> Row:
+    progress, droppable, latest = move.progress, move.droppable_at, move.latest
+    return {
+        "seen": progress.seen,
+        "renewed": progress.renewed,
+        "onTheOldCA": progress.on_the_old_ca,
+        "ended": progress.ended,
+        "unseen": progress.unseen,
+        "oldCACanEndOn": None if droppable is None else timestamp(droppable),
+        "oldCAExpiresOn": None if latest is None else timestamp(latest),
+        "oldCAs": [each.fingerprint.hex() for each in move.issuers if each.ended_at is None],
+    }
+
+
+def _holder(holder: AdoptedHolder, move: Move) -> Row:
+    return {
+        "name": holder.owner,
+        "kind": holder.kind.value,
+        "tenant": holder.tenant,
+        "systemAuth": holder.id,
+        "state": holder.state(now=move.now).value,
+        "notAfter": None if holder.old_until is None else timestamp(holder.old_until),
+    }
+
+
+def _issuer(issuer: AdoptedIssuer) -> Row:
+    return {"fingerprint": issuer.fingerprint.hex(), "notAfter": timestamp(issuer.not_after)}
