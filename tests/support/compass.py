@@ -51,9 +51,11 @@ CREATE TABLE runtimes (
     status_timestamp timestamp NOT NULL DEFAULT now(), creation_timestamp timestamp DEFAULT now(),
     application_namespace varchar(256));
 CREATE TABLE tenant_applications (
-    tenant_id uuid NOT NULL, id uuid NOT NULL REFERENCES applications (id) ON DELETE CASCADE, owner boolean, source uuid NOT NULL, PRIMARY KEY (tenant_id, id, source));
+    tenant_id uuid NOT NULL, id uuid NOT NULL REFERENCES applications (id) ON DELETE CASCADE, owner boolean,
+    source uuid NOT NULL, PRIMARY KEY (tenant_id, id, source));
 CREATE TABLE tenant_runtimes (
-    tenant_id uuid NOT NULL, id uuid NOT NULL REFERENCES runtimes (id) ON DELETE CASCADE, owner boolean, source uuid NOT NULL, PRIMARY KEY (tenant_id, id, source));
+    tenant_id uuid NOT NULL, id uuid NOT NULL REFERENCES runtimes (id) ON DELETE CASCADE, owner boolean,
+    source uuid NOT NULL, PRIMARY KEY (tenant_id, id, source));
 CREATE TABLE labels (
     id uuid PRIMARY KEY, tenant_id uuid, app_id uuid REFERENCES applications (id) ON DELETE CASCADE,
     runtime_id uuid REFERENCES runtimes (id) ON DELETE CASCADE, runtime_context_id uuid, app_template_id uuid,
