@@ -8,6 +8,7 @@ from tests.support.records import LATER, NOW, entity, identifier, system_auth, t
 from connector.domain.directory import Entity, EntityKind
 from connector.domain.labels import read_filter
 from connector.domain.refusals.objects import NotUniqueName, ObjectInUse, ObjectNotFound
+from connector.ports.transaction import Transaction
 
 APPLICATION, RUNTIME, INTEGRATION_SYSTEM = EntityKind.APPLICATION, EntityKind.RUNTIME, EntityKind.INTEGRATION_SYSTEM
 ONE, TWO = tenant(1).id, tenant(2).id
@@ -335,3 +336,23 @@ def test_tenants_within_a_set(stored: Stored) -> None:
     assert stored.read(lambda tx: tx.tenants.count(within=within)) == 2
     assert stored.read(lambda tx: tx.tenants.count()) == 3
     assert stored.read(lambda tx: tx.tenants.list(within=frozenset())) == []
+
+
+def test_a_name_is_free_until_it_or_its_normalised_form_is_taken(stored: Stored) -> None:
+    """A name is taken by the name itself, for each kind apart, and by its normalised form; in one tenant alone."""
+
+    def fill(tx: Transaction) -> None:
+        tx.tenants.add(tenant(1))
+        tx.tenants.add(tenant(2))
+        tx.directory(ONE).add_entity(entity(1, name="Billing", normalized_name="mp-billing"))
+
+    stored.write(fill)
+
+    def is_free(of: str, kind: EntityKind, name: str, normalized: str | None) -> bool:
+        return stored.read(lambda tx: tx.directory(of).is_free(kind, name, normalized))
+
+    assert not is_free(ONE, APPLICATION, "Billing", None)
+    assert not is_free(ONE, APPLICATION, "billing", "mp-billing")
+    assert is_free(ONE, APPLICATION, "billing", "mp-billing/7")
+    assert is_free(ONE, RUNTIME, "Billing", None)
+    assert is_free(TWO, APPLICATION, "Billing", "mp-billing")
