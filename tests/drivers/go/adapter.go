@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -248,11 +249,11 @@ func legacyLife(w world, admin graphQL, id string, held identity, info csrInfo) 
 			return err
 		}
 	}
-	did("the management information follows the labels")
-	var managed managementInfo
-	if err := call(holder, "GET", info.API.InfoURL, nil, 200, &managed); err != nil {
+	managed, err := withoutLabel(admin, id, holder, info)
+	if err != nil {
 		return err
 	}
+	did("the management information follows the labels")
 	renewed, err := legacySign(holder, managed.URLs.RenewCertURL, managed.Certificate.Subject)
 	if err != nil {
 		return fmt.Errorf("renewal: %w", err)
@@ -272,6 +273,26 @@ func legacyLife(w world, admin graphQL, id string, held identity, info csrInfo) 
 	}
 	did("renewed, and the former certificate revoked")
 	return call(w.client(renewed.tls()), "GET", info.API.InfoURL, nil, 200, &managed)
+}
+
+// withoutLabel deletes the label name: then the application's own name counts, which needs escapes in a URL.
+func withoutLabel(admin graphQL, id string, holder *http.Client, info csrInfo) (managed managementInfo, err error) {
+	var deleted map[string]any
+	document := fmt.Sprintf("mutation { result: deleteApplicationLabel(applicationID: %q, key: \"name\") { key value } }", id)
+	if err := admin.result(document, &deleted); err != nil {
+		return managed, err
+	}
+	if err := call(holder, "GET", info.API.InfoURL, nil, 200, &managed); err != nil {
+		return managed, err
+	}
+	metadata, err := url.Parse(managed.URLs.MetadataURL)
+	if err != nil {
+		return managed, err
+	}
+	if managed.ClientIdentity.Application != "Go Adapter" || metadata.Path != "/Go Adapter/v1/metadata/services" || managed.URLs.EventsURL != "" {
+		return managed, fmt.Errorf("management information %+v", managed)
+	}
+	return managed, nil
 }
 
 // eventsOf assigns a runtime with this label isNormalized, and looks where the application's events go.

@@ -6,14 +6,34 @@ import (
 	"time"
 )
 
+type agentDefinition struct {
+	ID          string  `json:"id"`
+	Name        string  `json:"name"`
+	Description *string `json:"description"`
+	TargetURL   string  `json:"targetURL,omitempty"`
+	Group       *string `json:"group"`
+	Version     *any    `json:"version"`
+}
+
+type agentAuth struct {
+	Credential            map[string]string   `json:"credential"`
+	AdditionalHeaders     map[string][]string `json:"additionalHeaders"`
+	AdditionalQueryParams map[string][]string `json:"additionalQueryParams"`
+	RequestAuth           *struct {
+		CSRF *struct {
+			TokenEndpointURL string `json:"tokenEndpointURL"`
+		} `json:"csrf"`
+	} `json:"requestAuth"`
+}
+
 type agentBundle struct {
-	ID                             string    `json:"id"`
-	Name                           string    `json:"name"`
-	Description                    *string   `json:"description"`
-	InstanceAuthRequestInputSchema *string   `json:"instanceAuthRequestInputSchema"`
-	APIDefinitions                 page[any] `json:"apiDefinitions"`
-	EventDefinitions               page[any] `json:"eventDefinitions"`
-	DefaultInstanceAuth            *any      `json:"defaultInstanceAuth"`
+	ID                             string                `json:"id"`
+	Name                           string                `json:"name"`
+	Description                    *string               `json:"description"`
+	InstanceAuthRequestInputSchema *string               `json:"instanceAuthRequestInputSchema"`
+	APIDefinitions                 page[agentDefinition] `json:"apiDefinitions"`
+	EventDefinitions               page[agentDefinition] `json:"eventDefinitions"`
+	DefaultInstanceAuth            *agentAuth            `json:"defaultInstanceAuth"`
 }
 
 type agentApplication struct {

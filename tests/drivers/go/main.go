@@ -1,5 +1,6 @@
 // Drivers that behave as the Go programs of Compass and Kyma do: the client library, the runtime agent, the manager that
-// registers runtimes, registrars with a certificate, and the callers of the connectivity adapter. Only the standard library, nothing of the server.
+// registers runtimes, registrars with a certificate, and the callers of the connectivity adapter. Only the standard
+// library, nothing of the server.
 //
 //	PUBLIC=… MTLS=… ROOT=root.pem ADMIN_KEY=… TENANT=… driver library
 //
@@ -22,6 +23,7 @@ var drivers = map[string]func(world) error{
 	"manager":   manager,
 	"registrar": registrar,
 	"adapter":   adapter,
+	"catalogue": catalogue,
 	"transport": transports,
 }
 
@@ -33,7 +35,7 @@ type world struct {
 
 func main() {
 	if len(os.Args) != 2 || drivers[os.Args[1]] == nil {
-		fmt.Fprintf(os.Stderr, "usage: driver library | agent | manager | registrar | adapter | transport\n")
+		fmt.Fprintf(os.Stderr, "usage: driver library | agent | manager | registrar | adapter | catalogue | transport\n")
 		os.Exit(2)
 	}
 	if err := run(drivers[os.Args[1]]); err != nil {

@@ -86,7 +86,7 @@ func (w world) accessToken(credential map[string]string) (string, error) {
 // manage registers, reads, updates, hands over and unregisters runtimes.
 func manage(director graphQL, what string) error {
 	names := map[string]string{} // by ids
-	for len(names) < 20 {
+	for len(names) < 10 {
 		name := fmt.Sprintf("go-manager-%s-%s", what, letters(4))
 		made, err := registerRuntime(director, fmt.Sprintf("name: %q, description: %q, labels: {gardenerClusterName: %q, broker_plan_id: %q}", name, "of a manager", "cluster", "plan"))
 		if err != nil {
@@ -123,7 +123,7 @@ func listed(director graphQL, names map[string]string) error {
 	seen, after := map[string]bool{}, ""
 	for {
 		var found page[runtime]
-		document := fmt.Sprintf("query { result: runtimes(first: 7, after: %q) { %s } }", after, pageOf(runtimeSelection))
+		document := fmt.Sprintf("query { result: runtimes(first: 3, after: %q) { %s } }", after, pageOf(runtimeSelection))
 		if err := director.result(document, &found); err != nil {
 			return err
 		}
