@@ -68,6 +68,14 @@ def test_legacy_callers_in_go_live_their_whole_life(server: Server, program: Pat
     assert go(program, server, "adapter") == "renewed, and the former certificate revoked"
 
 
+def test_legacy_application_in_go_publishes_its_services(server: Server, program: Path) -> None:
+    """Services are published, listed, read as they were sent, replaced and deleted at metadataUrl; a runtime's agent
+    that shares a formation reads them as bundles.
+    """
+    said = go(program, server, "catalogue")
+    assert said == "the runtime's agent reads the service as a bundle, with its credential"
+
+
 def test_each_way_of_transport_in_go_works(server: Server, program: Path) -> None:
     """TLS 1.2 and 1.3, each cipher suite, keys in either form, HTTP/2 offered, kept connections, chunks, Expect."""
     assert go(program, server, "transport").startswith("no handshake without a certificate of the CA")
