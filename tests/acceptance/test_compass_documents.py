@@ -1,10 +1,10 @@
 """Every Director document that Compass's clients send is answered, with its whole selection."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.compass_documents import AGENT, OPERATIONS, SPELLINGS, Operation, as_in_fixtures
+from tests.support.compass_documents import AGENT, OPERATIONS, REQUESTS, Spelling, as_in_fixtures
 from tests.support.director import Director, director
 from tests.support.server import Server
 
@@ -54,19 +54,19 @@ def ask(admin: Director, request: dict[str, Any], tenant: str | None = None) -> 
     return content["data"]
 
 
-@pytest.mark.parametrize(("spelling", "alias"), SPELLINGS)
-@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS.keys())
+@pytest.mark.parametrize(("name", "spelling", "alias"), REQUESTS)
 def test_client_document_is_answered(
-    admin: Director, ids: dict[str, str], operation: Operation, spelling: Callable[[str], dict[str, Any]], alias: str
+    admin: Director, ids: dict[str, str], name: str, spelling: Spelling, alias: str
 ) -> None:
     """Each document is answered without an error: as Compass's own tests spell it, with commas at the end, empty lists
     of arguments and variables that are null; without all that; as Apollo prints it; with and without the alias.
     """
+    operation = OPERATIONS[name]
     data = ask(admin, spelling(operation.document(alias=alias, **ids)), operation.tenant)
 
-    (name,) = data
-    assert name == (alias.rstrip(": ") or operation.name)
-    assert data[name] is not None
+    (key,) = data
+    assert key == (alias.rstrip(": ") or operation.name)
+    assert data[key] is not None
 
 
 def test_document_of_a_runtimes_agent_is_answered(admin: Director) -> None:

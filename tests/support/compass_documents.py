@@ -1,6 +1,6 @@
 """The Director documents that Compass's clients send, built from their selections, exactly as they are spelled."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,7 +134,13 @@ def as_by_apollo(document: str) -> dict[str, Any]:
     return {"operationName": None, "variables": {}, "query": printed.replace("first: 200", "first: 100")}
 
 
-SPELLINGS = ((as_in_fixtures, "result: "), (as_in_fixtures, ""), (as_plain, "result: "), (as_by_apollo, ""))
+Spelling = Callable[[str], dict[str, Any]]
+SPELLINGS: Sequence[tuple[Spelling, str]] = (
+    (as_in_fixtures, "result: "),
+    (as_in_fixtures, ""),
+    (as_plain, "result: "),
+    (as_by_apollo, ""),
+)
 """How requests are spelled, with and without the alias of the root field."""
 
 
@@ -280,3 +286,11 @@ OPERATIONS: Mapping[str, Operation] = {
     "unregister integration system": Operation("unregisterIntegrationSystem", "mutation", 'id: "%(system)s"', INTSYS),
 }
 """In an order in which each finds what it needs: the objects are unregistered last."""
+REQUESTS = [
+    (name, spelling, alias)
+    for name, operation in OPERATIONS.items()
+    for spelling, alias in SPELLINGS
+    # Clients with Apollo change no applications: with each __typename it would be too dear for a mutation.
+    if not (spelling is as_by_apollo and operation.kind == "mutation" and operation.selection == APP)
+]
+"""The operation, and how it is spelled."""
