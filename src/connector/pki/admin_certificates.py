@@ -86,8 +86,11 @@ def is_signed_by(issuer: bytes, encoded: bytes) -> bool:
 
 
 def have_one_key(one: bytes, other: bytes) -> bool:
-    """Whether two certificates (DER) hold the same public key."""
-    return _spki(one) == _spki(other)
+    """Whether two certificates (DER) hold the same public key. One that cannot be read holds none."""
+    try:
+        return _spki(one) == _spki(other)
+    except _UNREADABLE:
+        return False
 
 
 def validity(encoded: bytes) -> tuple[datetime, datetime]:

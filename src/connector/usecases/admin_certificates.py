@@ -11,14 +11,14 @@ from connector.ports.transaction import Transaction
 from connector.usecases.issuers import Issuers
 
 OURS = (
-    "This server issued the client certificate to an application or runtime, so it is never an administrator's. Call "
-    "with an API key, or on the mutual-TLS address."
+    "The client certificate belongs to an application or runtime, so it is never an administrator's. Call with an API "
+    "key, or on the mutual-TLS address."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCertificates:
-    """The rules, and our own issuers, whose certificates no rule applies to."""
+    """The rules, and the issuers of applications and runtimes, whose certificates no rule applies to."""
 
     rules: Rules
     issuers: Issuers
@@ -53,6 +53,7 @@ def refuse_ours(authorities: Sequence[bytes], issuers: Issuers) -> None:
         for ours in issuers.recorded:
             if have_one_key(authority, ours) or is_signed_by(authority, ours):
                 raise UnusableAuthorityError(
-                    f"Certificate {number} in it is that of this server's own CA, or of a CA above it, under which "
-                    "every application and runtime has a certificate. Give a CA that issues only to administrators"
+                    f"Certificate {number} in it is that of this server's own CA, of a CA that it adopted, or of one "
+                    "above them: applications and runtimes have certificates under it. Give a CA that issues only to "
+                    "administrators"
                 )

@@ -74,8 +74,12 @@ class Issuers:
 
     @property
     def recorded(self) -> tuple[bytes, ...]:
-        """The certificates (DER) of all issuers and roots there ever were, also of those that ended."""
-        return (*(each.der for each in self._recorded.issuers), *(root.der for root in self._recorded.roots))
+        """The certificates (DER) of all issuers, roots and adopted CAs there ever were, also of those that ended."""
+        return (
+            *(each.der for each in self._recorded.issuers),
+            *(root.der for root in self._recorded.roots),
+            *(each.der for each in self._recorded.adopted),
+        )
 
     @property
     def good(self) -> frozenset[bytes]:

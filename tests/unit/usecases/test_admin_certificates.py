@@ -17,12 +17,14 @@ from tests.support.records import certificate, tenant
 from tests.support.registrars import issue, registrar
 
 from connector.domain.admin_certificates import Rule, Rules
+from connector.domain.imports import AdoptedIssuer
 from connector.domain.principals import AdminHolder, Caller, Role
 from connector.domain.refusals.admin_certificates import AdminCertificateExpired, AdminCertificateRefused
 from connector.pki.admin_certificates import UnusableAuthorityError
 from connector.pki.distinguished_names import parse_name
 from connector.pki.issuer import Issuer
 from connector.usecases.admin_certificates import AdminCertificates, refuse_ours
+from connector.usecases.issuers import Recorded
 
 NOW = datetime.now(UTC)
 REGISTRARS = CA.make("Registrars")
@@ -80,7 +82,7 @@ def test_what_our_issuers_signed_is_no_administrators(place: Place, issuer: Cred
     """A certificate that one of our issuers signed, now or formerly, is refused, although its subject is a rule's and
     TLS let it pass, as it does where a CA above both is trusted.
     """
-    with pytest.raises(AdminCertificateRefused, match="This server issued the client certificate"):
+    with pytest.raises(AdminCertificateRefused, match="The client certificate belongs to an application or runtime"):
         place.caller(issue(issuer, registrar("operator")).der)
 
 
@@ -94,7 +96,7 @@ def test_what_is_in_the_inventory_is_no_administrators(place: Place) -> None:
 
     place.runner.run(place.store.transaction(record))
 
-    with pytest.raises(AdminCertificateRefused, match="This server issued the client certificate"):
+    with pytest.raises(AdminCertificateRefused, match="The client certificate belongs to an application or runtime"):
         place.caller(made.der)
 
 
@@ -133,6 +135,27 @@ def test_our_own_ca_is_refused(authority: bytes, issuer: Issuer) -> None:
     others = [] if issuer is UNDER else [FORMER]
     with pytest.raises(UnusableAuthorityError, match="Certificate 2 in it is that of this server's own CA"):
         refuse_ours([REGISTRARS.root.der, authority], only(issuer, *others, now=NOW))
+
+
+def test_an_adopted_ca_is_refused(place: Place) -> None:
+    """A CA that was adopted from another installation makes nobody an administrator: it is refused at the start, and
+    its certificates are when it was adopted later. What cannot be read is no CA of anybody.
+    """
+    adopted = [
+        AdoptedIssuer(sha256(der).digest(), der, NOW + DAY, NOW) for der in (b"unreadable", REGISTRARS.issuing.der)
+    ]
+    known = only(SIGNING, now=NOW)
+    refuse_ours(REGISTRARS.trusted, known)
+    known.follow(Recorded((), (), tuple(adopted)))
+
+    with pytest.raises(UnusableAuthorityError, match="of a CA that it adopted"):
+        refuse_ours([REGISTRARS.issuing.der], known)
+    with pytest.raises(UnusableAuthorityError, match="or of one above them"):
+        refuse_ours([REGISTRARS.root.der], known)
+    holder = AdminHolder(issue(REGISTRARS.issuing, registrar("operator")).der)
+    rules = AdminCertificates(RULES, known)
+    with pytest.raises(AdminCertificateRefused, match="belongs to an application or runtime"):
+        place.runner.run(place.store.read(lambda tx: rules.caller(tx, holder)))
 
 
 def test_another_ca_is_not_refused() -> None:
