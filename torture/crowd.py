@@ -180,7 +180,7 @@ async def stall(task: Mapping[str, Any], peers: str, *kinds: str) -> None:
                 streams[1].transport.abort()
             await asyncio.sleep(PAUSE_SECONDS)
 
-    os.nice(10)  # what they cost here is not to be taken for what they cost the server
+    os.nice(19)  # what they cost here is not to be taken for what they cost the server
     tasks = [asyncio.create_task(peer(number)) for number in range(int(peers))]
     while connected < len(tasks):  # noqa: ASYNC110 - counted by many tasks
         await asyncio.sleep(0.02)
@@ -208,7 +208,7 @@ async def read(task: Mapping[str, Any], connections: str) -> None:
     """Read the dearest that is answered, again and again, over so many connections at once: ten pages in one request,
     and where that is refused fewer; how often which status came.
     """
-    os.nice(10)  # what it costs to take the answers in is not to be taken for what they cost the server
+    os.nice(19)  # what it costs to take the answers in is not to be taken for what they cost the server
     urls, context = task["urls"]["public"], trust(task["root"].encode())
     reader = Administrator(task["key"])
     statuses = Counter[str]()
@@ -343,7 +343,7 @@ async def upload(task: Mapping[str, Any], peers: str, kind: str) -> None:
 
 async def documents(task: Mapping[str, Any], connections: str) -> None:
     """Over each connection one new GraphQL document after the other, without a credential; what came of them."""
-    os.nice(10)  # what they cost here is not to be taken for what they cost the server
+    os.nice(19)  # what they cost here is not to be taken for what they cost the server
     urls, context = task["urls"]["public"], trust(task["root"].encode())
     opened = [Connection(urls[number % len(urls)], context) for number in range(int(connections))]
     await open_all(opened)

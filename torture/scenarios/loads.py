@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.cluster import family
+from tests.support.server import Server
 
 from connector.client import make_key
 from torture import clients, wire
@@ -86,7 +87,12 @@ async def sustained(
 
 def processes(site: Site) -> list[int]:
     """The processes of its servers."""
-    return [pid for server in site.servers if server.process is not None for pid in family(server.process.pid)]
+    return [pid for server in site.servers for pid in processes_of(server)]
+
+
+def processes_of(server: Server) -> list[int]:
+    """The processes of one server."""
+    return [] if server.process is None else family(server.process.pid)
 
 
 def _open_files(pid: int) -> int:

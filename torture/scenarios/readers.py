@@ -10,7 +10,7 @@ from pathlib import Path
 
 from connector.client import make_key
 from torture import clients, wire
-from torture.scenarios.loads import MEBIBYTE, beside, processes, resident
+from torture.scenarios.loads import MEBIBYTE, beside, processes_of, resident
 from torture.sites import Site
 from torture.wire import Connection, trust
 
@@ -33,7 +33,7 @@ async def dear_queries(
     grown: float = math.inf,
 ) -> dict[str, int | float]:
     """While a viewer of one tenant sends the dearest query that is answered, so many at once for so many seconds,
-    holders of certificates get 99 of 100 answers within so many seconds, and memory grows by so many MiB at most.
+    holders of certificates get 99 of 100 answers within so many seconds, and no server's memory grows by more MiB.
 
     The tenant has so many applications, each with so many system auths and their tokens.
     """
@@ -66,30 +66,32 @@ async def dear_queries(
         "requests of holders": len(served),
         "p99 without the reader, ms": round(alone[len(alone) * 99 // 100] * 1000),
         "p99 beside the reader, ms": round(p99 * 1000),
-        "memory grown at most, MiB": round(memory.grown),
+        "memory of a server grown at most, MiB": round(memory.grown),
     }
 
 
 class _Memory:
-    """What the servers take of it, and by how much more it was at most."""
+    """What each server takes of it with all its processes, and by how much more that was at most."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._before = self._peak = self._now()
+        self._before = self._now()
+        self._grown = 0
 
     @property
     def grown(self) -> float:
-        """In MiB."""
-        return (self._peak - self._before) / MEBIBYTE
+        """The most that one server's has grown, in MiB."""
+        return self._grown / MEBIBYTE
 
     async def watch(self) -> None:
         """Look at it again and again."""
         while True:
-            self._peak = max(self._peak, self._now())
+            grown = (now - before for now, before in zip(self._now(), self._before, strict=True))
+            self._grown = max(self._grown, *grown)
             await asyncio.sleep(SAMPLE_SECONDS)
 
-    def _now(self) -> int:
-        return sum(resident(pid) for pid in processes(self._site))
+    def _now(self) -> list[int]:
+        return [sum(resident(pid) for pid in processes_of(server)) for server in self._site.servers]
 
 
 async def _furnish(site: Site, opened: Sequence[Connection], applications: int, auths: int) -> None:
