@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
+from connector.serving.corked import CorkedAnswer
 from connector.serving.memory import Account
 
 MAX_URL = 8 * 1024
@@ -30,10 +31,6 @@ SLICE = 4096
 # Octets of a body that the application has not taken yet beyond which nothing more is read; and octets of a body that
 # was answered already beyond which the connection ends.
 HELD = 8 * 1024
-
-# What is sent before any answer (RFC 9110 15.2.1).
-_CONTINUE = b"HTTP/1.1 100 "
-_CLOSE = b"connection: close\r\n\r\n"
 
 # Seconds in which a peer may take note of its refusal, or send the rest of a body that nobody reads any more.
 LINGER = 1.0
@@ -91,42 +88,6 @@ def _too_large() -> _Refused:
     return _Refused(BodyTooLarge("The request's headers are too large."), HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
 
-class _Answer:
-    """The transport for one answer: the head is held back until the body comes, and both leave as one.
-
-    uvicorn writes them apart, which over TLS is two records and two calls of the system. With ``is_last`` when the head
-    comes, it says that the connection ends with the answer, though uvicorn would keep it.
-    """
-
-    def __init__(self, transport: asyncio.Transport, *, is_last: bool) -> None:
-        self.is_last = is_last
-        self._transport = transport
-        self._head: bytes | None = None
-
-    def write(self, data: bytes) -> None:
-        """Send it, unless it is the head."""
-        if self._head is not None:
-            data, self._head = self._head + data, b""
-        elif not data.startswith(_CONTINUE):
-            self._head = data[:-2] + _CLOSE if self.is_last else data
-            return
-        self._transport.write(data)
-
-    def flush(self) -> None:
-        """Send the head, to which nothing came."""
-        if self._head:
-            self.write(b"")
-
-    def close(self) -> None:
-        """Close the connection after what was written."""
-        self.flush()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Whether the connection is closing."""
-        return self._transport.is_closing()
-
-
 class Connection(HttpToolsProtocol):
     """One connection. It asks nothing of the event loop's timers: its listener calls :meth:`check` from time to time.
 
@@ -148,7 +109,7 @@ class Connection(HttpToolsProtocol):
         self._deaf = False  # whatever else comes in is dropped
         self._last = False  # the connection is closed after this answer
         self._tls: dict[object, object] | None = None
-        self._corked: _Answer | None = None
+        self._corked: CorkedAnswer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The connection is open; over TLS, the handshake is done and the client's certificate verified."""
@@ -222,7 +183,7 @@ class Connection(HttpToolsProtocol):
         """The head is whole: start the application on it."""
         self._check_head()
         super().on_headers_complete()
-        self._corked = _Answer(self.transport, is_last=self.cycle.keep_alive and self._is_long())
+        self._corked = CorkedAnswer(self.transport, is_last=self.cycle.keep_alive and self._is_long())
         self.cycle.transport = cast("asyncio.Transport", self._corked)
         self.cycle.keep_alive = self.cycle.keep_alive and not self._last
         self._in_body = True
