@@ -1,6 +1,6 @@
 """Compass's clients, as the contract describes them, on the HTTP and TLS of their languages (tests/drivers).
 
-The server has its default settings: what these clients do in a life must be within its limits.
+The server has its default limits: what these clients do in a life must be within its limits.
 """
 
 from collections.abc import Iterator
@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 from tests.support.ca import CA
 from tests.support.drivers import DRIVERS, build_go, drive, world
+from tests.support.gateways import ADDRESSES
 from tests.support.registrars import Registrars, registrar, role_rule, settings
 from tests.support.server import DEFAULT_LIMITS, Server
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(tmp_path_factory.mktemp("drivers") / "data", DEFAULT_LIMITS) as running:
+    known = {"CONNECTOR_GATEWAYS__PROXIES": ADDRESSES}
+    with Server(tmp_path_factory.mktemp("drivers") / "data", {**DEFAULT_LIMITS, **known}) as running:
         yield running
 
 
@@ -74,6 +76,13 @@ def test_legacy_application_in_go_publishes_its_services(server: Server, program
     """
     said = go(program, server, "catalogue")
     assert said == "the runtime's agent reads the service as a bundle, with its credential"
+
+
+def test_gateway_in_go_resolves_tokens_and_certificates(server: Server, program: Path) -> None:
+    """A gateway's session comes back with the system auth of a token, once, and of a certificate until it is revoked;
+    else it comes back as it was, so that Go reads an empty session.
+    """
+    assert go(program, server, "resolver") == "a revoked certificate is resolved to nothing"
 
 
 def test_each_way_of_transport_in_go_works(server: Server, program: Path) -> None:

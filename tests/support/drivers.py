@@ -19,6 +19,7 @@ def world(server: Server, tenant: str) -> dict[str, str]:
         {
             "PUBLIC": server.urls["public"],
             "MTLS": server.urls["mtls"],
+            "INTERNAL": server.urls["internal"],
             "ROOT": str(server.data / "ca" / "root.pem"),
             "ADMIN_KEY": key,
             "TENANT": tenant,

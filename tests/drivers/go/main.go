@@ -24,6 +24,7 @@ var drivers = map[string]func(world) error{
 	"registrar": registrar,
 	"adapter":   adapter,
 	"catalogue": catalogue,
+	"resolver":  resolver,
 	"transport": transports,
 }
 
@@ -35,7 +36,7 @@ type world struct {
 
 func main() {
 	if len(os.Args) != 2 || drivers[os.Args[1]] == nil {
-		fmt.Fprintf(os.Stderr, "usage: driver library | agent | manager | registrar | adapter | catalogue | transport\n")
+		fmt.Fprintf(os.Stderr, "usage: driver library | agent | manager | registrar | adapter | catalogue | resolver | transport\n")
 		os.Exit(2)
 	}
 	if err := run(drivers[os.Args[1]]); err != nil {
