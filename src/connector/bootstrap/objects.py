@@ -40,7 +40,8 @@ from connector.web.graphql.documents import Custody
 from connector.web.graphql.shelf import Shelf
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.legacy import Addresses
-from connector.web.requests import BodyLimits
+from connector.web.requests import HELD as HELD_BODIES
+from connector.web.requests import BodyLimits, Budget
 from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
@@ -179,7 +180,11 @@ def web(
 def _web_settings(settings: Settings, public_url: str) -> WebSettings:
     limits, graphql = settings.limits, settings.graphql
     return WebSettings(
-        body=BodyLimits(octets=limits.body, seconds=limits.request_timeout.total_seconds()),
+        body=BodyLimits(
+            limits.body,
+            limits.request_timeout.total_seconds(),
+            Budget(max(HELD_BODIES // settings.serving.workers, limits.body)),
+        ),
         documents=DocumentLimits(
             characters=graphql.characters,
             tokens=graphql.tokens,

@@ -23,8 +23,8 @@ IDENTITY_HEADERS = frozenset(
 # What everybody may send, and what no standard request exceeds.
 SMALL = 16 * 1024
 
-# What all requests together may hold of bodies that are not whole yet.
-HELD = 16 * 1024 * 1024
+# What all requests together may hold of bodies that are not whole yet; workers divide it.
+HELD = 8 * 1024 * 1024
 
 
 class Budget:
