@@ -286,11 +286,5 @@ OPERATIONS: Mapping[str, Operation] = {
     "unregister integration system": Operation("unregisterIntegrationSystem", "mutation", 'id: "%(system)s"', INTSYS),
 }
 """In an order in which each finds what it needs: the objects are unregistered last."""
-REQUESTS = [
-    (name, spelling, alias)
-    for name, operation in OPERATIONS.items()
-    for spelling, alias in SPELLINGS
-    # Clients with Apollo change no applications: with each __typename it would be too dear for a mutation.
-    if not (spelling is as_by_apollo and operation.kind == "mutation" and operation.selection == APP)
-]
+REQUESTS = [(name, spelling, alias) for name, operation in OPERATIONS.items() for spelling, alias in SPELLINGS]
 """The operation, and how it is spelled."""
