@@ -1,5 +1,7 @@
 """The commands for formations: which runtimes see which applications."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,7 +14,7 @@ from connector.domain.directory import EntityKind
 from connector.domain.formations import Formation
 from connector.domain.pairing import timestamp
 from connector.usecases import formations, registration
-from connector.usecases.realms import Installation
+from connector.usecases.realms import Installation, Realm
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The formation's name, unique in the tenant.")]
 IsRuntime = Annotated[bool, typer.Option("--runtime", help="It is a runtime, not an application.")]
@@ -63,8 +65,8 @@ def delete_formation(
     return _formation(formations.delete(installation.enter(tenant_id), name))
 
 
-@command(formation, "assign", writes=True)
-def assign_entity(
+def _change(
+    change: Callable[[Realm, str, EntityKind, str], Formation],
     _: Administration,
     installation: Installation,
     name: Name,
@@ -72,29 +74,17 @@ def assign_entity(
     runtime: IsRuntime = False,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
-    """Assign an application or a runtime to a formation."""
-    realm, kind = installation.enter(tenant_id), _kind(is_runtime=runtime)
+    realm, kind = installation.enter(tenant_id), EntityKind.RUNTIME if runtime else EntityKind.APPLICATION
     found = registration.named_or_identified(realm, kind, entity)
-    return _formation(formations.assign(realm, name, kind, found.id))
+    return _formation(change(realm, name, kind, found.id))
 
 
-@command(formation, "unassign", writes=True)
-def unassign_entity(
-    _: Administration,
-    installation: Installation,
-    name: Name,
-    entity: NameOrID,
-    runtime: IsRuntime = False,
-    tenant_id: TenantID = DEFAULT_TENANT,
-) -> Row:
-    """Undo an assignment; one that does not exist stays so."""
-    realm, kind = installation.enter(tenant_id), _kind(is_runtime=runtime)
-    found = registration.named_or_identified(realm, kind, entity)
-    return _formation(formations.unassign(realm, name, kind, found.id))
-
-
-def _kind(*, is_runtime: bool) -> EntityKind:
-    return EntityKind.RUNTIME if is_runtime else EntityKind.APPLICATION
+command(formation, "assign", writes=True, help="Assign an application or a runtime to a formation.")(
+    partial(_change, formations.assign)
+)
+command(formation, "unassign", writes=True, help="Undo an assignment; one that does not exist stays so.")(
+    partial(_change, formations.unassign)
+)
 
 
 def _formation(found: Formation) -> Row:

@@ -93,20 +93,25 @@ def read(sent: JSON) -> Content:
     """
     facts = dict(read_service(sent))
     api, events, documentation = (dict(facts[name]) if name in facts else None for name in _PARTS)
-    texts = Texts(_taken(api, "spec"), _taken(events, "spec"), _taken(documentation, "docs"))
     left = dict(zip(_PARTS, (api, events, documentation), strict=True))
+    texts = Texts(*(_taken(part, name) for part, name in zip(left.values(), _LONG, strict=True)))
     return Content({**facts, **{name: part for name, part in left.items() if part is not None}}, texts)
 
 
-def whole(service: Service, texts: Texts) -> dict[str, JSON]:
-    """The service as it was sent. The provider is empty, as in the original, whose Director keeps none."""
-    found = {**service.facts, "provider": ""}
-    for name, key, text in zip(
-        _PARTS, ("spec", "spec", "docs"), (texts.api_spec, texts.event_spec, texts.documents), strict=True
-    ):
+def whole(service: Service, texts: Texts) -> str:
+    """The JSON text of the service as it was sent. The provider is empty: the original's Director keeps none.
+
+    The long texts are put in as they are: to read them and write them again would take a hundred milliseconds.
+    """
+    long = dict(zip(_PARTS, zip(_LONG, (texts.api_spec, texts.event_spec, texts.documents), strict=True), strict=True))
+    members = []
+    for name, value in {**service.facts, "provider": ""}.items():
+        key, text = long.get(name, ("", None))
+        told = _text(value)
         if text is not None:
-            found[name] = {**found[name], key: value_of(text)}
-    return found
+            told = f'{told[:-1]}{"," if value else ""}"{key}":{text}}}'
+        members.append(f'"{name}":{told}')
+    return f"{{{','.join(members)}}}"
 
 
 def value_of(text: str) -> JSON:
@@ -125,7 +130,7 @@ def change(service: Service, content: Content, *, now: datetime) -> Service:
     return replace(_filled(service, content), updated_at=now)
 
 
-_PARTS = ("api", "events", "documentation")
+_PARTS, _LONG = ("api", "events", "documentation"), ("spec", "spec", "docs")
 
 
 def _filled(service: Service, content: Content) -> Service:

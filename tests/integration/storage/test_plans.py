@@ -186,6 +186,22 @@ FINDS: dict[str, tuple[Function, str]] = {
         lambda tx: tx.directory(TENANT).system_auths(IDS),
         "system_auths USING INDEX ix_system_auths_owner_id (owner_id=?)",
     ),
+    "services of applications": (
+        lambda tx: tx.catalogue(TENANT).of(IDS),
+        "services USING INDEX sqlite_autoindex_services_2 (application_id=?)",
+    ),
+    "size of the services of applications": (
+        lambda tx: tx.catalogue(TENANT).size(IDS),
+        "services USING INDEX sqlite_autoindex_services_2 (application_id=?)",
+    ),
+    "service": (
+        lambda tx: tx.catalogue(TENANT).find(IDS[0], IDS[1]),
+        "services USING INDEX sqlite_autoindex_services_1 (id=?)",
+    ),
+    "members of a formation": (
+        lambda tx: tx.formations(TENANT).members(IDS[0], most=31),
+        "formation_assignments USING INDEX sqlite_autoindex_formation_assignments_1 (formation_id=?)",
+    ),
     "issued to a system auth": (
         lambda tx: tx.usage.issued(IDS[0], since=NOW, most=100),
         "ix_certificates_system_auth_id_not_after_issued_at_revoked_at (system_auth_id=? AND not_after>?)",

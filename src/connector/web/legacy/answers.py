@@ -27,9 +27,12 @@ _FORBIDDEN = (Unauthenticated, ObjectNotFound, TenantForbidden)
 
 def legacy_answer(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """The content as JSON."""
-    return Response(
-        json_octets(content), status_code=status, headers={**HEADERS, **(headers or {})}, media_type=MEDIA_TYPE
-    )
+    return octets_answer(json_octets(content), status=status, headers=headers)
+
+
+def octets_answer(octets: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """What is JSON already."""
+    return Response(octets, status_code=status, headers={**HEADERS, **(headers or {})}, media_type=MEDIA_TYPE)
 
 
 def empty_answer(status: int) -> Response:
