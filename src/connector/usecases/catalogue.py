@@ -129,6 +129,8 @@ def offered(
             f"The page has more than {MOST_SERVICES_OF_A_PAGE} bundles, or {MOST_OCTETS_OF_A_PAGE} octets of them. "
             "Lower the argument first, or leave out bundles or their specifications."
         )
+    if not size.number:
+        return (), {}
     found = realm.catalogue.of(application_ids)
     return found, realm.catalogue.texts(application_ids) if with_texts else {}
 
