@@ -206,7 +206,7 @@ class GraphQL(Section):
         description="Memory of each process for validated documents. The most recently used ones are kept.",
     )
     cost: int = Field(
-        default=6_000_000,
+        default=8_000_000,
         ge=100_000,
         le=1_000_000_000,
         description="What a query can read at most, computed before it runs: the values of its answer if every list "

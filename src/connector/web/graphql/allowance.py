@@ -15,7 +15,7 @@ HELD = 64 * MIB
 class AnswerLimits:
     """The most that a query may cost, the most octets of its answer, and what all answers share."""
 
-    cost: int = 6_000_000
+    cost: int = 8_000_000
     octets: int = 16 * MIB
     dear: DearAnswers = field(default_factory=DearAnswers)
     budget: Budget = field(init=False)
