@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from urllib.parse import quote
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -56,6 +57,14 @@ def subject(system_auth_id: str) -> str:
 def token_request(application: str, administrator: bytes) -> bytes:
     """An administrator asks for an application's token."""
     return request(DIRECTOR, graphql(_REQUEST, {"id": application}), administrator)
+
+
+def verdict(der: bytes) -> bytes:
+    """Nginx asks about its client's certificate."""
+    body = b64encode(der).decode()
+    lines = "".join(f"{body[start : start + 64]}\n" for start in range(0, len(body), 64))
+    pem = quote(f"-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n", safe="")
+    return f"GET /verdict/nginx HTTP/1.1\r\nHost: connector\r\nX-SSL-Client-Cert: {pem}\r\n\r\n".encode()
 
 
 def access_token(client_id: str, secret: str) -> bytes:

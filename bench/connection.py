@@ -19,11 +19,11 @@ class BadAnswerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a listener is, and whom the client trusts there."""
+    """Where a listener is, and whom the client trusts there; without a context it speaks no TLS."""
 
     host: str
     port: int
-    context: ssl.SSLContext
+    context: ssl.SSLContext | None
 
     async def open(self) -> "Connection":
         """Connect, with a full handshake: nothing is resumed."""

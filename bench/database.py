@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from secrets import token_bytes
 from typing import Any, NamedTuple
 
@@ -13,12 +14,14 @@ from connector.domain import tokens
 from connector.domain.clients import SECRET_OCTETS as CLIENT_SECRET_OCTETS
 from connector.domain.clients import make_client
 from connector.domain.directory import EntityKind, SystemAuth
+from connector.domain.issuers import IssuerState
 from connector.domain.tokens import TokenType
 from connector.storage import schema
 from connector.storage.moments import make_id
 
 LIFETIME = timedelta(hours=1)
 TENANT = "default"
+DER_OCTETS = 700
 
 
 class Prepared(NamedTuple):
@@ -62,6 +65,20 @@ class Database:
                 connection.execute(insert(table), [rows[place] for _, rows in made])
         return [prepared for prepared, _ in made]
 
+    def certify(self, count: int) -> list[bytes]:
+        """Register so many applications, each with a certificate of the issuer that signs now: what stands for its DER.
+
+        It is octets that no other certificate has; nothing that looks certificates up reads them.
+        """
+        tenant, now = self.tenant(), datetime.now(UTC)
+        made = [_certified(tenant, now) for _ in range(count)]
+        signs = select(schema.issuers.c.fingerprint).where(schema.issuers.c.state == IssuerState.SIGNING)
+        with self._engine.begin() as connection:
+            issuer = connection.execute(signs).scalar_one()
+            connection.execute(insert(schema.entities), [entity for entity, _ in made])
+            connection.execute(insert(schema.certificates), [{**row, "issuer": issuer} for _, row in made])
+        return [row["der"] for _, row in made]
+
     def let_in(self, count: int) -> list[Prepared]:
         """Register so many OAuth 2.0 clients, each with an integration system: their secrets and ids."""
         tenant, now = self.tenant(), datetime.now(UTC)
@@ -90,6 +107,23 @@ def _registered(tenant: str, now: datetime) -> dict[str, Any]:
         "name": f"bench-{entity}",
         "created_at": now,
         "labels": {},
+    }
+
+
+def _certified(tenant: str, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
+    entity, der = _registered(tenant, now), token_bytes(DER_OCTETS)
+    return entity, {
+        "serial": token_bytes(16).hex(),
+        "fingerprint": sha256(der).digest(),
+        "key": token_bytes(schema.DIGEST_OCTETS),
+        "system_auth_id": str(make_id()),
+        "owner_id": entity["id"],
+        "owner_kind": entity["kind"],
+        "tenant_id": tenant,
+        "not_before": now,
+        "not_after": now + timedelta(days=90),
+        "issued_at": now,
+        "der": der,
     }
 
 

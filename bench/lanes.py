@@ -17,6 +17,8 @@ HOLDERS = 32
 SIGNING, ONBOARDING = "signing", "onboarding"
 ACCESS = "access token"
 LEGACY = "legacy REST"
+VERDICT = "verdict"
+CERTIFICATES = 10_000
 RENEWAL, CONFIGURATION = "renewal, mTLS", "configuration, mTLS"
 
 
@@ -149,6 +151,20 @@ class Access(Signing):
         """The requests of a few clients, in turns."""
         made = self.server.database.let_in(HOLDERS)
         return list(islice(cycle(clients.access_token(each.system_auth_id, each.secret) for each in made), count))
+
+
+@dataclass(slots=True)
+class Verdict(Signing):
+    """A gateway's question about a certificate: its header read, the certificate and its owner looked up."""
+
+    def address(self) -> Address:
+        """The internal listener."""
+        return self.server.address("internal", None)
+
+    async def prepare(self, count: int) -> Sequence[object]:
+        """Questions about many certificates, in turns, so that the database does not read the same page again."""
+        made = self.server.database.certify(min(count, CERTIFICATES))
+        return list(islice(cycle(map(clients.verdict, made)), count))
 
 
 @dataclass(slots=True)

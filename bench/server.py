@@ -121,7 +121,7 @@ class Server:
         context.load_verify_locations(cafile=str(self.data / "ca" / "root.pem"))
         return context
 
-    def address(self, listener: str, context: ssl.SSLContext) -> Address:
+    def address(self, listener: str, context: ssl.SSLContext | None) -> Address:
         """Where a listener is."""
         url = urlsplit(self.urls[listener])
         assert url.hostname is not None
@@ -139,7 +139,7 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
-        kept |= UNLIMITED
+        kept |= {**UNLIMITED, "CONNECTOR_GATEWAYS__PROXIES": "127.0.0.1"}
         if self.url is not None:
             kept["CONNECTOR_DATABASE__URL"] = self.url
         return kept

@@ -15,6 +15,7 @@ from bench.lanes import (
     ONBOARDING,
     RENEWAL,
     SIGNING,
+    VERDICT,
     Access,
     LegacySigning,
     Mutual,
@@ -22,6 +23,7 @@ from bench.lanes import (
     OpenBaoSigning,
     Renewal,
     Signing,
+    Verdict,
 )
 from bench.openbao import OpenBao
 from bench.postgres import Postgres
@@ -37,6 +39,7 @@ PHASES = {
     "onboarding": "the full onboarding",
     "clients": "access tokens of OAuth 2.0 clients",
     "legacy": "signing by the legacy REST API, beside GraphQL",
+    "verdicts": "verdicts for gateways",
     "mtls": "renewal and configuration over mutual TLS",
     "certificates": "the same with a full inventory",
     "postgres": "the same on PostgreSQL",
@@ -114,7 +117,8 @@ class Suite:
     async def _compared(self, stack: ExitStack, found: Found) -> None:
         """What takes turns: the servers all run, each idle while another is loaded."""
         if self.chosen(
-            "signing", "openbao", "onboarding", "clients", "legacy", "mtls", "certificates", "postgres", "start"
+            *("signing", "openbao", "onboarding", "clients", "legacy", "verdicts", "mtls", "certificates"),
+            *("postgres", "start"),
         ):
             self._add(stack, SQLITE)
         if self.chosen("certificates", "start"):
@@ -129,6 +133,8 @@ class Suite:
             found.rows += await self._measured(ACCESS, [])
         if "legacy" in self.phases:
             found.rows += await self._legacy()
+        if "verdicts" in self.phases:
+            found.rows += await self._measured(VERDICT, [])
         if "mtls" in self.phases:
             found.rows += await self._measured(RENEWAL, [])
             found.rows += await self._measured(CONFIGURATION, [])
@@ -207,6 +213,7 @@ _LANES: dict[str, _Make] = {
     SIGNING: lambda suite, what, on, server: Signing(what, on, server, suite.database_pid(server)),
     ONBOARDING: lambda suite, what, on, server: Onboarding(what, on, server, suite.database_pid(server)),
     ACCESS: lambda suite, what, on, server: Access(what, on, server, suite.database_pid(server)),
+    VERDICT: lambda suite, what, on, server: Verdict(what, on, server, suite.database_pid(server)),
     RENEWAL: lambda suite, what, on, server: Renewal(what, on, server, suite.directory, suite.database_pid(server)),
     CONFIGURATION: lambda suite, what, on, server: Mutual(
         what, on, server, suite.directory, suite.database_pid(server)

@@ -1,7 +1,7 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports.subjects
 """Certificates and their owners, as gateways ask about them, over SQL."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, any_, bindparam, select
@@ -25,7 +25,13 @@ _SUBJECTS = (
     .outerjoin(entities, entities.c.id == certificates.c.owner_id)
     .outerjoin(tenants, tenants.c.id == certificates.c.tenant_id)
 )
-_FIND = Prepared(_SUBJECTS.where(certificates.c.fingerprint == bindparam("fingerprint")))
+
+# Several by one statement cost less than as many statements. SQLite has no arrays, so there is a statement for each of
+# a few numbers, the greatest first.
+_FIND_SOME = {
+    number: Prepared(_SUBJECTS.where(certificates.c.fingerprint.in_([bindparam(f"f{n}") for n in range(number)])))
+    for number in (32, 8, 1)
+}
 _FIND_ALL = Prepared(
     _SUBJECTS.where(certificates.c.fingerprint == any_(bindparam("fingerprints", type_=ARRAY(LargeBinary))))
 )
@@ -50,12 +56,17 @@ class SqlSubjects:
         row = _FIND_OWNER.first(self._connection, id=system_auth_id)
         return None if row is None else Owner(*row)
 
-    def _rows(self, fingerprints: Collection[bytes]) -> Sequence[Sequence[Any]]:
-        # SQLite has no round trips to save, and no arrays.
-        if self._connection.dialect.name == "postgresql" and len(fingerprints) > 1:
-            return _FIND_ALL.all(self._connection, fingerprints=list(fingerprints))
-        found = (_FIND.first(self._connection, fingerprint=each) for each in fingerprints)
-        return [row for row in found if row is not None]
+    def _rows(self, fingerprints: Collection[bytes]) -> Iterator[Sequence[Any]]:
+        wanted = list(fingerprints)
+        if self._connection.dialect.name == "postgresql":
+            yield from _FIND_ALL.all(self._connection, fingerprints=wanted)
+            return
+        place = 0
+        for number, statement in _FIND_SOME.items():
+            while len(wanted) - place >= number:
+                some = wanted[place : place + number]
+                yield from statement.all(self._connection, **{f"f{n}": each for n, each in enumerate(some)})
+                place += number
 
 
 def _subject(row: Sequence[Any]) -> Subject:

@@ -64,7 +64,7 @@ def run(phases: str, *more: str) -> dict[str, Any]:
 
 def test_it_runs_from_end_to_end() -> None:
     """With tiny numbers, the phases say something that need no other program."""
-    found = run("signing,onboarding,clients,legacy,mtls,certificates,memory", "--enrollments=40")
+    found = run("signing,onboarding,clients,legacy,verdicts,mtls,certificates,memory", "--enrollments=40")
 
     assert {(row["what"], row["on"]) for row in found["rows"]} == {
         ("signing", "in-process"),
@@ -72,7 +72,7 @@ def test_it_runs_from_end_to_end() -> None:
         ("GraphQL beside it", "SQLite"),
         *(
             (what, on)
-            for what in ("signing", "onboarding", "access token", "renewal, mTLS", "configuration, mTLS")
+            for what in ("signing", "onboarding", "access token", "verdict", "renewal, mTLS", "configuration, mTLS")
             for on in ("SQLite", "SQLite, full")
         ),
     }

@@ -109,6 +109,20 @@ def test_those_that_wait_share_a_read() -> None:
     run(test)
 
 
+def test_a_question_right_after_an_answer_is_answered() -> None:
+    """Whoever asks in the very step in which the last read ends begins another; nobody waits in vain."""
+
+    async def main() -> None:
+        store = MemoryStore()
+        await furnished(store)
+        verdicts = Verdicts(store, issuers(), lambda: NOW)
+        async with asyncio.timeout(20):
+            for number in range(100):
+                await asyncio.gather(*(verdicts.of(digest(1), ANYBODY) for _ in range(number % 3 + 1)))
+
+    asyncio.run(main())
+
+
 def test_a_caller_that_goes_away_leaves_the_others_their_answer() -> None:
     """A cancelled caller takes no answer away, from those of its read or of later ones."""
 

