@@ -127,14 +127,11 @@ class Suite:
             self._add_postgres(stack)
         if self.chosen("signing", "openbao", "certificates", "postgres", "workers"):
             found.rows += await self._measured(SIGNING, self._beside(stack))
-        if "onboarding" in self.phases:
-            found.rows += await self._measured(ONBOARDING, [])
-        if "clients" in self.phases:
-            found.rows += await self._measured(ACCESS, [])
+        for phase, what in (("onboarding", ONBOARDING), ("clients", ACCESS), ("verdicts", VERDICT)):
+            if phase in self.phases:
+                found.rows += await self._measured(what, [])
         if "legacy" in self.phases:
             found.rows += await self._legacy()
-        if "verdicts" in self.phases:
-            found.rows += await self._measured(VERDICT, [])
         if "mtls" in self.phases:
             found.rows += await self._measured(RENEWAL, [])
             found.rows += await self._measured(CONFIGURATION, [])
