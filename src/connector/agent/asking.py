@@ -41,9 +41,11 @@ class Asking:
                 return once(action)
             except Unreachable as error:
                 failures += 1
-                wait = max(backoff(failures, random=random()), error.retry_after)  # noqa: S311 - no secret
-                if time.monotonic() + wait > deadline:
+                left = deadline - time.monotonic()
+                if left <= max(error.retry_after, 0):
                     raise
+                # The last try is at the end of the time that was given, not before it.
+                wait = min(max(backoff(failures, random=random()), error.retry_after), left)  # noqa: S311 - no secret
                 self.output.warn(f"{what}: {error} Trying again in {wait:.1f} s.")
                 time.sleep(wait)
 
@@ -73,7 +75,11 @@ def once(action: Callable[[], T]) -> T:
                 "The certificate has expired. Run connector-agent renew, where the server grants a grace; else enroll "
                 "again with a new pairing string.",
             ) from error
-        raise Unreachable("unreachable", f"The server cannot be reached: {_reason(error)}.") from error
+        raise Unreachable(
+            "unreachable",
+            f"{_host(error)} cannot be reached: {_reason(error)}. Check the network and whether the server runs "
+            "(connector-agent doctor), or repeat the command later.",
+        ) from error
 
 
 def holder(pair: Pair, connection: Connection) -> Client:
@@ -81,6 +87,13 @@ def holder(pair: Pair, connection: Connection) -> Client:
     with explained():
         passphrase = read_passphrase(connection.passphrase_file)
         return Client(root=None, verify=context(pair.anchors, pair.identity, passphrase))
+
+
+def _host(error: httpx2.HTTPError) -> str:
+    try:
+        return error.request.url.netloc.decode("ascii", "replace")
+    except RuntimeError:  # it was raised before there was a request
+        return "The server"
 
 
 def _reason(error: httpx2.HTTPError) -> str:

@@ -15,6 +15,8 @@ KEYS = ("p256", "p384", "rsa2048", "rsa3072", "rsa4096", "ed25519")
 HOOK_SECONDS = 30.0
 _OWNER_ALONE = 0o077
 PATIENCE_SECONDS = 60.0
+STATUS_SECONDS = 5.0
+CHECK_SECONDS = 240.0
 
 EXITS = """\
 exit status:
@@ -38,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _enroll(commands.add_parser("enroll", parents=[shared], help="turn a pairing string into an identity"))
     status = commands.add_parser("status", parents=[shared], help="say whether this system is connected")
     status.add_argument("--offline", action="store_true", help="by the files alone, without asking the server")
+    status.set_defaults(patience=STATUS_SECONDS)
     _renew(commands.add_parser("renew", parents=[shared], help="renew the certificate now"))
     _run(commands.add_parser("run", parents=[shared], help="stay, and renew when it is time"))
     _call(commands.add_parser("call", parents=[shared], help="send a GraphQL query over mutual TLS"))
@@ -64,11 +67,13 @@ def _shared() -> argparse.ArgumentParser:
     )
     shared.add_argument("--json", action="store_true", help="print JSON")
     shared.add_argument(
+        "--retry-for",
         "--patience",
-        type=float,
+        dest="patience",
+        type=_duration,
         default=PATIENCE_SECONDS,
-        metavar="SECONDS",
-        help="how long to try again while the server is away (60)",
+        metavar="TIME",
+        help="how long to try again while the server is away, such as 90s or 10m (60s; status: 5s)",
     )
     return shared
 
@@ -77,6 +82,9 @@ def _enroll(command: argparse.ArgumentParser) -> None:
     command.add_argument("pairing", nargs="?", help="the pairing string; - for standard input, which no history keeps")
     command.add_argument("--file", type=Path, help="a file that holds the pairing string")
     command.add_argument("--key", choices=KEYS, default=KEYS[0], help="the kind of key to make (p256)")
+    command.add_argument(
+        "--key-file", type=Path, metavar="FILE", help="use this key (PEM) instead of making one; it is copied"
+    )
     command.add_argument("--passphrase-file", type=Path, help="its one line encrypts the key's file")
     command.add_argument("--replace", action="store_true", help="give up the identity that the directory holds")
 
@@ -90,7 +98,7 @@ def _hooks(command: argparse.ArgumentParser) -> None:
         help="run this when the files have changed; may be given several times",
     )
     command.add_argument(
-        "--reload-seconds", type=float, default=HOOK_SECONDS, metavar="SECONDS", help="its time limit (30)"
+        "--reload-seconds", type=_duration, default=HOOK_SECONDS, metavar="TIME", help="its time limit (30s)"
     )
     command.add_argument("--same-key", action="store_true", help="keep the key, instead of making a new one")
 
@@ -103,6 +111,23 @@ def _renew(command: argparse.ArgumentParser) -> None:
 def _run(command: argparse.ArgumentParser) -> None:
     _hooks(command)
     command.add_argument("--metrics", type=Path, metavar="FILE", help="a .prom file for node_exporter's collector")
+
+    command.add_argument(
+        "--check",
+        type=_duration,
+        default=CHECK_SECONDS,
+        metavar="TIME",
+        help="ask the server at least so often whether it still accepts the certificate (4m)",
+    )
+
+
+def _duration(text: str) -> float:
+    from connector.agent.times import seconds  # noqa: PLC0415 - see above
+
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _call(command: argparse.ArgumentParser) -> None:
@@ -121,7 +146,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command, and return its exit status."""
     given = parser().parse_args(arguments)
     from connector.agent import commands  # noqa: PLC0415 - see above
-    from connector.agent.outcomes import AgentError, Exit  # noqa: PLC0415
+    from connector.agent.outcomes import AgentError, Exit, explained  # noqa: PLC0415
     from connector.agent.terminal import Output  # noqa: PLC0415
     from connector.exposure import forbid_core_dumps  # noqa: PLC0415
 
@@ -130,7 +155,8 @@ def run(arguments: Sequence[str]) -> int:
     output = Output(as_json=given.json)
     command: Callable[[argparse.Namespace, Output], int] = getattr(commands, given.command)
     try:
-        return command(given, output)
+        with explained():
+            return command(given, output)
     except AgentError as error:
         output.failure(error.code, str(error), error.exit)
         return error.exit

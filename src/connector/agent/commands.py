@@ -11,11 +11,20 @@ import httpx2
 
 from connector.agent import doctor as examining
 from connector.agent import enrolling, exporting
-from connector.agent.asking import Asking, holder, once
+from connector.agent.asking import EXPIRED, Asking, holder, once
 from connector.agent.directory import Connection, Directory, Pair, read_passphrase
 from connector.agent.hooks import Hooks, split
 from connector.agent.metrics import Metrics
-from connector.agent.outcomes import BadInput, Exit, Unreachable, explained
+from connector.agent.outcomes import (
+    AgentError,
+    BadInput,
+    Exit,
+    FilesUnusable,
+    ServerRefused,
+    ServerUntrusted,
+    Unreachable,
+    explained,
+)
 from connector.agent.renewing import Renewing
 from connector.agent.running import Agent
 from connector.agent.schedule import Plan
@@ -26,6 +35,14 @@ from connector.exposure.files import group_id
 
 MAX_PAIRING = 65536
 
+_WORDS = {"certificate_revoked": "revoked", EXPIRED: "expired"}
+_ENDS: Mapping[type[AgentError], str] = {
+    ServerRefused: "refused",
+    ServerUntrusted: "not the right server",
+    Unreachable: "not reachable",
+    FilesUnusable: "files cannot be used",
+}
+
 
 def enroll(given: argparse.Namespace, output: Output) -> int:
     """From the pairing string to ``status: connected``."""
@@ -35,7 +52,7 @@ def enroll(given: argparse.Namespace, output: Output) -> int:
     renewing = Renewing(directory, asking, Hooks((), 0), _silent)
     with directory.locked(), explained():
         directory.tidy()
-        enrolling.begin(directory, text, enrolling.Wish(given.key, passphrase_file, given.replace))
+        enrolling.begin(directory, text, enrolling.Wish(given.key, passphrase_file, given.replace, given.key_file))
         enrolling.obtain(directory, asking)
         pair = renewing.put_in_use()
     _, connection = directory.identity()
@@ -50,14 +67,23 @@ def status(given: argparse.Namespace, output: Output) -> int:
     """Whether the server takes the certificate, and until when."""
     directory = _directory(given)
     pair, connection = directory.identity()
-    word = "unknown"
-    if not given.offline:
-        with holder(pair, connection) as client:
+    facts = {name: value for name, value in _told(directory, pair, connection, "").items() if name != "status"}
+    if given.offline:
+        output.result({"status": _by_its_dates(pair), "server": "not asked", **facts})
+        return Exit.FINE
+    if not output.as_json:
+        output.result(facts)  # at once: the server may be long in answering
+    try:
+        with explained(), holder(pair, connection) as client:
             Asking(output, given.patience).persist("status", lambda: client.standing(connection.secured_connector))
-        word = "connected"
-    elif datetime.now(UTC) > pair.leaf.not_valid_after_utc:
-        word = "expired"
-    output.result(_told(directory, pair, connection, word))
+    except AgentError as error:
+        ended = {"status": _ended(error), "error": {"code": error.code, "message": str(error), "exit": error.exit}}
+        if output.as_json:
+            output.result({**ended, **facts})
+            return error.exit
+        output.result({"status": ended["status"]})
+        raise
+    output.result({"status": "connected", **(facts if output.as_json else {})})
     return Exit.FINE
 
 
@@ -82,7 +108,7 @@ def run(given: argparse.Namespace, output: Output) -> int:
     """Stay, and renew when it is time."""
     renewing = _renewing(given, output, seconds=0)
     metrics = None if given.metrics is None else given.metrics.absolute()
-    Agent(renewing, Metrics(metrics, renewing.directory.path)).run()
+    Agent(renewing, Metrics(metrics, renewing.directory.path), given.check).run()
     return Exit.FINE
 
 
@@ -218,6 +244,18 @@ def _told(directory: Directory, pair: Pair, connection: Connection, word: str) -
         "director": connection.director,
         "connector": connection.secured_connector,
     }
+
+
+def _by_its_dates(pair: Pair) -> str:
+    now = datetime.now(UTC)
+    if now < pair.leaf.not_valid_before_utc:
+        return "not valid yet"
+    return "expired" if now > pair.leaf.not_valid_after_utc else "valid"
+
+
+def _ended(error: AgentError) -> str:
+    """In a word, why the server does not say that this system is connected."""
+    return _WORDS.get(error.code) or _ENDS.get(type(error), "not connected")
 
 
 def _silent(_: str, **__: object) -> None:

@@ -4,23 +4,31 @@ import os
 import socket
 import ssl
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx2
+from cryptography import x509
 
 from connector.agent import checking
 from connector.agent.asking import holder, once
-from connector.agent.directory import FORMER, KEY, Connection, Directory, Pair, load_key, read_passphrase
-from connector.agent.outcomes import AgentError, ServerRefused
+from connector.agent.directory import FORMER, KEY, Connection, Directory, Pair, Step, load_key, read_passphrase
+from connector.agent.mending import next_step
+from connector.agent.outcomes import AgentError, ServerRefused, explained
+from connector.agent.times import spoken
 from connector.client.errors import distrust
 from connector.client.trust import context
 
 SECONDS = 10.0
 SKEW = timedelta(minutes=1)
+
+_LAST_RESORT = (
+    "put the files back from a backup; only if there is none: connector-agent enroll --replace with a new pairing "
+    "string, which gives up this identity"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,25 +44,39 @@ class Finding:
 def examine(directory: Directory) -> Iterator[Finding]:
     """Look at the files, then at the way to the server, then ask the server."""
     yield from _directory(directory)
-    yield _writable(directory)
-    pair, connection = directory.current, _connection(directory)
-    if pair is None or connection is None:
-        step = directory.step()
-        yield Finding(
-            "identity",
-            is_well=False,
-            told="none" if step is None else "an enrollment is under way",
-            advice="connector-agent enroll PAIRING" if step is None else "connector-agent enroll goes on with it",
-        )
+    if directory.path.is_dir():
+        yield _writable(directory)
+    try:
+        with explained():
+            pair, connection = directory.current, _connection(directory)
+            step = directory.step() if pair is None or connection is None else None
+    except AgentError as error:
+        yield Finding("identity", is_well=False, told=str(error))
         return
-    yield from _files(directory, pair, connection)
+    if pair is None or connection is None:
+        yield _none(step)
+        return
+    # A clock that is wrong makes everything else look wrong: what to do about it comes first.
+    clock = _clock(connection)
+    yield clock
+    files = list(_files(directory, pair, connection, clock))
+    yield from files
     reached = []
     for name, url in (("public address", connection.connector), ("mutual TLS", connection.secured_connector)):
         findings = list(_way(name, url, pair))
         yield from findings
         reached.append(all(finding.is_well for finding in findings))
-    yield _clock(connection)
-    yield _server(pair, connection) if reached[1] else Finding("server", is_well=False, told="not asked")
+    can_ask = reached[1] and files[0].is_well
+    yield _server(pair, connection) if can_ask else Finding("server", is_well=False, told="not asked: see above")
+
+
+def _none(step: Step | None) -> Finding:
+    return Finding(
+        "identity",
+        is_well=False,
+        told="none" if step is None else "an enrollment is under way",
+        advice="connector-agent enroll PAIRING" if step is None else "connector-agent enroll goes on with it",
+    )
 
 
 def _connection(directory: Directory) -> Connection | None:
@@ -68,10 +90,11 @@ def _directory(directory: Directory) -> Iterator[Finding]:
     try:
         owner, exposed = directory.path.stat().st_uid, list(directory.findings())
     except OSError as error:
-        yield Finding("directory", is_well=False, told=f"{directory.path}: {error.strerror}", advice="name it with -d")
+        advised = "name the identity's directory with -d" if isinstance(error, FileNotFoundError) else next_step(error)
+        yield Finding("directory", is_well=False, told=f"{directory.path}: {error.strerror}", advice=advised)
         return
     if owner != os.geteuid():
-        advice = f"run as its owner, or: chown -R $(id -un) {directory.path}"
+        advice = "run the command as its owner: sudo -u OWNER connector-agent doctor"
         yield Finding("directory", is_well=False, told=f"{directory.path} belongs to another user", advice=advice)
     elif not exposed:
         yield Finding("directory", is_well=True, told=f"{directory.path}, for its owner alone")
@@ -88,30 +111,22 @@ def _writable(directory: Directory) -> Finding:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        error.filename = str(directory.path)
         told = f"nothing can be written: {error.strerror}"
-        return Finding("disk", is_well=False, told=told, advice="free some space, or mount it writable")
+        return Finding("disk", is_well=False, told=told, advice=next_step(error))
     return Finding("disk", is_well=True, told="can be written")
 
 
-def _files(directory: Directory, pair: Pair, connection: Connection) -> Iterator[Finding]:
-    yield _tried(
-        "key", lambda: _key_fits(pair, connection), "connector-agent enroll --replace with a new pairing string"
-    )
+def _files(directory: Directory, pair: Pair, connection: Connection, clock: Finding) -> Iterator[Finding]:
+    """What the files say: whether they fit together, the certificate's dates, and what is under way."""
+    yield _key(pair, connection)
     try:
-        leaf, now = pair.leaf, datetime.now(UTC)
+        with explained():
+            leaf = pair.leaf
     except AgentError as error:
-        yield Finding("certificate", is_well=False, told=str(error), advice="connector-agent enroll --replace")
+        yield Finding("certificate", is_well=False, told=str(error), advice=_LAST_RESORT)
         return
-    told = f"{pair.serial}, {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} to {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-    if now > leaf.not_valid_after_utc:
-        advice = (
-            "connector-agent renew, where the server grants a grace; else enroll --replace with a new pairing string"
-        )
-        yield Finding("certificate", is_well=False, told=f"expired: {told}", advice=advice)
-    elif now < leaf.not_valid_before_utc:
-        yield Finding("certificate", is_well=False, told=f"not valid yet by this clock: {told}", advice="set the clock")
-    else:
-        yield Finding("certificate", is_well=True, told=told)
+    yield _dates(pair.serial, leaf, datetime.now(UTC), clock)
     step = directory.step()
     if step is not None:
         yield Finding(
@@ -119,6 +134,30 @@ def _files(directory: Directory, pair: Pair, connection: Connection) -> Iterator
         )
     if (directory.path / FORMER).is_symlink():
         yield Finding("former", is_well=True, told="kept until the new certificate has been used")
+
+
+def _dates(serial: str, leaf: x509.Certificate, now: datetime, clock: Finding) -> Finding:
+    told = f"{serial}, {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} to {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    advised = None if clock.is_well else "set the clock first (see above), then run the doctor again"
+    if now > leaf.not_valid_after_utc:
+        renew = "connector-agent renew, if the server allows renewal after expiry; else enroll --replace with a new one"
+        return Finding("certificate", is_well=False, told=f"expired by this clock: {told}", advice=advised or renew)
+    if now < leaf.not_valid_before_utc:
+        told = f"not valid yet by this clock: {told}"
+        return Finding("certificate", is_well=False, told=told, advice=advised or "set the clock")
+    return Finding("certificate", is_well=True, told=told)
+
+
+def _key(pair: Pair, connection: Connection) -> Finding:
+    """Whether key, certificate and trust anchor fit; a file that cannot be opened may only need other rights."""
+    try:
+        return Finding("key", is_well=True, told=_key_fits(pair, connection))
+    except OSError as error:
+        told = f"{error.filename}: {error.strerror}"
+        is_gone = isinstance(error, FileNotFoundError)
+        return Finding("key", is_well=False, told=told, advice=_LAST_RESORT if is_gone else next_step(error))
+    except (AgentError, ValueError) as error:
+        return Finding("key", is_well=False, told=str(error), advice=_LAST_RESORT)
 
 
 def _key_fits(pair: Pair, connection: Connection) -> str:
@@ -165,7 +204,7 @@ def _clock(connection: Connection) -> Finding:
             "clock", is_well=True, told=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC here; the server's is not known"
         )
     if abs(skew) > SKEW:
-        told = f"{abs(skew.total_seconds()):.0f} s {'behind' if skew > timedelta(0) else 'ahead of'} the server's"
+        told = f"{spoken(abs(skew))} {'behind' if skew > timedelta(0) else 'ahead of'} the server's"
         return Finding("clock", is_well=False, told=told, advice="set it, and keep it right: timedatectl set-ntp true")
     return Finding("clock", is_well=True, told="agrees with the server's")
 
@@ -180,10 +219,3 @@ def _server(pair: Pair, connection: Connection) -> Finding:
     except AgentError as error:
         return Finding("server", is_well=False, told=str(error), advice="try again; then ask the administrator")
     return Finding("server", is_well=True, told="takes the certificate: connected")
-
-
-def _tried(name: str, action: Callable[[], str], advice: str) -> Finding:
-    try:
-        return Finding(name, is_well=True, told=action())
-    except (AgentError, OSError, ValueError) as error:
-        return Finding(name, is_well=False, told=str(error), advice=advice)

@@ -5,8 +5,10 @@ Idempotency-Key: sent again after a lost reply, it brings the same certificate.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from uuid import uuid4
 
+from connector import exposure
 from connector.agent import checking
 from connector.agent.asking import Asking
 from connector.agent.directory import (
@@ -22,21 +24,27 @@ from connector.agent.directory import (
     load_key,
     read_passphrase,
 )
-from connector.agent.outcomes import BadInput, ServerRefused, explained
+from connector.agent.outcomes import BadInput, FilesUnusable, ServerRefused, explained
 from connector.client import Client, fetch_root, make_csr, make_key
-from connector.domain.pairing import Pairing, parse
+from connector.client.keys import PrivateKey, kind
+from connector.domain.pairing import Pairing, compact, parse
 from connector.domain.refusals.objects import InvalidData
 
 ENROLLMENT = "enrollment"
+MAX_KEY_FILE = 65536
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the identity is to be like: the kind of key, and the file with the passphrase for it, if it has one."""
+    """What the identity is to be like: the kind of key, and the file with the passphrase for it, if it has one.
+
+    ``key_file`` holds a key to use instead of a new one.
+    """
 
     key: str = "p256"
     passphrase_file: str | None = None
     replace: bool = False
+    key_file: Path | None = None
 
 
 def begin(directory: Directory, text: str | None, wish: Wish) -> None:
@@ -49,7 +57,7 @@ def begin(directory: Directory, text: str | None, wish: Wish) -> None:
     is_begun = step is not None and step.kind == ENROLLMENT
     if text is None and not is_begun:
         raise BadInput("no_pairing", "There is nothing to go on with. Give the pairing string, - or --file.")
-    if is_begun and step is not None and (text is None or _compact(text) == step.pairing):
+    if is_begun and step is not None and (text is None or compact(text) == step.pairing):
         return
     pairing = _parse(text or "")
     if directory.current is not None and not wish.replace:
@@ -57,12 +65,27 @@ def begin(directory: Directory, text: str | None, wish: Wish) -> None:
             "enrolled_already",
             f"{directory.path} holds an identity. Take another directory with -d, or --replace to give it up.",
         )
-    connection = Connection(pairing.connector_url, "", "", "", wish.key, wish.passphrase_file)
-    key = encode_key(make_key(wish.key), read_passphrase(wish.passphrase_file))
+    made, kind_to_make = _key(wish)
+    connection = Connection(pairing.connector_url, "", "", "", kind_to_make, wish.passphrase_file)
+    key = encode_key(made, read_passphrase(wish.passphrase_file))
     with explained():
         directory.begin(
-            Step(ENROLLMENT, str(uuid4()), pairing=_compact(text or "")), {KEY: key, CONNECTION: connection.encode()}
+            Step(ENROLLMENT, str(uuid4()), pairing=compact(text or "")), {KEY: key, CONNECTION: connection.encode()}
         )
+
+
+def _key(wish: Wish) -> tuple[PrivateKey, str]:
+    """The key that is wished, and the kind of key that renewals are to make."""
+    if wish.key_file is None:
+        return make_key(wish.key), wish.key
+    with explained():
+        octets = exposure.read(wish.key_file, is_secret=True, most=MAX_KEY_FILE, trusted=exposure.Trusted.here())
+    try:
+        # A file without a passphrase may be given with one: then the copy is encrypted.
+        key = load_key(octets, read_passphrase(wish.passphrase_file) if b"ENCRYPTED" in octets else None)
+    except FilesUnusable as error:
+        raise FilesUnusable(error.code, f"{wish.key_file}: {error}") from error
+    return key, kind(key) or wish.key
 
 
 def obtain(directory: Directory, asking: Asking) -> None:
@@ -131,7 +154,3 @@ def _parse(text: str) -> Pairing:
         return parse(text)
     except InvalidData as error:
         raise BadInput("pairing_unreadable", str(error)) from error
-
-
-def _compact(text: str) -> str:
-    return "".join(text.split()).strip("\"'`")

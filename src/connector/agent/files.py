@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PRIVATE = 0o600
@@ -10,12 +12,23 @@ PRIVATE = 0o600
 def write(path: Path, octets: bytes, mode: int = PRIVATE) -> None:
     """A new file, on disk when this returns."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
-    with os.fdopen(descriptor, "wb") as file:
+    with _named(path), os.fdopen(descriptor, "wb") as file:
         if mode != PRIVATE:
             os.fchmod(descriptor, mode)  # whatever the umask is
         file.write(octets)
         file.flush()
         os.fsync(descriptor)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file in errors of calls that take a descriptor: the system names none there."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def replace(path: Path, octets: bytes, mode: int = PRIVATE) -> None:
@@ -70,6 +83,7 @@ def sync(directory: Path) -> None:
     """Make the names in the directory durable."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(descriptor)
+        with _named(directory):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)

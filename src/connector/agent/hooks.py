@@ -1,6 +1,7 @@
 """Commands that make programs take up the new certificate."""
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -11,6 +12,11 @@ from pathlib import Path
 from connector.agent.outcomes import BadInput, HookFailed
 
 MAX_TOLD = 500
+
+_QUOTED = re.compile(r"'[^']*'|\\.")
+_DOUBLY_QUOTED = re.compile(r'"[^"]*"')
+_OPERATOR = re.compile(r"[;|&<>]")
+_EXPANSION = re.compile(r"`|\$[A-Za-z_{(]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +73,17 @@ def split(command: str) -> list[str]:
     """The command's words.
 
     Raises:
-        BadInput: there are none, or a quote is not closed.
+        BadInput: there are none, a quote is not closed, or it is meant for a shell.
     """
+    open_to_a_shell = _QUOTED.sub("", command)
+    meant = _EXPANSION.search(open_to_a_shell) or _OPERATOR.search(_DOUBLY_QUOTED.sub("", open_to_a_shell))
+    if meant is not None:
+        # Without a shell the command would get it as an argument, and might succeed without having done anything.
+        raise BadInput(
+            "hook_unreadable",
+            f"The command {command!r} has {meant.group()!r} in it, which only a shell understands, and none runs it. "
+            f"Write: --reload \"sh -c '...'\", or quote that character.",
+        )
     try:
         words = shlex.split(command)
     except ValueError as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
+from connector.agent.mending import next_step
 from connector.exposure import Exposed
 
 
@@ -88,6 +89,8 @@ def explained() -> Iterator[None]:
     """Turn what the system says about a file into a failure of the agent's own."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # whoever read the output has seen enough: no file is at fault
     except ssl.SSLError as error:
         raise FilesUnusable(
             "files_unusable", f"The key and the certificate cannot be used together: {error.reason or error}."
@@ -95,7 +98,10 @@ def explained() -> Iterator[None]:
     except Exposed as error:
         raise FilesUnusable("files_exposed", str(error)) from error
     except OSError as error:
-        what = error.filename or "A file"
-        raise FilesUnusable(
-            "files_unusable", f"{what} cannot be used: {error.strerror or error}. Nothing was lost; correct that first."
-        ) from error
+        raise FilesUnusable("files_unusable", told(error)) from error
+
+
+def told(error: OSError) -> str:
+    """What the system says about a file, with the file's name and the next step."""
+    what = error.filename or "A file"
+    return f"{what} cannot be used: {error.strerror or error}. {next_step(error)}"

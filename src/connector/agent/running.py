@@ -16,23 +16,21 @@ from connector.agent.outcomes import AgentError, BadInput, Locked, ServerRefused
 from connector.agent.renewing import Renewing
 from connector.agent.schedule import Plan, backoff
 
-# A clock that jumps is noticed within this time.
-LONGEST_WAIT = 600.0
 SHORTEST_WAIT = 1.0
 BUSY_SECONDS = 2.0
 
 
 @dataclass(slots=True)
 class Agent:
-    """Keeps one identity good."""
+    """Keeps one identity valid. The server is asked at least every ``check_seconds`` whether it still accepts it."""
 
     renewing: Renewing
     metrics: Metrics
+    check_seconds: float
     stop: threading.Event = field(default_factory=threading.Event)
     wake: threading.Event = field(default_factory=threading.Event)
     failures: int = 0
     is_ready: bool = False
-    is_woken: bool = False
 
     def run(self) -> None:
         """Go on until told to stop.
@@ -47,7 +45,6 @@ class Agent:
         signal.signal(signal.SIGHUP, lambda *_: self.wake.set())
         with self.renewing.directory.locked(RUN_LOCK):
             self.renewing.event("agent.started", directory=str(self.renewing.directory.path))
-            self._be_ready()
             while not self.stop.is_set():
                 self._wait(self.cycle())
             notify("STOPPING=1")
@@ -65,27 +62,29 @@ class Agent:
             raise
         except AgentError as error:
             self._failed(error)
+            self._be_ready()
             wait = backoff(self.failures, random=random())  # noqa: S311 - no secret
             return max(wait, error.retry_after if isinstance(error, Unreachable) else 0)
         self.failures = 0
         self._tell(plan)
         left = min(plan.moment, plan.check_at) - self.renewing.now()
-        return min(max(left / timedelta(seconds=1), 0.0), LONGEST_WAIT)
+        # Agents that were started together do not ask together.
+        longest = self.check_seconds * (0.75 + random() / 4)  # noqa: S311 - no secret
+        return min(max(left / timedelta(seconds=1), 0.0), longest)
 
     def _work(self) -> Plan:
-        """Go on with what was under way, ask if it is time to, renew if it is due."""
+        """Go on with what was under way, ask the server how things stand, renew if it is due."""
         directory = self.renewing.directory
         step = directory.step()
         settled = self.renewing.settle()
         if settled is not None and step is not None and step.kind != ENROLLMENT:
             self._renewed(settled)
         pair, _ = directory.identity()
-        plan, now = Plan.decode(directory.state().get("plan")), self.renewing.now()
+        plan = Plan.decode(directory.state().get("plan"))
         # Once expired, no handshake goes through: there is nobody to ask, and the renewal itself says what is what.
-        is_over = now > pair.leaf.not_valid_after_utc
-        if not is_over and (self.is_woken or plan is None or plan.serial != pair.serial or now >= plan.check_at):
+        is_over = self.renewing.now() > pair.leaf.not_valid_after_utc
+        if not is_over:
             plan = self._look(plan, pair)
-            self.is_woken = False
         if plan is None or is_over or plan.is_due(self.renewing.now()):
             self._renewed(self.renewing.renew())
             plan = Plan.decode(directory.state().get("plan")) or self.renewing.look()
@@ -138,7 +137,10 @@ class Agent:
             self.renewing.event("metrics.failed", reason=str(error))
 
     def _be_ready(self) -> None:
-        """Say so, once there is an identity to use: whoever waits for us may go on, even while the server is away."""
+        """Say so once the server was asked, if there is an identity to use.
+
+        A refusal ends the agent before this. A server that is away does not: whoever waits for us may go on.
+        """
         if not self.is_ready and self.renewing.directory.current is not None:
             self.is_ready = True
             notify("READY=1")
@@ -157,4 +159,3 @@ class Agent:
         notify("WATCHDOG=1")
         if self.wake.is_set():
             self.wake.clear()
-            self.is_woken = True

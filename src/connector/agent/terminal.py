@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from connector.agent.times import until
+
 GREEN, RED, YELLOW = "32", "31", "33"
 
 
@@ -33,7 +35,7 @@ class Output:
             return
         for name, value in result.items():
             if value is not None:
-                print(f"{name}: {_plain(value)}", flush=True)
+                print(f"{name}: {_plain(value)}{_distance(value) if sys.stdout.isatty() else ''}", flush=True)
 
     def finding(self, name: str, told: str, advice: str | None, *, is_well: bool) -> None:
         """Print what the doctor found."""
@@ -61,6 +63,15 @@ class Output:
             told = " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
             line = f"{at} {name} {told}".rstrip()
         print(line, file=sys.stderr, flush=True)
+
+
+def _distance(value: object) -> str:
+    """For a time, how far it is from now."""
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return ""
+    return "" if moment is None or moment.tzinfo is None else f" ({until(moment, datetime.now(UTC))})"
 
 
 def _is_terminal() -> bool:

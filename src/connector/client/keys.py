@@ -40,6 +40,16 @@ def make_key(kind: str = "p256") -> PrivateKey:
     return KINDS[kind]()
 
 
+def kind(key: PrivateKey) -> str | None:
+    """Which of the ``KINDS`` the key is; None for another curve or size."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return {"secp256r1": "p256", "secp384r1": "p384"}.get(key.curve.name)
+    if isinstance(key, rsa.RSAPrivateKey):
+        name = f"rsa{key.key_size}"
+        return name if name in KINDS else None
+    return "ed25519"
+
+
 def make_csr(key: PrivateKey, subject: str) -> bytes:
     """A CSR's PEM for the subject as the configuration tells it."""
     csr = x509.CertificateSigningRequestBuilder(subject_name=name(subject))

@@ -43,6 +43,9 @@ def context(
         made.load_verify_locations(cadata=root.decode("ascii"))
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     if identity is not None:
+        for file in identity:
+            with Path(file).open("rb"):  # OpenSSL's error would not name the file
+                pass
         # Without a passphrase of ours OpenSSL would ask the terminal for one.
         made.load_cert_chain(*identity, password=passphrase or b"")
     return made
@@ -123,5 +126,10 @@ def _root_url(pairing: Pairing) -> str:
 
 def _checked(pairing: Pairing, der: bytes) -> bytes:
     if not compare_digest(sha256(der).digest(), pairing.root_fingerprint or b""):
-        raise Untrusted("The server's root certificate is not the one in the pairing string. Nothing was sent to it.")
+        host, expected = urlsplit(pairing.connector_url).netloc, (pairing.root_fingerprint or b"").hex()
+        raise Untrusted(
+            f"The root certificate of {host} is not the one in the pairing string: its SHA-256 is "
+            f"{sha256(der).hexdigest()}, expected was {expected}. Nothing was sent to it. Compare both with the "
+            "administrator (connector ca show); then ask for a new pairing string."
+        )
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)

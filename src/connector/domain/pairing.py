@@ -88,17 +88,31 @@ def legacy_url(secret: Secret, links: Links) -> str:
     return f"{links.legacy_connector}{separator}token={secret.text}"
 
 
+_QUOTES = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+
+
+def compact(text: str) -> str:
+    """The pairing string without what mail programs, chats and terminals add to it.
+
+    That is white space, characters of no width, quotes around it, and a second copy when it was pasted twice.
+    """
+    bare = "".join(text.translate(_INVISIBLE).split()).strip(_QUOTES)
+    first, second = bare[: len(bare) // 2].strip(_QUOTES), bare[len(bare) // 2 :].strip(_QUOTES)
+    return first if first == second else bare
+
+
 def parse(text: str) -> Pairing:
-    """Read a pairing string as it came by mail or terminal: white space and surrounding quotes do no harm.
+    """Read a pairing string as it came by mail or terminal: see :func:`compact`.
 
     Raises:
         InvalidData: it is no pairing string, or was cut.
     """
-    compact = "".join(text.split()).strip("\"'`")
+    pasted = compact(text)
     try:
-        if len(compact) > MAX_CHARACTERS:
+        if len(pasted) > MAX_CHARACTERS:
             raise InvalidData("The pairing string is too long. Copy it again, whole and alone.")
-        fields = read_object(b64decode(compact, validate=True))
+        fields = read_object(b64decode(pasted, validate=True))
         fingerprint = fields.get("rootFingerprint")
         pairing = Pairing(
             token=fields["token"],

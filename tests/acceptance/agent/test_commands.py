@@ -98,6 +98,48 @@ def test_json(server: Server, directory: Path, tmp_path: Path) -> None:
     assert json.loads(agent("doctor", directory, "--json").stdout)["ok"] is True
 
 
+def test_status_without_the_server_says_what_the_files_say(directory: Path) -> None:
+    """The files' facts come first and at once, then that the server, named with its port, cannot be reached and what to
+    do; with --json it is one object, with both.
+    """
+    spoil_port(directory)
+    port = json.loads((directory / "connection.json").read_text())["secured_connector"].split("/")[2]
+    done = agent("status", directory, "--retry-for", "0")
+    lines = done.stdout.splitlines()
+
+    assert done.returncode == UNREACHABLE
+    assert lines[0] == f"directory: {directory}"
+    assert lines[-1] == "status: not reachable"
+    assert any(line.startswith("notAfter: ") for line in lines)
+    assert f"{port} cannot be reached" in done.stderr
+    assert "connector-agent doctor" in done.stderr
+    told = json.loads(agent("status", directory, "--retry-for", "0", "--json").stdout)
+    assert (told["status"], told["error"]["code"]) == ("not reachable", "unreachable")
+    assert told["notAfter"]
+
+
+def test_status_by_the_files_alone(directory: Path) -> None:
+    """With --offline the certificate's dates are said, and that nobody was asked."""
+    told = json.loads(agent("status", directory, "--offline", "--json").stdout)
+    assert (told["status"], told["server"]) == ("valid", "not asked")
+    assert agent("status", directory, "--offline").stdout.startswith("status: valid\nserver: not asked\n")
+
+
+def test_status_of_a_revoked_certificate_says_so(directory: Path) -> None:
+    """What the server says of the certificate is a word of its own, and the exit status that of a refusal."""
+    spoil_by_revoking(directory)
+    done = agent("status", directory)
+
+    assert done.returncode == REFUSED
+    assert done.stdout.splitlines()[-1] == "status: revoked"
+
+
+def test_times_in_a_terminal_say_how_far_they_are(directory: Path) -> None:
+    """Whoever reads a date wants to know how long that is; programs get the date alone."""
+    assert "Z (in 90 days)\r\n" in in_terminal("status", "-d", str(directory))
+    assert " days)" not in agent("status", directory).stdout
+
+
 def in_terminal(*arguments: str, env: dict[str, str] | None = None) -> str:
     """What a terminal shows of the command."""
     ours, theirs = pty.openpty()

@@ -5,14 +5,19 @@ import stat
 import subprocess
 import threading
 import time
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from tests.support.agents import Relay, agent, altered, certificates, enrolled, impostor, pairing, stepped, token, works
 from tests.support.server import Server
+
+from connector.agent.directory import encode_key
+from connector.client.keys import make_key
 
 VERIFY = ("openssl", "verify", "-x509_strict", "-purpose", "sslclient")
 BAD_INPUT, REFUSED, UNTRUSTED, UNREACHABLE, LOCKED, FILES = 3, 4, 5, 6, 7, 8
@@ -51,14 +56,17 @@ def test_from_paste_to_connected(server: Server, text: str, tmp_path: Path) -> N
     assert works(directory)
 
 
-@pytest.mark.parametrize("form", ["wrapped", "quoted", "indented"])
+@pytest.mark.parametrize("form", ["wrapped", "quoted", "indented", "twice"])
 @pytest.mark.parametrize("way", ["argument", "standard input", "file"])
 def test_a_pairing_string_as_it_comes(text: str, tmp_path: Path, form: str, way: str) -> None:
-    """Wrapped lines, quotes and blanks around it do no harm, wherever it comes from."""
+    """Wrapped lines, quotes and blanks around it, and a second copy, do no harm, wherever it comes from."""
     lines = [text[start : start + 60] for start in range(0, len(text), 60)]
-    dressed = {"wrapped": "\r\n".join(lines) + "\n", "quoted": f'"{text}"', "indented": "  \t" + "\n    ".join(lines)}[
-        form
-    ]
+    dressed = {
+        "wrapped": "\r\n".join(lines) + "\n",
+        "quoted": f'"{text}"',
+        "indented": "  \t" + "\n    ".join(lines),
+        "twice": f"{text}\n{text}\n",
+    }[form]
     directory, file = tmp_path / "identity", tmp_path / "pairing"
     file.write_text(dressed)
     arguments = {"argument": (dressed,), "standard input": ("-",), "file": ("--file", str(file))}[way]
@@ -115,13 +123,44 @@ def test_a_man_in_the_middle_learns_nothing(server: Server, text: str, tmp_path:
         assert token(text) not in "".join(between.seen)
 
 
-def test_a_wrong_fingerprint_sends_nothing(text: str, tmp_path: Path) -> None:
-    """A fingerprint of another root ends it; the token is still good for the right one."""
+def test_a_wrong_fingerprint_sends_nothing(server: Server, text: str, tmp_path: Path) -> None:
+    """A fingerprint of another root ends it, with both fingerprints, the host and the next step; the token is still
+    valid for the right one.
+    """
     done = agent("enroll", tmp_path / "identity", altered(text, rootFingerprint="0" * 64))
 
     assert done.returncode == UNTRUSTED
     assert "[server_untrusted]" in done.stderr
+    root = x509.load_pem_x509_certificate(server.root).fingerprint(SHA256()).hex()
+    for told in (root, "0" * 64, urlsplit(server.public_connector).netloc, "connector ca show"):
+        assert told in done.stderr
     assert agent("enroll", tmp_path / "identity", text).returncode == 0
+
+
+def test_a_key_of_ones_own(server: Server, tmp_path: Path) -> None:
+    """With --key-file the certificate is for that key, so a token that is bound to it can be used; one that others can
+    read is refused, and a renewal makes a key of the same kind.
+    """
+    key = make_key("p384")
+    file, directory = tmp_path / "own.pem", tmp_path / "identity"
+    file.write_bytes(encode_key(key, None))
+    spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    server.application(tmp_path.name[-80:])
+    done = server.command("token", "mint", tmp_path.name[-80:], "--key", sha256(spki).hexdigest())
+    text = next(line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("pairing"))
+
+    file.chmod(0o644)
+    exposed = agent("enroll", directory, text, "--key-file", str(file))
+    assert (exposed.returncode, f"chmod 600 {file}" in exposed.stderr) == (FILES, True)
+    file.chmod(0o600)
+    done = agent("enroll", directory, text, "--key-file", str(file))
+    assert done.returncode == 0, done.stderr
+    leaf = x509.load_pem_x509_certificate((directory / "tls.crt").read_bytes())
+    assert leaf.public_key() == key.public_key()
+    assert agent("renew", directory).returncode == 0
+    renewed = x509.load_pem_x509_certificate((directory / "tls.crt").read_bytes()).public_key()
+    assert renewed != key.public_key()
+    assert renewed.curve.name == "secp384r1"  # type: ignore[union-attr]
 
 
 def test_without_a_fingerprint_the_system_decides(server: Server, text: str, tmp_path: Path) -> None:

@@ -166,6 +166,46 @@ def test_what_the_server_refuses_for_good_ends_it(short: Server, tmp_path: Path)
         process.event("agent.failed code=certificate_revoked")
 
 
+def test_a_revoked_identity_is_never_ready(server: Server, tmp_path: Path) -> None:
+    """The server is asked before anything is said to be ready: a certificate that was revoked meanwhile ends the agent,
+    and its metric is 0.
+    """
+    directory, figures = enrolled(server, tmp_path / "identity"), tmp_path / "agent.prom"
+    with running(directory, "--metrics", str(figures)) as process:
+        process.event("agent.ready")
+        assert process.end() == 0
+    assert up(figures) == "1"
+    server.command("revoke", serial(directory))
+
+    with running(directory, "--metrics", str(figures)) as process:
+        assert process.process.wait(SECONDS) == REFUSED
+        process.event("agent.failed code=certificate_revoked")
+        assert not any("agent.ready" in line for line in process.lines)
+    assert up(figures) == "0"
+
+
+def test_a_revocation_is_noticed_at_the_next_check(server: Server, tmp_path: Path) -> None:
+    """However far off the renewal is, the server is asked as often as ``--check`` says; a revocation that it tells of
+    ends the agent, and the metric is 0.
+    """
+    directory, figures = enrolled(server, tmp_path / "identity"), tmp_path / "agent.prom"
+    with running(directory, "--metrics", str(figures), "--check", "1s") as process:
+        process.event("agent.ready")
+        server.command("revoke", serial(directory))
+        assert process.process.wait(SECONDS) == REFUSED
+        process.event("agent.failed code=certificate_revoked")
+    assert up(figures) == "0"
+
+
+def serial(directory: Path) -> str:
+    return str(json.loads(agent("status", directory, "--offline", "--json").stdout)["serial"])
+
+
+def up(figures: Path) -> str:
+    (found,) = re.findall(r"^connector_agent_up\{.*\} (\S+)$", figures.read_text(), re.MULTILINE)
+    return str(found)
+
+
 def test_it_goes_on_with_an_enrollment(server: Server, tmp_path: Path) -> None:
     """An enrollment that could not be ended is ended by the agent that stays; without one, and without an identity, it
     ends with status 3.

@@ -176,3 +176,29 @@ def test_the_legacy_url_ends_in_the_token() -> None:
     assert pairing.legacy_url(MINTED.secret, LINKS) == f"{LINKS.legacy_connector}?token={MINTED.secret.text}"
     other = replace(LINKS, legacy_connector="https://a.example/?b=c")
     assert pairing.legacy_url(MINTED.secret, other) == f"https://a.example/?b=c&token={MINTED.secret.text}"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{0}{0}",
+        "{0}\n{0}\n",
+        '"{0}" "{0}"',
+        "  {0}  ",
+        "\u201c{0}\u201d",
+        "\u00ab{0}\u00bb",
+        "'{0}'\r\n",
+        "\ufeff{0}",
+        "\u200b{0}\u200b",
+    ],
+)
+def test_what_pasting_adds_does_no_harm(form: str) -> None:
+    """Quotes of any kind, characters of no width, and a second copy are what programs add, and change nothing."""
+    assert pairing.parse(form.format(pairing.encode(RAW))) == pairing.parse(pairing.encode(RAW))
+
+
+def test_two_different_strings_are_refused() -> None:
+    """Only the same string twice is one: of two, none is chosen."""
+    other = pairing.encode(RAW.replace("connector.example", "otherwise.example"))
+    with pytest.raises(InvalidData, match="Copy it again"):
+        pairing.parse(pairing.encode(RAW) + other)
