@@ -56,11 +56,12 @@ class AdoptedIssuer:
 class AdoptedHolder:
     """A system auth that was taken over, and how far its move to our own CA is.
 
-    ``is_seen`` says whether a certificate of the adopted CA came in; ``old_until`` is the end of the last such that is
-    neither revoked nor superseded; ``renewed_at`` is when our own CA issued the newest certificate.
+    ``is_seen`` says whether a certificate of the adopted CA came in; ``old_until`` is the end of the last such that was
+    not revoked; ``renewed_at`` is when our own CA issued the newest certificate that was not revoked.
     """
 
     id: str
+    owner_id: str
     owner: str
     kind: EntityKind
     tenant: str

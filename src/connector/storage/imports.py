@@ -33,23 +33,24 @@ _ADD_TAKEN = Insert(imported_records, Taken)
 _ADOPT = Insert(adopted_issuers, AdoptedIssuer)
 
 _IS_OLD = certificates.c.issuer.in_(select(adopted_issuers.c.fingerprint))
-_IS_IN_USE = certificates.c.revoked_at.is_(None) & certificates.c.superseded_at.is_(None)
+_IS_UNREVOKED = certificates.c.revoked_at.is_(None)
 _HOLDERS = (
     select(
         system_auths.c.id,
+        system_auths.c.owner_id,
         entities.c.name,
         entities.c.kind,
         tenants.c.external_id,
         func.coalesce(func.max(case((_IS_OLD, 1))), 0).label("is_seen"),
-        func.max(case((_IS_OLD & _IS_IN_USE, certificates.c.not_after)), type_=Moment).label("old_until"),
-        func.max(case((~_IS_OLD, certificates.c.issued_at)), type_=Moment).label("renewed_at"),
+        func.max(case((_IS_OLD & _IS_UNREVOKED, certificates.c.not_after)), type_=Moment).label("old_until"),
+        func.max(case((~_IS_OLD & _IS_UNREVOKED, certificates.c.issued_at)), type_=Moment).label("renewed_at"),
     )
     .join(imported_records, imported_records.c.id == system_auths.c.id)
     .join(entities, entities.c.id == system_auths.c.owner_id)
     .join(tenants, tenants.c.id == system_auths.c.tenant_id)
     .outerjoin(certificates, certificates.c.system_auth_id == system_auths.c.id)
     .where(imported_records.c.kind == Kind.SYSTEM_AUTH)
-    .group_by(system_auths.c.id, entities.c.name, entities.c.kind, tenants.c.external_id)
+    .group_by(system_auths.c.id, system_auths.c.owner_id, entities.c.name, entities.c.kind, tenants.c.external_id)
 )
 
 
@@ -124,6 +125,15 @@ class SqlImports:
         statement = _HOLDERS.having(renewed_at.is_(None)).where(system_auths.c.id > after)
         statement = statement.order_by(system_auths.c.id).limit(most)
         return [
-            AdoptedHolder(row.id, row.name, row.kind, row.external_id, bool(row.is_seen), row.old_until, row.renewed_at)
+            AdoptedHolder(
+                row.id,
+                row.owner_id,
+                row.name,
+                row.kind,
+                row.external_id,
+                bool(row.is_seen),
+                row.old_until,
+                row.renewed_at,
+            )
             for row in self._connection.execute(statement)
         ]

@@ -56,12 +56,14 @@ def test_an_imported_revocation_is_recorded_once(stored: Stored) -> None:
 
 def test_progress_goes_by_each_system_auth_that_was_taken_and_is_there(stored: Stored) -> None:
     """A system auth counts once: as unseen, on the old CA, renewed, or ended; one that was not taken, or that is gone,
-    does not count. The old CA is needed until its last certificate in use ends.
+    does not count. The old CA is needed until the last certificate of a holder who has no other ends; one that was
+    superseded is good as well, where what came in its place was revoked.
     """
     old = {"issuer": ISSUER.fingerprint}
     auths = [records.system_auth(number) for number in range(1, 7)]
     certificates = [
         records.certificate(12, system_auth_id=auths[1].id, **old, not_after=NOW + timedelta(5)),
+        records.certificate(32, system_auth_id=auths[1].id, revoked_at=NOW),
         records.certificate(22, system_auth_id=auths[1].id, **old, not_after=NOW + timedelta(9), superseded_at=NOW),
         records.certificate(13, system_auth_id=auths[2].id, **old, not_after=NOW + timedelta(7)),
         records.certificate(23, system_auth_id=auths[2].id),
@@ -84,7 +86,7 @@ def test_progress_goes_by_each_system_auth_that_was_taken_and_is_there(stored: S
     stored.write(fill)
 
     found = stored.read(lambda tx: tx.imports.progress(now=NOW))
-    assert found == Progress(unseen=1, on_the_old_ca=1, renewed=1, ended=2, needed_until=NOW + timedelta(5))
+    assert found == Progress(unseen=1, on_the_old_ca=1, renewed=1, ended=2, needed_until=NOW + timedelta(9))
     first = stored.read(lambda tx: tx.imports.holders(after="", most=3))
     rest = stored.read(lambda tx: tx.imports.holders(after=first[-1].id, most=3))
     assert [(each.id, each.state(now=NOW)) for each in (*first, *rest)] == [

@@ -6,7 +6,6 @@ from datetime import datetime
 
 from tests.support.memory.directory import Tables
 
-from connector.domain.certificates import Certificate
 from connector.domain.imports import AdoptedHolder, AdoptedIssuer, HolderState, Kind, Progress, Taken
 from connector.domain.refusals.objects import NotUniqueName
 
@@ -80,14 +79,11 @@ class MemoryImports:
             old = [each for each in mine if each.issuer in self.tables.adopted]
             yield AdoptedHolder(
                 auth.id,
+                owner.id,
                 owner.name,
                 owner.kind,
                 tenant.external_id,
                 bool(old),
-                max((each.not_after for each in old if _is_in_use(each)), default=None),
-                max((each.issued_at for each in mine if each not in old), default=None),
+                max((each.not_after for each in old if each.revoked_at is None), default=None),
+                max((each.issued_at for each in mine if each not in old and each.revoked_at is None), default=None),
             )
-
-
-def _is_in_use(certificate: Certificate) -> bool:
-    return certificate.revoked_at is None and certificate.superseded_at is None

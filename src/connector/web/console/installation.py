@@ -35,6 +35,7 @@ async def ca(visit: Visit) -> Response:
     told = [(name, x509.load_der_x509_certificate(der)) for name, der in _issuers(visit).items()]
     return visit.show(
         "ca.html",
+        adopted=len(visit.desk.issuers.adopted),
         issuers=[
             {
                 "name": name,

@@ -7,7 +7,17 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from connector.domain.principals import Scope
-from connector.web.console import certificates, connect, events, formations, installation, overview, people, signing
+from connector.web.console import (
+    certificates,
+    connect,
+    events,
+    formations,
+    installation,
+    moving,
+    overview,
+    people,
+    signing,
+)
 from connector.web.console.desk import Desk
 from connector.web.console.entities import Kind, kind_of
 from connector.web.console.layout import compile_templates, redirect
@@ -68,6 +78,7 @@ PAGES = [
     Page("GET", f"{T}/audit/export", events.export, Scope.AUDIT_READ),
     Page("GET", "/console/ca", installation.ca, Scope.CERTIFICATE_READ),
     Page("GET", "/console/ca/{name}", installation.ca_file, Scope.CERTIFICATE_READ),
+    Page("GET", moving.PATH, moving.move, Scope.CERTIFICATE_READ, is_global=True),
     Page("GET", "/console/settings", installation.settings, Scope.SETTINGS_READ, is_global=True),
     Page("GET", "/console/tenants", installation.tenants, Scope.TENANT_READ),
     Page("POST", "/console/tenants", installation.create_tenant, Scope.TENANT_WRITE, is_global=True),
