@@ -29,7 +29,7 @@ from tests.support.compass import (
     token_value,
     write_revocations,
 )
-from tests.support.console import Visitor, administrator
+from tests.support.console import administrator, visitor
 from tests.support.postgres import Postgres
 from tests.support.server import Identity, Server
 
@@ -91,14 +91,6 @@ class Moved:
     def new_auth(self) -> str:
         """A system auth that nothing has happened to."""
         return self.spare.pop()
-
-
-def console(moved: Moved) -> Visitor:
-    """Somebody who may see everything, in the console."""
-    administrator(moved.server, "mover", "viewer")
-    guest = Visitor.of(moved.server)
-    assert guest.sign_in("mover").status_code == 303
-    return guest
 
 
 @pytest.fixture(scope="module")
@@ -379,14 +371,14 @@ def test_the_status_says_who_is_on_the_old_ca(moved: Moved) -> None:
     assert told["oldCACanEndOn"] is None
     assert told["oldCAExpiresOn"] == f"{moved.old.certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}"
     assert len(told["oldCAs"]) == 1
-    guest = console(moved)
-    page = guest.get("/console/move")
-    assert page.status_code == 200
-    for number in (told["unseen"], told["onTheOldCA"], told["renewed"]):
-        assert f"<dd>{number}</dd>" in page.text
-    assert "Next page" in page.text
-    assert 'href="/console/move"' in guest.get("/console/ca").text
-    guest.http.close()
+    administrator(moved.server, "mover", "viewer")
+    with visitor(moved.server, "mover") as guest:
+        page = guest.get("/console/move")
+        assert page.status_code == 200
+        for number in (told["unseen"], told["onTheOldCA"], told["renewed"]):
+            assert f"<dd>{number}</dd>" in page.text
+        assert "Next page" in page.text
+        assert 'href="/console/move"' in guest.get("/console/ca").text
     ended = moved.server.command("import", "end", check=False)
     assert ended.returncode == 3
     assert "--force" in ended.stderr
