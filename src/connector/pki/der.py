@@ -15,6 +15,7 @@ BIT_STRING = 0x03
 OCTET_STRING = 0x04
 NULL = 0x05
 OBJECT_IDENTIFIER = 0x06
+ENUMERATED = 0x0A
 UTF8_STRING = 0x0C
 PRINTABLE_STRING = 0x13
 IA5_STRING = 0x16
@@ -169,11 +170,15 @@ def dotted(content: bytes) -> str:
 def encode(tag: int, *contents: bytes) -> bytes:
     """One element around the contents, joined."""
     content = b"".join(contents)
-    length = len(content)
+    return head(tag, len(content)) + content
+
+
+def head(tag: int, length: int) -> bytes:
+    """The octets of an element before its content, which has this length."""
     if length < _LONG_FORM:
-        return bytes((tag, length)) + content
+        return bytes((tag, length))
     octets = length.to_bytes((length.bit_length() + 7) // 8)
-    return bytes((tag, _LONG_FORM | len(octets))) + octets + content
+    return bytes((tag, _LONG_FORM | len(octets))) + octets
 
 
 def encode_natural(value: int) -> bytes:
