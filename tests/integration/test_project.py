@@ -102,6 +102,8 @@ AT_THE_TRANSACTION = {
     "usecases/admission.py": {"inventory", "tokens"},
     "usecases/adoption.py": {"imports", "inventory"},
     "usecases/clients.py": {"clients"},
+    "usecases/crl_publishing.py": {"crls"},
+    "usecases/crls.py": {"crls"},
     "usecases/enrollment.py": {"audit", "inventory", "tokens"},
     "usecases/import_entities.py": {"imports", "tokens"},
     "usecases/importing.py": {"anchors", "imports", "inventory", "issuers"},

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import uvloop
 from connector import exposure, serving
 from connector.bootstrap import admin_certificates, objects, start
 from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
+from connector.bootstrap.crls import keep_published, publishing
 from connector.bootstrap.files import load_safely
 from connector.bootstrap.gateways import gateway_secret
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
@@ -30,6 +32,7 @@ from connector.storage import Database
 from connector.storage.moments import now
 from connector.system import keystore, telemetry
 from connector.usecases.admin_certificates import AdminCertificates
+from connector.usecases.crls import PublishedCRLs
 from connector.usecases.issuers import Issuers
 from connector.usecases.refusals import Refusals
 from connector.web.console import WELCOME, SettingLine
@@ -111,7 +114,9 @@ def _server(
     }
     certificate = objects.server_certificate(settings, issuers, list(contexts.values()), database.clock)
     certificate.load()
-    return _Server(settings, database, issuers, outsiders, bound, contexts, certificate, lines, prepared.link)
+    return _Server(
+        settings, database, issuers, outsiders, bound, contexts, certificate, lines, prepared.link, database.clock()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,7 @@ class _Server:
     certificate: serving.ServerCertificate
     lines: Sequence[SettingLine]
     link: Secret | None
+    started: datetime
 
     def run(self, say: Callable[[str], None]) -> None:
         """Serve in this process, or let workers serve."""
@@ -172,9 +178,10 @@ class _Server:
     ) -> None:
         store = self.database.reopen()
         refusals = Refusals()
-        beside = [asyncio.create_task(each) for each in self._beside(store, refusals)]
+        crls = PublishedCRLs(self.issuers, started=self.started)
+        beside = [asyncio.create_task(each) for each in self._beside(store, refusals, crls)]
         try:
-            listeners = list(self._listeners(store, loads or {}, refusals))
+            listeners = list(self._listeners(store, loads or {}, refusals, crls))
             _calm_collector()
             grace = self.settings.limits.grace.total_seconds()
             memory = serving.Memory(self.settings.limits.memory)
@@ -189,13 +196,14 @@ class _Server:
             await flush(refusals, store)
             await store.close()
 
-    def _beside(self, store: Store, refusals: Refusals) -> Iterator[Coroutine[Any, Any, None]]:
+    def _beside(self, store: Store, refusals: Refusals, crls: PublishedCRLs) -> Iterator[Coroutine[Any, Any, None]]:
         """What goes on while a process serves."""
         self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
         yield self.certificate.keep_fresh()
         if self.outsiders.bearers is not None:
             yield self.outsiders.bearers.keep_fresh()
         yield follow_issuers(store, self.issuers, self._issuers_changed)
+        yield keep_published(publishing(self.settings, self.issuers, store, crls, self.started))
         yield compare_clocks(now, self.database.clock, self.settings.maintenance.interval)
         yield record_repeats(refusals, store)
         yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
@@ -206,7 +214,7 @@ class _Server:
         self.certificate.refresh(anyway=True)
 
     def _listeners(
-        self, store: Store, loads: Mapping[str, serving.Load], refusals: Refusals
+        self, store: Store, loads: Mapping[str, serving.Load], refusals: Refusals, crls: PublishedCRLs
     ) -> Iterator[serving.Listener]:
         web = objects.web(
             self.settings,
@@ -216,6 +224,7 @@ class _Server:
             self._public_urls,
             clock=self.database.clock,
             refusals=refusals,
+            crls=crls,
             lines=self.lines,
         )
         web = replace(web, admin_certificates=self.outsiders.administrators)

@@ -90,21 +90,31 @@ def database(settings: Settings) -> Database:
     return Database(settings.data_dir / DATABASE, url, given.connections)
 
 
+def passphrase(settings: Settings) -> bytes | None:
+    """What the CA's key files are encrypted with.
+
+    Raises:
+        KeystoreError: the file with the passphrase cannot be used.
+        Exposed: others can read it.
+    """
+    if settings.ca.passphrase_file is not None:
+        return keystore.read_secret(settings.ca.passphrase_file, "passphrase", settings.trusted)
+    return settings.ca.passphrase.get_secret_value().encode() if settings.ca.passphrase else None
+
+
 def _is_in_use(tx: Transaction) -> bool:
     return tx.keys.any()
 
 
 def _open_issuers(settings: Settings, *, now: datetime) -> Sequence[Issuer]:
     """All that are in the data directory, the built-in one first."""
-    passphrase = settings.ca.passphrase.get_secret_value().encode() if settings.ca.passphrase else None
-    if settings.ca.passphrase_file is not None:
-        passphrase = keystore.read_secret(settings.ca.passphrase_file, "passphrase", settings.trusted)
+    secret = passphrase(settings)
     plan = CAPlan(settings.ca.key, settings.ca.root_validity, settings.ca.issuing_validity)
     directory, trusted = settings.data_dir / "ca", settings.trusted
     built_in = keystore.open_or_create(
-        directory, plan=plan, passphrase=passphrase, trusted=trusted, now=now, random=token_bytes
+        directory, plan=plan, passphrase=secret, trusted=trusted, now=now, random=token_bytes
     )
-    return [built_in, *keystore.open_others(directory, passphrase=passphrase, trusted=trusted)]
+    return [built_in, *keystore.open_others(directory, passphrase=secret, trusted=trusted)]
 
 
 def _holding_the_signing_one(held: Sequence[Issuer], recorded: issuers.Recorded, directory: Path) -> Issuers:

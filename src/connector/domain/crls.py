@@ -37,9 +37,9 @@ class CRLSchedule:
 class CRLRecord:
     """The newest CRL of a scope, without its octets.
 
-    It lists the revoked certificates that were valid at ``since`` or later; ``entries`` is their number. ``scheduled_at``
-    is the time of the newest CRL that was made because it was time, and not because of a revocation. ``number`` is 0
-    where none is made yet.
+    It lists the revoked certificates that were valid at ``since`` or later; ``entries`` is their number.
+    ``scheduled_at`` is the time of the newest CRL that was made because it was time, and not because of a revocation.
+    ``number`` is 0 where none is made yet.
     """
 
     scope: bytes
@@ -49,6 +49,10 @@ class CRLRecord:
     since: datetime
     scheduled_at: datetime
     entries: int
+
+    def with_entries(self, number: int) -> "CRLRecord":
+        """The same with this number of entries."""
+        return replace(self, entries=number)
 
     def is_fresh(self, *, now: datetime) -> bool:
         """Whether a verifier still accepts it."""

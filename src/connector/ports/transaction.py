@@ -10,6 +10,7 @@ from connector.ports.audit import Audit
 from connector.ports.catalogue import Catalogue
 from connector.ports.certificates import Inventory, TrustAnchors
 from connector.ports.clients import Clients
+from connector.ports.crls import CRLs
 from connector.ports.directory import Directory, Tenants
 from connector.ports.formations import Formations
 from connector.ports.imports import Imports
@@ -103,6 +104,10 @@ class Transaction(Protocol):
     @property
     def issuers(self) -> IssuerRecords:
         """The issuers under those roots."""
+
+    @property
+    def crls(self) -> CRLs:
+        """Certificate revocation lists."""
 
     @property
     def imports(self) -> Imports:

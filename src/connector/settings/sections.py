@@ -13,6 +13,7 @@ from connector.pki.csr import CSRPolicy
 from connector.pki.profile import CLIENT, Profile, Profiles, with_spiffe_id
 from connector.pki.requested import UNGRANTED
 from connector.settings.admin_certificates import AdminCertificates
+from connector.settings.crl import CRL
 from connector.settings.files import Files
 from connector.settings.gateways import Gateways
 from connector.settings.issuing import CA, Certificates, Subject
@@ -54,7 +55,7 @@ class Listeners(Section):
     )
     pki: OptionalListenerAddress = Field(
         default=Address("localhost", 8080),
-        description='Plain HTTP: the CA\'s certificates. Or "off".',
+        description='Plain HTTP: the CA\'s certificates and revocation lists. Or "off".',
     )
     internal: OptionalListenerAddress = Field(
         default=Address("127.0.0.1", 8445),
@@ -319,6 +320,7 @@ class Settings(BaseModel):
     subject: Subject = Subject()
     certificates: Certificates = Certificates()
     ca: CA = CA()
+    crl: CRL = CRL()
     tls: TLS = TLS()
     database: Database = Database()
     tokens: Tokens = Tokens()

@@ -31,6 +31,7 @@ from connector.storage.accounts import SqlAdministrators, SqlSessions, SqlSignIn
 from connector.storage.catalogue import SqlCatalogue
 from connector.storage.clients import SqlClients
 from connector.storage.columns import Moment
+from connector.storage.crls import SqlCRLs
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.filters import certificate_conditions, token_conditions
 from connector.storage.formations import SqlFormations
@@ -339,6 +340,7 @@ class SqlTransaction:
         self.clients = SqlClients(connection)
         self.anchors = SqlTrustAnchors(connection)
         self.issuers = SqlIssuers(connection)
+        self.crls = SqlCRLs(connection)
         self.imports = SqlImports(connection)
         self.administrators = SqlAdministrators(connection)
         self.links = SqlSignInLinks(connection)

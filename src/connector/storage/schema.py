@@ -216,6 +216,18 @@ certificates = Table(
 # A step brings one certificate; most clients name none.
 _named = certificates.c.step.is_not(None)
 Index("uq_certificates_step", certificates.c.step, unique=True, sqlite_where=_named, postgresql_where=_named)
+# What a CRL lists; most certificates are never revoked.
+_revoked = certificates.c.revoked_at.is_not(None)
+Index(
+    "ix_certificates_revoked",
+    certificates.c.issuer,
+    certificates.c.not_after,
+    certificates.c.serial,
+    certificates.c.revoked_at,
+    certificates.c.revocation_reason,
+    sqlite_where=_revoked,
+    postgresql_where=_revoked,
+)
 
 audit_events = Table(
     "audit_events",
@@ -324,6 +336,21 @@ issuers = Table(
     Column("state", Word(IssuerState), nullable=False),
     Column("recorded_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
+)
+
+# The newest CRL of each scope. Its octets stand last: they are read only where they are asked for.
+crls = Table(
+    "crls",
+    metadata,
+    Column("scope", LargeBinary(DIGEST_OCTETS), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("this_update", Moment, nullable=False),
+    Column("next_update", Moment, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("scheduled_at", Moment, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("claimed_at", Moment),
+    Column("der", LargeBinary),
 )
 
 # The root under which certificates are issued; every replica on the database has the same.

@@ -1,6 +1,6 @@
 """The CA's keys and certificates as files, and what else in the data directory is secret.
 
-    DIR/ca/root.key      may be taken offline once the issuing CA is made: it is not read again
+    DIR/ca/root.key      may be taken offline once the issuing CA is made: only the root's CRL needs it again
     DIR/ca/root.pem      the trust anchor
     DIR/ca/issuing.key   signs
     DIR/ca/issuing.pem
@@ -112,6 +112,23 @@ def open_others(directory: Path, *, passphrase: bytes | None, trusted: Trusted) 
         if path.name != issuer.fingerprint.hex():
             raise KeystoreError(f"{path} holds the issuer {issuer.fingerprint.hex()}. Name the directory so.")
     return issuers
+
+
+def root_signer(
+    directory: Path, root: x509.Certificate, *, passphrase: bytes | None, trusted: Trusted
+) -> KeySigner | None:
+    """The signer of this root, while its key is in ``directory``; None where it was put away.
+
+    Raises:
+        KeystoreError: the file cannot be used.
+        Exposed: others can read it.
+    """
+    path = directory / ROOT_KEY
+    if not os.path.lexists(path):
+        return None
+    with _explained(path):
+        signer = _load_signer(path, passphrase, trusted)
+    return signer if signer.public_key == root.public_key() else None
 
 
 def read_secret(path: Path, what: str, trusted: Trusted) -> bytes:

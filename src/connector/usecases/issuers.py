@@ -82,6 +82,16 @@ class Issuers:
         )
 
     @property
+    def held(self) -> tuple[Issuer, ...]:
+        """The issuers whose signers this process has, whatever their state."""
+        return tuple(self._held.values())
+
+    @property
+    def records(self) -> Recorded:
+        """All that is recorded."""
+        return self._recorded
+
+    @property
     def good(self) -> frozenset[bytes]:
         """The fingerprints of the issuers and adopted CAs that did not end."""
         return self._good

@@ -1,7 +1,7 @@
 """Signing with patience: a slow signer is called in a thread of its own, and nobody waits for it for long."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -9,10 +9,11 @@ from threading import Thread
 from typing import TypeVar
 
 from connector.domain.refusals.issuers import SignerUnavailable
+from connector.pki.crl import CRLPlan
 from connector.pki.exact import WrongSignature
 from connector.pki.issuer import Issuer
 from connector.pki.plan import Plan
-from connector.pki.signer import SignerError
+from connector.pki.signer import Signer, SignerError
 
 T = TypeVar("T")
 
@@ -38,6 +39,17 @@ class Signing:
             if not issuer.is_slow:
                 return issuer.sign(plan)
             return await self._slowly(lambda: issuer.sign(plan))
+        except (SignerError, WrongSignature) as error:
+            raise SignerUnavailable from error
+
+    async def sign_crl(self, plan: CRLPlan, pages: Sequence[bytes], signer: Signer) -> bytes:
+        """The planned CRL with these entries, signed and verified, in a thread: to read a long one takes a while.
+
+        Raises:
+            SignerUnavailable: the signer is away, took too long, or answered with a wrong signature.
+        """
+        try:
+            return await self._slowly(lambda: plan.sign(pages, signer))
         except (SignerError, WrongSignature) as error:
             raise SignerUnavailable from error
 

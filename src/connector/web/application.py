@@ -22,6 +22,7 @@ from connector.ports.transaction import Store
 from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.adoption import Adoption
 from connector.usecases.clients import Authorization
+from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.publications import Publications
 from connector.usecases.quotas import Allowances
@@ -37,6 +38,7 @@ from connector.web.callers import (
 )
 from connector.web.chains import pem
 from connector.web.console import Desk
+from connector.web.crls import CRLEndpoints
 from connector.web.explorer import explorer
 from connector.web.gateways import Gateways
 from connector.web.graphql.allowance import AnswerLimits
@@ -107,6 +109,7 @@ class Web:
     desk: Desk | None = None
     _apis: dict[str, API] = field(default_factory=dict, init=False)
     gateways: Gateways | None = None
+    crls: PublishedCRLs | None = None
     patience: Patience = field(default_factory=Patience)
 
     def public(self) -> ASGIApp:
@@ -214,7 +217,7 @@ class Web:
         )
 
     def _health(self) -> list[BaseRoute]:
-        readiness = Readiness(self.enrollment, self.bearers)
+        readiness = Readiness(self.enrollment, self.bearers, self.crls)
         return [Route("/healthz", healthz), Route("/readyz", readiness.readyz)]
 
     def _certificates(self) -> list[BaseRoute]:
@@ -227,7 +230,11 @@ class Web:
         }
         # RFC 2585 4.1
         types = {"crt": "application/pkix-cert", "pem": "application/x-pem-file"}
-        return [Route(f"/{name}", _file(file, types[name.rpartition(".")[2]])) for name, file in files.items()]
+        lists = [] if self.crls is None else CRLEndpoints(self.crls, self.enrollment.clock).routes()
+        return [
+            *(Route(f"/{name}", _file(file, types[name.rpartition(".")[2]])) for name, file in files.items()),
+            *lists,
+        ]
 
     def _application(
         self,

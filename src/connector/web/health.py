@@ -2,7 +2,7 @@
 
 import time
 from asyncio import Lock, timeout
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from connector.domain.refusals import Unavailable
 from connector.domain.refusals.issuers import SignerUnavailable
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.ports.oidc import Bearers
+from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment
 from connector.web.answers import json_answer
 from connector.web.notes import note
@@ -31,11 +32,13 @@ class Readiness:
     """Whether a certificate could be issued now: a transaction is written and committed, and the issuer's key signs.
 
     Anybody may ask, so that an answer is kept for a second, and one asks at a time. An OpenID Connect issuer that is
-    away is a warning: holders of certificates and API keys go on as before, and no replica would be better off.
+    away is a warning: holders of certificates and API keys go on as before, and no replica would be better off. So is a
+    CRL that is overdue: it is still served until its end.
     """
 
     enrollment: Enrollment
     bearers: Bearers | None = None
+    crls: PublishedCRLs | None = None
     _failure: BaseException | None = None
     _asked: float = float("-inf")
     _lock: Lock = field(default_factory=Lock)
@@ -47,9 +50,14 @@ class Readiness:
                 self._failure = await self._ask()
                 self._asked = time.monotonic()
         if self._failure is None:
-            ailing = self.bearers.ailing() if self.bearers is not None else None
-            return json_answer({"status": "ready", **({"warnings": [ailing]} if ailing else {})})
+            warnings = self._warnings()
+            return json_answer({"status": "ready", **({"warnings": warnings} if warnings else {})})
         return json_answer({"status": "not ready", **body(self._failure)}, status=503)
+
+    def _warnings(self) -> Sequence[str]:
+        ailing = self.bearers.ailing() if self.bearers is not None else None
+        overdue = self.crls.warnings(now=self.enrollment.clock()) if self.crls is not None else []
+        return [*([ailing] if ailing else []), *overdue]
 
     async def _ask(self) -> BaseException | None:
         try:

@@ -2,8 +2,8 @@
 
 from asyncio import sleep
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,18 +15,20 @@ PIECE = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PiecedAnswer:
-    """An answer that is there in pieces; ``sent`` is told how many octets have gone out."""
+    """An answer that is there in pieces, JSON unless ``headers`` say otherwise. ``sent`` is called with the number of
+    octets of each piece that has gone out.
+    """
 
     pieces: deque[bytes]
     sent: Callable[[int], None]
+    headers: Mapping[str, str] = field(default_factory=lambda: {"content-type": "application/json", **HEADERS})
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it. The server waits with each piece until the peer has room for it."""
         length = sum(map(len, self.pieces))
         headers = [
-            (b"content-type", b"application/json"),
             (b"content-length", b"%d" % length),
-            *((name.encode(), value.encode()) for name, value in HEADERS.items()),
+            *((name.encode(), value.encode()) for name, value in self.headers.items()),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         while self.pieces:

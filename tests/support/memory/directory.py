@@ -11,6 +11,7 @@ from connector.domain.audit import Event
 from connector.domain.catalogue import Service, Texts
 from connector.domain.certificates import Certificate, Condition, TrustAnchor
 from connector.domain.clients import AccessToken, Client
+from connector.domain.crls import CRLRecord
 from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant, ascii_lower
 from connector.domain.formations import Assignment, Formation
 from connector.domain.imports import AdoptedIssuer, Kind, Taken
@@ -47,6 +48,7 @@ class Tables:
     formations: dict[str, Formation] = field(default_factory=dict)
     assignments: dict[tuple[str, str], Assignment] = field(default_factory=dict)
     services: dict[str, tuple[Service, Texts]] = field(default_factory=dict)
+    crls: dict[bytes, tuple[CRLRecord, datetime | None, bytes | None]] = field(default_factory=dict)
 
     def copy(self) -> Self:
         return type(self)(*(getattr(self, table.name).copy() for table in fields(self)))

@@ -15,6 +15,7 @@ from uuid import uuid4
 from tests.support.memory.administrators import MemoryAdministrators, MemorySessions, MemorySignInLinks
 from tests.support.memory.catalogue import MemoryCatalogue
 from tests.support.memory.clients import MemoryClients
+from tests.support.memory.crls import MemoryCRLs
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
 from tests.support.memory.formations import MemoryFormations
 from tests.support.memory.imports import MemoryImports
@@ -344,6 +345,7 @@ class _MemoryTransaction:
         self.anchors = _MemoryTrustAnchors(tables)
         self.issuers = MemoryIssuers(tables)
         self.imports = MemoryImports(tables)
+        self.crls = MemoryCRLs(tables)
         self.administrators = MemoryAdministrators(tables)
         self.links = MemorySignInLinks(tables)
         self.sessions = MemorySessions(tables)

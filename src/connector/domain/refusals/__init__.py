@@ -19,6 +19,7 @@
     │   ├── CSRSignatureInvalid · CSRSubjectMismatch · CSRKeyRefused · CSRKeyNotBound
     │   └── CSRExtensionRefused
     ├── InvalidData               an argument breaks a rule
+    ├── CRLUnknown                no CA here has such a revocation list
     ├── ObjectNotFound · NotUniqueName · ObjectInUse
     ├── TenantRequired · TenantNotFound · TenantForbidden
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
@@ -35,7 +36,7 @@
     │   └── QuotaExceeded         there are as many objects as the settings allow
     ├── TooManyAttempts           too many wrong credentials from one address
     └── Unavailable               nothing was done, and the same may succeed later
-        ├── SignerUnavailable · IssuerUnknown · ProfileUnknown
+        ├── SignerUnavailable · IssuerUnknown · ProfileUnknown · CRLUnavailable
         └── StorageUnavailable    nothing was recorded
             └── StorageFull · StorageReadOnly · TokenNotSpent
 

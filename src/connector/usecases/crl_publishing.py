@@ -1,0 +1,128 @@
+"""Making CRLs: of all processes on one database one claims to make the next, and the number says which one stands.
+
+The entries are read in pages, without one view over all of them. That is enough: a revocation is never undone, and
+one that comes between two pages is either listed, or not counted among the entries; then the next round makes another.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from connector.domain.crls import CRLRecord, CRLSchedule, first, is_time, successor
+from connector.pki.crl import CRLPlan, entries
+from connector.pki.signer import Signer
+from connector.ports.transaction import Store, Transaction
+from connector.usecases.crls import PublishedCRLs, Scope
+from connector.usecases.signing import Signing
+
+PAGE = 10_000
+"""Entries that one read encodes."""
+
+CLAIMED = timedelta(seconds=40)
+"""When another process may take over from one that claimed and did not publish."""
+
+FindSigner = Callable[[], Signer | None]
+"""The signer of a scope; None while its key is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """What is to be replaced, and whether it is because of the schedule."""
+
+    record: CRLRecord
+    is_scheduled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CRLPublishing:
+    """Publishes the CRLs of the scopes whose keys this process can use.
+
+    ``started`` is the time of the start. A CRL from before is replaced once: the database may have been restored, so
+    that its CRL has a lower number than the newest one that somebody has seen.
+    """
+
+    store: Store
+    published: PublishedCRLs
+    signers: Mapping[bytes, FindSigner]
+    schedule: CRLSchedule
+    root_schedule: CRLSchedule
+    started: datetime
+    signing: Signing = field(default_factory=Signing)
+    _renewed: set[bytes] = field(default_factory=set, init=False, repr=False)
+
+    async def publish(self, scope: Scope) -> CRLRecord | None:
+        """Make the scope's next CRL if it is time, or if something was revoked; returns its record.
+
+        Raises:
+            SignerUnavailable: the signer is away. The former CRL stays.
+            StorageUnavailable: the database cannot be used.
+        """
+        find_signer = self.signers.get(scope.id)
+        due = await self.store.read(lambda tx: self._due(tx, scope)) if find_signer is not None else None
+        if find_signer is None or due is None or (signer := find_signer()) is None:
+            return None
+        now = await self.store.transaction(lambda tx: _claim(tx, due.record))
+        if now is None:
+            return None
+        schedule, last = self._schedule(scope), scope.authority.last
+        record = successor(due.record, schedule, now=now, last=last, is_scheduled=due.is_scheduled)
+        return await self._make(scope, record, signer, after=due.record.number)
+
+    def _schedule(self, scope: Scope) -> CRLSchedule:
+        return self.schedule if scope.issuers else self.root_schedule
+
+    def _due(self, tx: Transaction, scope: Scope) -> _Due | None:
+        now, last = tx.now, scope.authority.last
+        if not scope.authority.first <= now < last:
+            return None
+        record = next((each for each in tx.crls.list() if each.scope == scope.id), None) or first(scope.id, now=now)
+        if is_time(record, self._schedule(scope), now=now, last=last):
+            return _Due(record, is_scheduled=True)
+        is_restored = record.number < self.published.number(scope.id)
+        is_of_another_start = record.this_update < self.started and scope.id not in self._renewed
+        if is_restored or is_of_another_start or tx.crls.count(scope.issuers, since=record.since) != record.entries:
+            return _Due(record, is_scheduled=False)
+        return None
+
+    async def _make(self, scope: Scope, record: CRLRecord, signer: Signer, *, after: int) -> CRLRecord | None:
+        pages, number = list[bytes](), 0
+        for issuer in scope.issuers:
+            place: tuple[datetime, str] | None = None
+            while True:
+                page = await self._page(issuer, record, place)
+                pages.append(page.octets)
+                number += page.number
+                place = page.last
+                if page.number < PAGE:
+                    break
+        record = record.with_entries(number)
+        plan = CRLPlan(scope.authority, record.number, record.this_update, record.next_update)
+        octets = await self.signing.sign_crl(plan, pages, signer)
+        if not await self.store.transaction(lambda tx: tx.crls.publish(record, octets, after=after), alone=False):
+            return None
+        self._renewed.add(scope.id)
+        self.published.take(record, octets)
+        return record
+
+    async def _page(self, issuer: bytes, record: CRLRecord, after: tuple[datetime, str] | None) -> "_Page":
+        def read(tx: Transaction) -> _Page:
+            found = tx.crls.revocations(issuer, since=record.since, after=after, most=PAGE)
+            last = (found[-1].not_after, found[-1].serial) if found else after
+            # Encoded here, in the store's thread: the event loop goes on meanwhile.
+            return _Page(entries(found, until=record.this_update), len(found), last)
+
+        return await self.store.read(read, single=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Some entries."""
+
+    octets: bytes = field(repr=False)
+    number: int
+    last: tuple[datetime, str] | None
+
+
+def _claim(tx: Transaction, record: CRLRecord) -> datetime | None:
+    """The time of the claim, if it succeeds."""
+    return tx.now if tx.crls.claim(record, now=tx.now, before=tx.now - CLAIMED) else None
