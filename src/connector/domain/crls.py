@@ -82,7 +82,7 @@ def is_time(record: CRLRecord, schedule: CRLSchedule, *, now: datetime, last: da
 
 
 def successor(
-    record: CRLRecord, schedule: CRLSchedule, *, now: datetime, last: datetime, is_scheduled: bool
+    record: CRLRecord, schedule: CRLSchedule, *, now: datetime, last: datetime, is_scheduled: bool, above: int = 0
 ) -> CRLRecord:
     """The next CRL's record, as yet without the number of its entries.
 
@@ -90,14 +90,14 @@ def successor(
     each scheduled CRL goes back to the one before, and any other goes as far back as its predecessor. A time that lies
     in the future is of a clock that was wrong; then everything is listed again.
 
-    The number is the time in seconds, unless the predecessor's is as high. So it also grows when a database is restored
-    that does not know the newest CRLs.
+    The number is the time in seconds, unless the predecessor's or ``above`` is as high. So it also grows when a
+    database is restored that does not know the newest CRLs.
     """
     now = now.astimezone(UTC).replace(microsecond=0)
     since = record.scheduled_at if is_scheduled and record.number else record.since
     return replace(
         record,
-        number=max(record.number + 1, (now - BEGINNING) // timedelta(seconds=1)),
+        number=max(record.number + 1, above + 1, (now - BEGINNING) // timedelta(seconds=1)),
         this_update=now,
         next_update=min(now + schedule.validity, last),
         since=BEGINNING if since > now else since,

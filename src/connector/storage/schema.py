@@ -10,7 +10,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -20,21 +19,45 @@ from connector.domain.audit import Action
 from connector.domain.certificates import RevocationReason
 from connector.domain.directory import EntityKind
 from connector.domain.imports import Kind
-from connector.domain.issuers import IssuerState
 from connector.domain.principals import Role
 from connector.domain.tokens import TokenType
+from connector.storage.authority_schema import (
+    DIGEST_OCTETS,
+    adopted_issuers,
+    crls,
+    imported_revocations,
+    issuers,
+    metadata,
+    trust_anchors,
+)
 from connector.storage.columns import Json, Moment, Names, TextWord, Word
 
-DIGEST_OCTETS = 32
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+__all__ = [
+    "access_tokens",
+    "administrators",
+    "adopted_issuers",
+    "api_keys",
+    "audit_events",
+    "certificates",
+    "clients",
+    "crls",
+    "entities",
+    "formation_assignments",
+    "formations",
+    "imported_records",
+    "imported_revocations",
+    "issuers",
+    "label_terms",
+    "metadata",
+    "probes",
+    "services",
+    "sessions",
+    "sign_in_links",
+    "system_auths",
+    "tenants",
+    "tokens",
+    "trust_anchors",
+]
 
 tenants = Table(
     "tenants",
@@ -327,41 +350,6 @@ sessions = Table(
     Column("ended_at", Moment),
 )
 
-issuers = Table(
-    "issuers",
-    metadata,
-    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
-    Column("der", LargeBinary, nullable=False),
-    Column("root", LargeBinary(DIGEST_OCTETS), nullable=False),
-    Column("state", Word(IssuerState), nullable=False),
-    Column("recorded_at", Moment, nullable=False),
-    Column("changed_at", Moment, nullable=False),
-)
-
-# The newest CRL of each scope. Its octets stand last: they are read only where they are asked for.
-crls = Table(
-    "crls",
-    metadata,
-    Column("scope", LargeBinary(DIGEST_OCTETS), primary_key=True),
-    Column("number", BigInteger, nullable=False),
-    Column("this_update", Moment, nullable=False),
-    Column("next_update", Moment, nullable=False),
-    Column("since", Moment, nullable=False),
-    Column("scheduled_at", Moment, nullable=False),
-    Column("entries", Integer, nullable=False),
-    Column("claimed_at", Moment),
-    Column("der", LargeBinary),
-)
-
-# The root under which certificates are issued; every replica on the database has the same.
-trust_anchors = Table(
-    "trust_anchors",
-    metadata,
-    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
-    Column("der", LargeBinary, nullable=False),
-    Column("recorded_at", Moment, nullable=False),
-)
-
 # What was taken over from another installation. A note outlives its record: what was removed is not taken again.
 imported_records = Table(
     "imported_records",
@@ -370,25 +358,6 @@ imported_records = Table(
     Column("id", Text, primary_key=True),
     Column("tenant_id", Text, nullable=False),
     Column("taken_at", Moment, nullable=False),
-)
-
-# CAs of other installations: they authenticate, and sign nothing here.
-adopted_issuers = Table(
-    "adopted_issuers",
-    metadata,
-    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
-    Column("der", LargeBinary, nullable=False),
-    Column("not_after", Moment, nullable=False),
-    Column("adopted_at", Moment, nullable=False),
-    Column("ended_at", Moment),
-)
-
-# Certificates that were revoked in another installation, whether or not they ever came in here.
-imported_revocations = Table(
-    "imported_revocations",
-    metadata,
-    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
-    Column("recorded_at", Moment, nullable=False),
 )
 
 # A row of the first migration, which a probe counts up; and, on PostgreSQL, one for each connection that writes, by

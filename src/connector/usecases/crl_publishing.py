@@ -65,7 +65,8 @@ class CRLPublishing:
         if now is None:
             return None
         schedule, last = self._schedule(scope), scope.authority.last
-        record = successor(due.record, schedule, now=now, last=last, is_scheduled=due.is_scheduled)
+        above = self.published.number(scope.id)
+        record = successor(due.record, schedule, now=now, last=last, is_scheduled=due.is_scheduled, above=above)
         return await self._make(scope, record, signer, after=due.record.number)
 
     def _schedule(self, scope: Scope) -> CRLSchedule:
