@@ -27,7 +27,6 @@ from connector.storage.moments import make_id, now
 from connector.system import keystore, telemetry
 from connector.system.passwords import Argon2Passwords
 from connector.usecases.administrators import remove_ended as remove_ended_sessions
-from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
 from connector.usecases.issuers import Issuers
 from connector.usecases.maintenance import BATCH, remove_ended_access_tokens, remove_ended_tokens
@@ -144,7 +143,6 @@ def web(
     *,
     clock: Clock,
     refusals: Refusals,
-    crls: PublishedCRLs,
     lines: Sequence[SettingLine] = (),
 ) -> Web:
     """What makes the applications."""
@@ -173,7 +171,6 @@ def web(
         shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
         custody=Custody(Shelf(settings.graphql.kept)),
         gateways=gateways(settings, issuers, store, clock),
-        crls=crls,
     )
     if not settings.console.enabled:
         return made

@@ -224,10 +224,9 @@ class _Server:
             self._public_urls,
             clock=self.database.clock,
             refusals=refusals,
-            crls=crls,
             lines=self.lines,
         )
-        web = replace(web, admin_certificates=self.outsiders.administrators)
+        web = replace(web, admin_certificates=self.outsiders.administrators, crls=crls)
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():
