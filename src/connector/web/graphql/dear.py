@@ -5,6 +5,7 @@ memory.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,14 @@ from connector.domain.refusals.requests import Overloaded
 RETRY_SECONDS = 2
 PATIENCE_SECONDS = 10.0
 """So long a request waits for those before it."""
+
+SWITCH_SECONDS = 0.0005
+"""So long a thread may keep the interpreter while a dear answer is made.
+
+Its rows become objects in a thread. With the usual 5 ms the event loop waits that long for the interpreter each time it
+wakes, and so does every other read after each statement: a holder's answer was late by a tenth of a second and more. At
+all times it would cost signing a tenth of its speed.
+"""
 
 
 @dataclass(slots=True)
@@ -62,9 +71,12 @@ class DearAnswers:
             Overloaded: the others took too long.
         """
         await self._acquired(self._made, Overloaded("Too many large answers are being made. Send the request again."))
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             yield
         finally:
+            sys.setswitchinterval(usual)
             self._made.release()
 
     async def _acquired(self, lock: asyncio.Lock, refusal: Exception) -> None:
