@@ -102,7 +102,7 @@ class CRLPublishing:
         if not await self.store.transaction(lambda tx: tx.crls.publish(record, octets, after=after), alone=False):
             return None
         self._renewed.add(scope.id)
-        self.published.take(record, octets)
+        await self.published.take(record, octets)
         return record
 
     async def _page(self, issuer: bytes, record: CRLRecord, after: tuple[datetime, str] | None) -> "_Page":

@@ -1,5 +1,6 @@
 """The CRLs that this process serves: those that are in the database, as every replica has them."""
 
+from asyncio import to_thread
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -105,11 +106,12 @@ class PublishedCRLs:
     async def _take(self, store: Store, record: CRLRecord) -> None:
         octets = await store.read(lambda tx: tx.crls.octets(record.scope, record.number))
         if octets is not None:  # else a newer one has just been published
-            self.take(record, octets)
+            await self.take(record, octets)
 
-    def take(self, record: CRLRecord, octets: bytes) -> None:
-        """Serve this one from now on."""
-        self._crls[record.scope] = CRL(record, octets, sha256(octets).hexdigest())
+    async def take(self, record: CRLRecord, octets: bytes) -> None:
+        """Serve this one from now on. A long one is hashed in a thread."""
+        digest = await to_thread(lambda: sha256(octets).hexdigest())
+        self._crls[record.scope] = CRL(record, octets, digest)
 
     def number(self, scope: bytes) -> int:
         """The number of the CRL that is served, or 0."""
