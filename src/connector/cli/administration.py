@@ -9,12 +9,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from connector import bootstrap
 from connector.bootstrap import Administration
 from connector.cli.command import command
+from connector.cli.command import lifetime as lifetime_option
 from connector.cli.output import Row, Verbatim
 from connector.domain import pairing
 from connector.domain.certificates import Certificate, RevocationReason, normalized_serial
 from connector.domain.directory import Entity, EntityKind, Tenant
 from connector.domain.pairing import timestamp
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
+from connector.domain.strict_json import JSONError, read_text
 from connector.domain.tokens import OneTimeToken, read_terms
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
@@ -29,7 +31,16 @@ Serial = Annotated[
     str, typer.Argument(metavar="SERIAL", help="The serial number in hexadecimal, as openssl or a browser shows it.")
 ]
 TenantID = Annotated[str, typer.Option("--tenant", help="The tenant's external id.")]
+LabelKey = Annotated[str, typer.Argument(metavar="KEY", help="The label's key.")]
 Reason = Annotated[RevocationReason, typer.Option("--reason", help="Why, by the names of RFC 5280 5.3.1.")]
+
+REVOKE = "Revoke the certificate {serial}?"
+
+_WORDS = {
+    EntityKind.APPLICATION: "application",
+    EntityKind.RUNTIME: "runtime",
+    EntityKind.INTEGRATION_SYSTEM: "integration system",
+}
 
 DEFAULT_TENANT = bootstrap.DEFAULT_TENANT
 
@@ -55,8 +66,9 @@ def list_tenants(_: Administration, installation: Installation) -> list[Row]:
 
 def entities(kind: EntityKind) -> typer.Typer:
     """The commands for applications or for runtimes, which are alike."""
-    word = kind.value.lower()
-    commands = typer.Typer(help=f"{kind.value}s: register, list, show, unregister.", no_args_is_help=True)
+    word = _WORDS[kind]
+    title = word.capitalize()
+    commands = typer.Typer(help=f"{title}s: register, list, show, update, label, unregister.", no_args_is_help=True)
     command(commands, "register", writes=True, help=f"Register the {word}, and print its record with its id.")(
         partial(_register, kind)
     )
@@ -64,11 +76,18 @@ def entities(kind: EntityKind) -> typer.Typer:
         commands,
         "list",
         help=f"List the tenant's {word}s.",
-        nothing=f"There are no {word}s. Register one: connector {word} register NAME",
+        nothing=f"There are no {word}s. Register one: connector {word.replace(' ', '-')} register NAME",
     )(partial(_list, kind))
     command(commands, "show", help=f"Show the {word} and its system auths.")(partial(_show, kind))
+    command(commands, "update", writes=True, help=f"Change the {word}'s name or description.")(partial(_update, kind))
+    command(commands, "label", writes=True, help=f"Set a label of the {word}.")(partial(_set_label, kind))
+    command(commands, "unlabel", writes=True, help=f"Delete a label of the {word}.")(partial(_delete_label, kind))
     command(
-        commands, "unregister", writes=True, help=f"Remove the {word}, withdraw its tokens, revoke its certificates."
+        commands,
+        "unregister",
+        writes=True,
+        asks=f"Remove the {word} {{entity}} with its tokens, and revoke its certificates?",
+        help=f"Remove the {word}, withdraw its tokens, revoke its certificates.",
     )(partial(_unregister, kind))
     return commands
 
@@ -113,7 +132,60 @@ def _unregister(
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     realm = installation.enter(tenant_id)
-    return _entity(registration.unregister(realm, kind, registration.named_or_identified(realm, kind, entity).id))
+    found = registration.named_or_identified(realm, kind, entity)
+    return _entity(registration.unregister(realm, kind, found.id))
+
+
+def _set_label(
+    kind: EntityKind,
+    _: Administration,
+    installation: Installation,
+    entity: NameOrID,
+    key: LabelKey,
+    value: Annotated[str, typer.Argument(help="A text; or JSON, with --json-value.")],
+    json_value: Annotated[bool, typer.Option("--json-value", help="The value is JSON, not a text.")] = False,
+    tenant_id: TenantID = DEFAULT_TENANT,
+) -> Row:
+    realm = installation.enter(tenant_id)
+    found = registration.named_or_identified(realm, kind, entity)
+    try:
+        content = read_text(value) if json_value else value
+    except JSONError as error:
+        raise InvalidData(f"The value is not JSON: {error}. Leave out --json-value for a text.") from error
+    labeled = registration.set_label(realm, kind, found.id, key=key, value=content)
+    return {"id": labeled.id, "name": labeled.name, "labels": labeled.labels}
+
+
+def _delete_label(
+    kind: EntityKind,
+    _: Administration,
+    installation: Installation,
+    entity: NameOrID,
+    key: LabelKey,
+    tenant_id: TenantID = DEFAULT_TENANT,
+) -> Row:
+    realm = installation.enter(tenant_id)
+    found = registration.named_or_identified(realm, kind, entity)
+    registration.delete_label(realm, kind, found.id, key)
+    left = registration.registered(realm, kind, found.id)
+    return {"id": left.id, "name": left.name, "labels": left.labels}
+
+
+def _update(
+    kind: EntityKind,
+    _: Administration,
+    installation: Installation,
+    entity: NameOrID,
+    name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
+    description: Annotated[str | None, typer.Option(help="What it is, for people.")] = None,
+    tenant_id: TenantID = DEFAULT_TENANT,
+) -> Row:
+    changes = {key: value for key, value in (("name", name), ("description", description)) if value is not None}
+    if not changes:
+        raise InvalidData("Nothing to change. Give --name, --description, or both.")
+    realm = installation.enter(tenant_id)
+    found = registration.named_or_identified(realm, kind, entity)
+    return _entity(registration.update(realm, kind, found.id, changes))
 
 
 token = typer.Typer(help="One-time tokens: mint, list, withdraw.", no_args_is_help=True)
@@ -125,7 +197,7 @@ def mint_token(
     installation: Installation,
     entity: NameOrID,
     runtime: Annotated[bool, typer.Option("--runtime", help="It is a runtime, not an application.")] = False,
-    lifetime: Annotated[int | None, typer.Option(metavar="SECONDS", help="How long it lives.")] = None,
+    lifetime: Annotated[int | None, lifetime_option("How long it is valid.")] = None,
     source: Annotated[str | None, typer.Option(metavar="CIDR", help="From where alone it may be redeemed.")] = None,
     key: Annotated[
         str | None, typer.Option(metavar="SHA256", help="Of the SPKI of the one key that it gives a certificate for.")
@@ -188,7 +260,7 @@ def list_certificates(_: Administration, installation: Installation, tenant_id: 
 @command(certificate, "show")
 def show_certificate(_: Administration, installation: Installation, serial: Serial) -> Row:
     """Show the certificate of this serial number."""
-    realm, found = installation.certificate(normalized_serial(serial))
+    realm, found = _certificate_of(installation, serial)
     return {
         **_certificate(found, realm),
         "fingerprint": found.fingerprint.hex(),
@@ -196,12 +268,15 @@ def show_certificate(_: Administration, installation: Installation, serial: Seri
     }
 
 
-@command(certificate, "revoke", writes=True)
+@command(certificate, "revoke", writes=True, asks=REVOKE)
 def revoke_certificate(
-    _: Administration, installation: Installation, serial: Serial, reason: Reason = RevocationReason.UNSPECIFIED
+    _: Administration,
+    installation: Installation,
+    serial: Serial,
+    reason: Reason = RevocationReason.UNSPECIFIED,
 ) -> Row:
     """Revoke the certificate of this serial number, from its holder's very next request."""
-    realm, found = installation.certificate(normalized_serial(serial))
+    realm, found = _certificate_of(installation, serial)
     revoked = revoke(realm, CertificateFilter(fingerprint=found.fingerprint), reason)
     return _certificate(revoked[0] if revoked else found, realm)
 
@@ -240,6 +315,16 @@ def show_ca(admin: Administration, _: Installation) -> list[Row]:
         }
         for name, each in (("root", admin.root), ("issuing", admin.issuing))
     ]
+
+
+def _certificate_of(installation: Installation, serial: str) -> tuple[Realm, Certificate]:
+    try:
+        return installation.certificate(normalized_serial(serial))
+    except ObjectNotFound as error:
+        raise ObjectNotFound(
+            f"There is no certificate with the serial number {serial!r}. It is written in hexadecimal. List them: "
+            "connector certificate list"
+        ) from error
 
 
 def _tenant(tenant: Tenant) -> Row:

@@ -2,14 +2,17 @@
 
 import asyncio
 import inspect
+import sys
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from connector import bootstrap
 from connector.cli.output import Output, Row, Verbatim
+from connector.settings.values import read_duration
 from connector.usecases.offices import Office
 from connector.usecases.realms import COMMAND, Installation
 
@@ -21,6 +24,21 @@ def _path(text: str) -> Path:
     if not text:
         raise typer.BadParameter("It is empty.")  # Path("") is the working directory, which nobody meant
     return Path(text)
+
+
+def _duration(text: str) -> int:
+    try:
+        length = read_duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from error
+    if not isinstance(length, timedelta):
+        raise typer.BadParameter('It should be a duration such as "90d", "12h", "5m" or "30s".')
+    return int(length.total_seconds())
+
+
+def lifetime(help: str) -> Any:
+    """The option --lifetime: a duration as in the settings, which the function takes in seconds."""
+    return typer.Option(parser=_duration, metavar="DURATION", help=f"{help} Such as 10m, 12h or 90d; or in seconds.")
 
 
 DataDir = Annotated[
@@ -41,26 +59,38 @@ Config = Annotated[
         help="The settings file: CONNECTOR_CONFIG, or the directory's connector.toml, if not given.",
     ),
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
+
+def _option(name: str, annotation: object, *, default: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
 _SHARED = [
-    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-    for name, default, annotation in (("data_dir", None, DataDir), ("config", None, Config), ("as_json", False, AsJSON))
+    _option("data_dir", DataDir, default=None),
+    _option("config", Config, default=None),
+    _option("as_json", AsJSON, default=False),
 ]
 
 
 def command(
-    group: typer.Typer, name: str, *, writes: bool = False, help: str | None = None, nothing: str = ""
+    group: typer.Typer, name: str, *, writes: bool = False, help: str | None = None, nothing: str = "", asks: str = ""
 ) -> Callable[[Function], Function]:
     """Make a command of a function over an Administration and an Installation, and print what it returns.
 
     The function's further parameters are the command's own; --data-dir, --config and --json come with every command.
     Without ``writes`` it reads only, and works where nothing can be written: on a full disk, beside a busy server.
+    ``asks`` is the question, with the command's arguments in it, before what cannot be undone: whoever is at a terminal
+    answers it, unless they say --yes; a script is not asked.
     ``help`` is the function's docstring unless given; ``nothing`` is what to say of an empty list.
     """
 
     def register(function: Function) -> Function:
         def run(data_dir: Path | None, config: Path | None, as_json: bool, **arguments: object) -> None:
+            # Before the transaction: while somebody thinks, a server goes on.
+            _confirm(asks.format(**arguments), yes=bool(arguments.pop("yes", False)))
+
             async def result() -> Result:
                 async with bootstrap.administration(data_dir=data_dir, config=config) as administration:
 
@@ -74,9 +104,15 @@ def command(
 
         # Typer reads a command's options from its signature.
         own = list(inspect.signature(function).parameters.values())[2:]
+        own += [_option("yes", Yes, default=False)] if asks else []
         run.__signature__ = inspect.Signature([*own, *_SHARED])  # type: ignore[attr-defined]
         run.__annotations__ = {each.name: each.annotation for each in (*own, *_SHARED)}
         group.command(name, help=help or function.__doc__)(run)
         return function
 
     return register
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    if question and not yes and sys.stdin.isatty():
+        typer.confirm(f"{question} This cannot be undone.", abort=True, err=True)

@@ -7,9 +7,12 @@ import typer
 
 from connector.bootstrap import Administration
 from connector.cli.command import command
+from connector.cli.command import lifetime as lifetime_option
 from connector.cli.output import Row
 from connector.domain.pairing import timestamp
 from connector.domain.principals import MAX_KEY_LIFETIME, ApiKey, Role
+from connector.domain.refusals.objects import InvalidData
+from connector.settings.values import show_duration
 from connector.usecases.keys import make_api_key, revoke_api_key
 from connector.usecases.realms import Installation
 
@@ -29,12 +32,12 @@ def create_key(
     ] = None,
     lifetime: Annotated[
         int | None,
-        typer.Option(
-            metavar="SECONDS", min=1, max=LONGEST, help="How long it is good; until it is revoked if not given."
-        ),
+        lifetime_option("How long it is valid; until it is revoked if not given."),
     ] = None,
 ) -> Row:
     """Create a key for the Authorization: Bearer header. It is shown this once."""
+    if lifetime is not None and not 1 <= lifetime <= LONGEST:
+        raise InvalidData(f"A key's lifetime is 1s to {show_duration(MAX_KEY_LIFETIME)}.")
     text, made = make_api_key(
         installation,
         name,
@@ -51,7 +54,7 @@ def list_keys(_: Administration, installation: Installation) -> list[Row]:
     return [_key(each) for each in installation.keys.list()]
 
 
-@command(key, "revoke", writes=True)
+@command(key, "revoke", writes=True, asks="Revoke the key {key_id}?")
 def revoke_key(
     _: Administration,
     installation: Installation,

@@ -70,10 +70,19 @@ class Output:
                 print(f"{name}:{text}")
 
 
+def _label(value: object) -> str:
+    """A label's value: a text as it is, anything else as JSON."""
+    return _plain(value) if isinstance(value, str) else _plain(json.dumps(value, ensure_ascii=False))
+
+
 def _plain(value: object) -> str:
     """The value on one line. What is not printable is escaped: it could forge a row, or command the terminal."""
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_plain(key)}={_label(each)}" for key, each in value.items()) or "-"
     if isinstance(value, Verbatim):
         return value
     if isinstance(value, list):

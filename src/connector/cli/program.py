@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from connector import __version__, bootstrap
-from connector.cli import administration, administrators, databases, demo, formations, gateways, keys, moving
+from connector.cli import administration, administrators, auditing, databases, demo, formations, gateways, keys, moving
 from connector.cli.command import Config, DataDir, command
 from connector.cli.exits import EXIT_FAILED, EXIT_SETTINGS
 from connector.domain.directory import EntityKind
@@ -25,11 +25,15 @@ from connector.web.problems import problem
 _OWNER_ALONE = 0o077
 
 app = typer.Typer(
-    help="Connector gives external systems an identity.", no_args_is_help=True, pretty_exceptions_enable=False
+    help="Connector gives external systems an identity.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # holds for all commands below
 )
 app.add_typer(administration.tenant, name="tenant")
 app.add_typer(administration.entities(EntityKind.APPLICATION), name="application")
 app.add_typer(administration.entities(EntityKind.RUNTIME), name="runtime")
+app.add_typer(administration.entities(EntityKind.INTEGRATION_SYSTEM), name="integration-system")
 app.add_typer(formations.formation, name="formation")
 app.add_typer(administration.token, name="token")
 app.add_typer(administration.certificate, name="certificate")
@@ -90,8 +94,9 @@ def run_demo(
     raise typer.Exit(demo.run(keep=keep))
 
 
+command(app, "audit", nothing="Nothing that fits has happened.")(auditing.list_events)
 command(app, "gateway")(gateways.print_gateway)
-command(app, "revoke", writes=True)(administration.revoke_certificate)
+command(app, "revoke", writes=True, asks=administration.REVOKE)(administration.revoke_certificate)
 
 
 @app.command()

@@ -78,7 +78,12 @@ class Setting:
     @property
     def is_secret(self) -> bool:
         """Whether its value is a secret."""
-        return SecretStr in get_args(self.field.annotation)
+        return _holds_secret(self.field.annotation)
+
+
+def _holds_secret(annotation: object) -> bool:
+    """Whether a value of this type may be a secret, however deep it is in unions and annotations."""
+    return annotation is SecretStr or any(map(_holds_secret, get_args(annotation)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import pysqlite3.dbapi2 as driver  # type: ignore[import-untyped]
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from connector.domain.refusals.objects import InvalidData
 from connector.domain.refusals.storage import StorageFull, StorageReadOnly, StorageUnavailable
 from connector.ports.transaction import Transaction
 from connector.storage.migrations import check, upgrade
@@ -144,10 +145,13 @@ def back_up(path: Path, target: Path) -> None:
     """Write a copy of the file as it is at one moment, while others go on using it. ``target`` is a new file.
 
     Raises:
+        InvalidData: the target exists.
         StorageUnavailable: it cannot be read or written; no part of a copy is left.
     """
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError as error:
+        raise InvalidData(f"{target} exists, and a backup replaces nothing. Name a new file.") from error
     except OSError as error:
         raise StorageUnavailable(f"The backup cannot be written to {target}: {error.strerror}.") from error
     try:

@@ -176,6 +176,17 @@ def test_a_secret_stands_in_no_file_and_no_flag(tmp_path: Path) -> None:
     assert settings.ca.passphrase.get_secret_value() == WORDS
 
 
+def test_database_url_with_a_password_stands_in_no_file(tmp_path: Path) -> None:
+    """The URL of the database is a secret as a whole: in connector.toml or a flag it is refused, and not repeated."""
+    url = f"postgresql://connector:{WORDS}@db/connector"
+    written = problems(tmp_path, f'[database]\nurl = "{url}"\n', database__url=url)
+
+    assert len(written) == 2
+    assert all("CONNECTOR_DATABASE__URL" in line and "database.url_file" in line for line in written)
+    assert WORDS not in "".join(written)
+    assert loaded(tmp_path, environ={"CONNECTOR_DATABASE__URL": url}).database.url is not None
+
+
 @pytest.mark.parametrize(
     "environ",
     [
