@@ -5,6 +5,7 @@ import inspect
 import sys
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -12,7 +13,7 @@ import typer
 
 from connector import bootstrap
 from connector.cli.output import Output, Row, Verbatim
-from connector.settings.values import read_duration
+from connector.settings.values import read_duration, show_duration
 from connector.usecases.offices import Office
 from connector.usecases.realms import COMMAND, Installation
 
@@ -26,19 +27,26 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def _duration(text: str) -> int:
+def _duration(text: str, most: timedelta | None = None) -> int:
     try:
         length = read_duration(text)
     except ValueError as error:
         raise typer.BadParameter(f"{error}.") from error
     if not isinstance(length, timedelta):
         raise typer.BadParameter('It should be a duration such as "90d", "12h", "5m" or "30s".')
+    if most is not None and not timedelta(seconds=1) <= length <= most:
+        raise typer.BadParameter(f"It should be 1s to {show_duration(most)}.")
     return int(length.total_seconds())
 
 
-def lifetime(help: str) -> Any:
+def lifetime(help: str, most: timedelta | None = None) -> Any:
     """The option --lifetime: a duration as in the settings, which the function takes in seconds."""
-    return typer.Option(parser=_duration, metavar="DURATION", help=f"{help} Such as 10m, 12h or 90d; or in seconds.")
+    return typer.Option(
+        "--lifetime",
+        parser=partial(_duration, most=most),
+        metavar="DURATION",
+        help=f"{help} Such as 10m, 12h or 90d; or in seconds.",
+    )
 
 
 DataDir = Annotated[

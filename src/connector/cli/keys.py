@@ -11,12 +11,8 @@ from connector.cli.command import lifetime as lifetime_option
 from connector.cli.output import Row
 from connector.domain.pairing import timestamp
 from connector.domain.principals import MAX_KEY_LIFETIME, ApiKey, Role
-from connector.domain.refusals.objects import InvalidData
-from connector.settings.values import show_duration
 from connector.usecases.keys import make_api_key, revoke_api_key
 from connector.usecases.realms import Installation
-
-LONGEST = int(MAX_KEY_LIFETIME.total_seconds())
 
 key = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 
@@ -32,12 +28,10 @@ def create_key(
     ] = None,
     lifetime: Annotated[
         int | None,
-        lifetime_option("How long it is valid; until it is revoked if not given."),
+        lifetime_option("How long it is valid; until it is revoked if not given.", most=MAX_KEY_LIFETIME),
     ] = None,
 ) -> Row:
     """Create a key for the Authorization: Bearer header. It is shown this once."""
-    if lifetime is not None and not 1 <= lifetime <= LONGEST:
-        raise InvalidData(f"A key's lifetime is 1s to {show_duration(MAX_KEY_LIFETIME)}.")
     text, made = make_api_key(
         installation,
         name,

@@ -12,6 +12,7 @@ from tests.support import records
 from tests.support.postgres import Postgres
 
 from connector.domain.certificates import RevocationReason
+from connector.domain.refusals.objects import InvalidData
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
@@ -147,7 +148,7 @@ def test_a_backup_is_the_database(path: Path, database: Database, tmp_path: Path
     restored = open_sqlite(target)
     assert runner.run(restored.read(told)) == expected
     runner.run(restored.close())
-    with pytest.raises(StorageUnavailable, match="File exists"):
+    with pytest.raises(InvalidData, match="exists, and a backup replaces nothing"):
         Database(path).back_up(target)
     with pytest.raises(StorageUnavailable, match="pg_dump"):
         database.back_up(tmp_path / "other")
