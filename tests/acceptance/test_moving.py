@@ -6,6 +6,7 @@ them with the serial number 2. Of these, some call over mutual TLS, and all are 
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from tests.support.compass import (
     OldCA,
     compass_database,
     make_token,
+    signed_with_sha1,
     token_value,
     write_revocations,
 )
@@ -309,8 +311,8 @@ def tenant_of(moved: Moved, auth: str) -> str:
 
 
 def test_tls_refuses_what_the_old_ca_did_not_sign_or_what_is_not_valid(moved: Moved, tmp_path: Path) -> None:
-    """An expired certificate, one that is not valid yet, one signed with SHA-1, one of a CA with the same name and
-    another key, one below a client's certificate, and one of the root above: the handshake fails.
+    """With an expired certificate, one that is not valid yet, one of a CA with the same name and another key, one below
+    a client's certificate, and one signed with SHA-1 the handshake fails.
     """
     auth = moved.new_auth()
     twin = OldCA()
@@ -320,6 +322,7 @@ def test_tls_refuses_what_the_old_ca_did_not_sign_or_what_is_not_valid(moved: Mo
         "not valid yet": (moved.old, moved.old.issue(auth, begins=timedelta(1))),
         "of a twin": (twin, twin.issue(auth)),
         "below a client": (below, below.issue(auth)),
+        "SHA-1": (moved.old, signed_with_sha1(moved.old, moved.old.issue(auth))),
     }
     for number, (what, (ca, certificate)) in enumerate(refused.items()):
         directory = tmp_path / str(number)
@@ -327,8 +330,11 @@ def test_tls_refuses_what_the_old_ca_did_not_sign_or_what_is_not_valid(moved: Mo
         identity = ca.identity(directory, certificate, auth)
         if what == "below a client":
             identity.chain.write_bytes(identity.chain.read_bytes() + moved.old.certificate.public_bytes(Encoding.PEM))
-        with moved.server.holder(identity) as client, pytest.raises(httpx2.HTTPError):
-            client.query(moved.server.mtls_connector, CONFIGURATION)
+        context = ssl.create_default_context(cadata=moved.server.root.decode())
+        context.set_ciphers("DEFAULT@SECLEVEL=0")  # whatever is presented, it is the server that refuses
+        context.load_cert_chain(identity.chain, identity.key)
+        with httpx2.Client(verify=context) as client, pytest.raises(httpx2.HTTPError):
+            client.post(moved.server.mtls_connector, json={"query": CONFIGURATION})
 
 
 def test_a_holder_asks_for_no_other_name(moved: Moved) -> None:

@@ -16,11 +16,14 @@ from uuid import uuid4
 import psycopg
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from tests.support.postgres import Postgres
 from tests.support.server import Identity
+
+from connector.pki import der
 
 SCHEMA = """
 CREATE TYPE tenant_status AS ENUM ('Active', 'Inactive');
@@ -256,6 +259,15 @@ class OldCA:
         key.write_bytes(self.key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
         key.chmod(0o600)
         return directory
+
+
+def signed_with_sha1(ca: OldCA, certificate: x509.Certificate) -> x509.Certificate:
+    """The same certificate with a SHA-1 signature, which the library does not make (RFC 8017 appendix B.1)."""
+    with_sha256, with_sha1 = (bytes.fromhex(f"300d06092a864886f70d0101{last}0500") for last in ("0b", "05"))
+    signed = certificate.tbs_certificate_bytes.replace(with_sha256, with_sha1)
+    signature = ca.key.sign(signed, PKCS1v15(), SHA1())  # noqa: S303 - what is to be refused
+    encoded = der.encode(der.SEQUENCE, signed, with_sha1, der.encode(der.BIT_STRING, b"\0", signature))
+    return x509.load_der_x509_certificate(encoded)
 
 
 def write_revocations(path: Path, *certificates: x509.Certificate) -> Path:
