@@ -8,7 +8,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 import httpx2
 import pytest
@@ -69,6 +68,7 @@ FULL = {
         "docs": [{"title": "One", "type": "md", "source": "# One\n../up"}],
     },
 }
+NOBODYS = "0f6d7f7e-2f0e-4b0c-9a57-3f6c1d0b5a11"
 PLAIN = {"provider": "Vendor", "name": "Plain", "description": "Nothing but a name"}
 
 
@@ -418,7 +418,7 @@ def test_methods_and_browsers(shop: Publisher) -> None:
 
 
 @pytest.mark.parametrize(
-    "id_", ["..", "../..", "%2e%2e", "%2e%2e%2f", "%00", "a/b", "", "'", str(uuid4()), "%FF", "x" * 3000]
+    "id_", ["..", "../..", "%2e%2e", "%2e%2e%2f", "%00", "a/b", "", "'", NOBODYS, "%FF", "x" * 3000]
 )
 def test_service_id_in_the_path_leads_nowhere_else(shop: Publisher, id_: str) -> None:
     """What is no id of a service of the caller's is 404, however it is spelled, and changes nothing."""
