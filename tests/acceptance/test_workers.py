@@ -218,7 +218,7 @@ def test_the_parent_has_one_thread(two: Server) -> None:
 def test_the_command_says_how_many_processes_serve() -> None:
     """The flag and its default stand in the command's help."""
     done = subprocess.run([*COMMAND, "serve", "--help"], capture_output=True, text=True, env=environment(), check=True)
-    assert re.search(r"--workers +NUMBER +How many processes serve; 1 unless the settings", done.stdout)
+    assert re.search(r"--workers +NUMBER +How many processes serve; 1 unless the", done.stdout)
 
 
 def test_one_process_is_one_process(server: Server) -> None:

@@ -80,7 +80,7 @@ def test_the_tenant_mapping_says_who_a_certificate_belongs_to(gated: Server, gat
     tenant = json.loads(extra.pop("tenant").replace('\\"', '"'))
     assert (tenant["externalTenant"], set(tenant)) == ("default", {"externalTenant", "consumerTenant"})
     assert extra == {
-        "scope": "application.auths:read application:read",
+        "scope": "application.auths:read application:read bundle.instance_auths:read",
         "consumerID": application,
         "consumerType": "Application",
         "flow": "Certificate",

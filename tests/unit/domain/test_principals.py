@@ -47,10 +47,12 @@ def test_roles_are_nested() -> None:
 
 
 def test_what_each_role_may() -> None:
-    """Viewers read; operators write too; tenants, keys, administrators and settings are for administrators alone."""
+    """Viewers read, but no credentials; operators write too; tenants, keys, administrators and settings are for
+    administrators alone.
+    """
     reads = {scope for scope in Scope if scope.endswith(":read")}
 
-    assert SCOPES[Role.VIEWER] == reads - ADMINISTRATORS_ALONE
+    assert SCOPES[Role.VIEWER] == reads - ADMINISTRATORS_ALONE - {Scope.BUNDLE_INSTANCE_AUTHS_READ}
     assert frozenset(Scope) - SCOPES[Role.OPERATOR] == ADMINISTRATORS_ALONE
 
 

@@ -215,23 +215,32 @@ def test_there_is_no_other_way_to_a_certificate() -> None:
     """Client certificates are planned, signed and recorded by issuing alone, and grants are made by admission alone.
 
     A certificate is made in the program only where its octets are assembled (pki/plan.py, for pki/issuer.py). Issuers
-    sign for issuing, and for our own server. Nothing hands a key to a library that would sign with it.
+    sign for issuing, and for our own server; CRLs are signed beside them. Nothing hands a key to a library that would
+    sign with it.
     """
     assert callers("Grant") == {"usecases/admission.py"}
     assert callers("Admission") == {"usecases/enrollment.py"}
     assert callers("issue") == {"usecases/enrollment.py", "serving/certificates.py"}  # the latter: its own callable
     assert callers("Issuing") == {"usecases/enrollment.py"}
     assert callers("signed") == {"pki/issuer.py"}
-    assert callers("to_be_signed") == {"pki/issuer.py"}
+    assert callers("to_be_signed") == {"pki/issuer.py", "pki/crl.py"}  # the latter: its own method, of a CRL
     assert callers("CertificateBuilder") == set()
-    assert callers("Certificate") == {"usecases/issuing.py", "storage/repositories.py"}  # the latter reads rows
-    assert importers("connector.pki.signer") == {"pki/issuer.py", "system/keystore.py", "usecases/signing.py"}
+    # The last reads rows; adoption records what another CA issued, and has nothing signed.
+    assert callers("Certificate") == {"usecases/issuing.py", "usecases/adoption.py", "storage/repositories.py"}
+    assert importers("connector.pki.signer") == {
+        *("pki/issuer.py", "system/keystore.py", "usecases/signing.py"),
+        *("pki/crl.py", "usecases/crl_publishing.py", "bootstrap/crls.py"),  # they have CRLs signed
+    }
     assert importers("connector.pki.plan") == {
         *("pki/exact.py", "pki/issuer.py", "pki/profile.py"),
         *("usecases/issuing.py", "usecases/signing.py"),
     }
-    assert importers("connector.usecases.signing") == {"usecases/enrollment.py", "usecases/issuing.py"}
-    assert {module for module in reads("inventory") if calls_add(SOURCE / module)} == {"usecases/issuing.py"}
+    assert importers("connector.usecases.signing") == {
+        *("usecases/enrollment.py", "usecases/issuing.py"),
+        "usecases/crl_publishing.py",  # it waits for a signer in the same way
+    }
+    adding = {module for module in reads("inventory") if calls_add(SOURCE / module)}
+    assert adding == {"usecases/issuing.py", "usecases/adoption.py"}
 
 
 def calls_add(path: Path) -> bool:
