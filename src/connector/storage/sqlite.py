@@ -28,9 +28,10 @@ T = TypeVar("T")
 # Before this version a checkpoint that races a commit can lose it: https://www.sqlite.org/wal.html#walresetbug
 OLDEST_VERSION = (3, 51, 3)
 BUSY_MILLISECONDS = 5000
-READERS = 2
 WRITES_IN_A_BATCH = 64
-READS_IN_A_BATCH = 16
+QUESTIONS_IN_A_BATCH = 16
+# Two, each with one view in a transaction: while a long page is read, other views have the other reader.
+VIEW_READERS = 2
 MOST_WAITING = 10_000
 
 # Immediate: a transaction that starts as a reader could find at its first write that it is too late.
@@ -69,24 +70,27 @@ _ROOM_OCTETS = 64 * 1024
 class SqliteStore:
     """Runs functions in transactions on the SQLite file; see :class:`connector.ports.transaction.Store`."""
 
-    def __init__(self, path: Path, *, readers: int = READERS, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, path: Path, *, most_waiting: int = MOST_WAITING) -> None:
         self._writes = Queue(most_waiting)
-        self._reads = Queue(most_waiting)
+        # Single questions, such as who calls, have a reader of their own: behind a page of 200 applications with all
+        # their system auths they waited for a third of a second.
+        self._questions = Queue(most_waiting)
+        self._views = Queue(most_waiting)
         turn = Turn(path.with_name(f"{path.name}-turn"))
         writer = _Line(_engine(path, _WRITING), path, begin=_BEGIN_WRITING, run=_write, turn=turn)
         self._workers = [Worker("connector-writer", self._writes, WRITES_IN_A_BATCH, run=writer.run, end=writer.drop)]
-        for number in range(readers):
+        reading = [("questions", self._questions, QUESTIONS_IN_A_BATCH)]
+        reading += [(f"views-{number}", self._views, 1) for number in range(VIEW_READERS)]
+        for name, queue, batch in reading:
             reader = _Line(_engine(path, _READING), path, begin=_BEGIN_READING, run=_read, turn=nullcontext())
-            self._workers.append(
-                Worker(f"connector-reader-{number}", self._reads, READS_IN_A_BATCH, run=reader.run, end=reader.drop)
-            )
+            self._workers.append(Worker(f"connector-{name}", queue, batch, run=reader.run, end=reader.drop))
 
     async def transaction(self, function: Callable[[Transaction], T], *, alone: bool = True) -> T:
         # Every transaction is alone here: SQLite has one writer at a time.
         return await _submit(self._writes, function)
 
     async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
-        return await _submit(self._reads, function)
+        return await _submit(self._questions if single else self._views, function)
 
     async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
         return await self.transaction(function)
@@ -96,7 +100,8 @@ class SqliteStore:
 
     async def close(self) -> None:
         self._writes.close()
-        self._reads.close()
+        self._questions.close()
+        self._views.close()
         for worker in self._workers:
             await asyncio.to_thread(worker.join)
 

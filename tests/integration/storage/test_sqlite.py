@@ -204,6 +204,25 @@ def test_a_caller_that_has_gone_hurts_nobody(store: SqliteStore, runner: Runner)
     assert runner.run(store.read(lambda tx: tx.keys.any())) is False
 
 
+@pytest.mark.parametrize(("long", "single"), [(1, False), (2, True)])
+def test_nobody_waits_behind_a_long_view(store: SqliteStore, runner: Runner, long: int, *, single: bool) -> None:
+    """While a long view is read another is, and while all readers of views are taken single questions are answered,
+    though all of them came in one round of the event loop.
+    """
+    go = threading.Event()
+
+    async def ask() -> bool:
+        views = [asyncio.create_task(store.read(lambda _: go.wait(10))) for _ in range(long)]
+        asked = asyncio.create_task(store.read(lambda tx: tx.keys.any(), single=single))
+        try:
+            return await asyncio.wait_for(asked, 10)
+        finally:
+            go.set()
+            assert await asyncio.gather(*views) == [True] * long
+
+    assert runner.run(ask()) is False
+
+
 def test_a_loop_that_has_ended_hurts_nobody(store: SqliteStore, runner: Runner) -> None:
     """A store that was used on one event loop goes on when that loop is closed with a call under way."""
     go = threading.Event()
