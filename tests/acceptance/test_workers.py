@@ -4,10 +4,12 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -50,16 +52,30 @@ def is_ready(server: Server) -> bool:
     return httpx2.get(f"{server.urls['internal']}/readyz", timeout=SECONDS).json() == {"status": "ready"}
 
 
+def pause(server: Server, process: int) -> None:
+    """Stop the worker at a moment at which it does not hold the lock on the database, without which no other writes."""
+    for _ in range(20):
+        os.kill(process, signal.SIGSTOP)
+        with closing(sqlite3.connect(server.data / "connector.db", timeout=1)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                os.kill(process, signal.SIGCONT)
+            else:
+                return
+    raise AssertionError("the worker holds the database all the time")
+
+
 def test_each_worker_does_the_whole_job(two: Server, tmp_path: Path) -> None:
     """Either worker alone registers, enrolls, serves over mutual TLS and revokes; what one wrote, the other reads."""
     assert len(two.workers) == 2
     for number, other in enumerate(two.workers):
-        os.kill(other, signal.SIGSTOP)
+        pause(two, other)
         assert is_ready(two)
         identity = two.enroll(two.token(two.application(f"by-{number}")), tmp_path / str(number))
         os.kill(other, signal.SIGCONT)
         for each in two.workers:
-            os.kill(each, signal.SIGSTOP)
+            pause(two, each)
             with two.holder(identity) as client:
                 assert client.configuration(two.mtls_connector).subject == identity.subject
             os.kill(each, signal.SIGCONT)
@@ -74,11 +90,11 @@ def test_a_revocation_by_one_worker_is_seen_by_the_other(two: Server, tmp_path: 
         ["openssl", "x509", "-in", identity.chain, "-noout", "-serial"], capture_output=True, text=True, check=True
     ).stdout.partition("=")[2]
     first, second = two.workers
-    os.kill(second, signal.SIGSTOP)
+    pause(two, second)
     with two.holder(identity) as client:
         client.configuration(two.mtls_connector)  # a connection to the first, kept open
         os.kill(second, signal.SIGCONT)
-        os.kill(first, signal.SIGSTOP)
+        pause(two, first)
         document = "mutation ($serial: String!) { result: revokeCertificate(serial: $serial) { state } }"
         assert two.administer(document, {"serial": serial.strip()}) == {"state": "revoked"}
         os.kill(first, signal.SIGCONT)

@@ -17,12 +17,13 @@ RETRY_SECONDS = 2
 PATIENCE_SECONDS = 10.0
 """So long a request waits for those before it."""
 
-SWITCH_SECONDS = 0.0005
+SWITCH_SECONDS = 0.00005
 """So long a thread may keep the interpreter while a dear answer is made.
 
-Its rows become objects in a thread. With the usual 5 ms the event loop waits that long for the interpreter each time it
-wakes, and so does every other read after each statement: a holder's answer was late by a tenth of a second and more. At
-all times it would cost signing a tenth of its speed.
+Its rows become objects in a thread, which lets go of the interpreter at each row and takes it again. CPython asks the
+holder to let go only if nobody else had a turn in this time; the event loop has one every few tenths of a millisecond,
+so with 0.5 ms a third thread, which asks who calls, waited a quarter of a second. At all times it would cost signing a
+tenth of its speed.
 """
 
 
