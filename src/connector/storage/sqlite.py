@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002, D102 - what the methods promise, and take, stands in connector.ports
-"""The store on one SQLite file: one writer thread with group commit, and a few readers.
+"""The store on one SQLite file: one writer thread with group commit, two readers of views, and questions on the loop.
 
 Every commit is on disk before its callers hear of it (WAL, synchronous=FULL). Other processes may use the same file.
 """
@@ -29,7 +29,6 @@ T = TypeVar("T")
 OLDEST_VERSION = (3, 51, 3)
 BUSY_MILLISECONDS = 5000
 WRITES_IN_A_BATCH = 64
-QUESTIONS_IN_A_BATCH = 16
 # Two, each with one view in a transaction: while a long page is read, other views have the other reader.
 VIEW_READERS = 2
 MOST_WAITING = 10_000
@@ -50,6 +49,8 @@ _WRITING: Mapping[str, int | str] = {
     "wal_autocheckpoint": _CHECKPOINT_PAGES,
 }
 _READING = {**_WRITING, "query_only": 1}
+# The event loop waits for nobody.
+_ASKING = {**_READING, "busy_timeout": 0}
 
 _PRIMARY = 0xFF  # the other bits of a result code tell the variant
 # What these say is wrong with one statement, not with the database.
@@ -72,25 +73,30 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, most_waiting: int = MOST_WAITING) -> None:
         self._writes = Queue(most_waiting)
-        # Single questions, such as who calls, have a reader of their own: behind a page of 200 applications with all
-        # their system auths they waited for a third of a second.
-        self._questions = Queue(most_waiting)
         self._views = Queue(most_waiting)
         turn = Turn(path.with_name(f"{path.name}-turn"))
         writer = _Line(_engine(path, _WRITING), path, begin=_BEGIN_WRITING, run=_write, turn=turn)
         self._workers = [Worker("connector-writer", self._writes, WRITES_IN_A_BATCH, run=writer.run, end=writer.drop)]
-        reading = [("questions", self._questions, QUESTIONS_IN_A_BATCH)]
-        reading += [(f"views-{number}", self._views, 1) for number in range(VIEW_READERS)]
-        for name, queue, batch in reading:
-            reader = _Line(_engine(path, _READING), path, begin=_BEGIN_READING, run=_read, turn=nullcontext())
-            self._workers.append(Worker(f"connector-{name}", queue, batch, run=reader.run, end=reader.drop))
+        for number in range(VIEW_READERS):
+            reader = _reader(path, _READING)
+            self._workers.append(Worker(f"connector-views-{number}", self._views, 1, run=reader.run, end=reader.drop))
+        self._asking = _reader(path, _ASKING)
+        self._is_closed = False
 
     async def transaction(self, function: Callable[[Transaction], T], *, alone: bool = True) -> T:
         # Every transaction is alone here: SQLite has one writer at a time.
         return await _submit(self._writes, function)
 
     async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
-        return await _submit(self._questions if single else self._views, function)
+        if single:
+            # On the event loop itself: a few pages, nearly always in memory, cost less than the way to a thread.
+            if self._is_closed:
+                raise StorageUnavailable
+            job = Job(function)
+            self._asking.run([job])
+            if not _is_busy(job.error):
+                return job.found()
+        return await _submit(self._views, function)
 
     async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
         return await self.transaction(function)
@@ -100,8 +106,9 @@ class SqliteStore:
 
     async def close(self) -> None:
         self._writes.close()
-        self._questions.close()
         self._views.close()
+        self._is_closed = True
+        self._asking.drop()
         for worker in self._workers:
             await asyncio.to_thread(worker.join)
 
@@ -244,6 +251,10 @@ class _Line:
                 connection.close()
 
 
+def _reader(path: Path, pragmas: Mapping[str, int | str]) -> _Line:
+    return _Line(_engine(path, pragmas), path, begin=_BEGIN_READING, run=_read, turn=nullcontext())
+
+
 Execute = Callable[[str], object]
 Run = Callable[[Execute, SqlTransaction, Job[Any]], None]
 
@@ -322,6 +333,12 @@ def _result_code(error: BaseException) -> int | None:
     """SQLite's primary result code, if the error has one."""
     code = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlite_errorcode", None)
     return None if code is None else code & _PRIMARY
+
+
+def _is_busy(refusal: BaseException | None) -> bool:
+    """Whether the refusal comes of another process that holds the file for a moment."""
+    cause = None if refusal is None else refusal.__cause__
+    return cause is not None and _result_code(cause) == driver.SQLITE_BUSY
 
 
 def _is_fault(error: BaseException) -> bool:

@@ -33,6 +33,10 @@ class Job(Generic[T]):
         """The function's result once it is committed, or whatever it or the database raised."""
         await self.future
         # The future only wakes: it could not carry a StopIteration, and would warn of errors that nobody fetched.
+        return self.found()
+
+    def found(self) -> T:
+        """The function's result, or whatever it or the database raised. The job has run."""
         if self.error is not None:
             raise self.error
         return cast("T", self.result)

@@ -282,6 +282,32 @@ def test_four_processes_have_one_winner(path: Path, store: SqliteStore, runner: 
     assert outcomes == {"redeemed": 1, "token_spent": 199}
 
 
+def test_a_question_waits_for_a_lock_without_the_loop(path: Path, store: SqliteStore, runner: Runner) -> None:
+    """While another process keeps readers out, the event loop goes on, and the question is answered afterwards."""
+    runner.run(store.close())
+    with closing(driver.connect(str(path), isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN IMMEDIATE")
+        second = SqliteStore(path)
+
+        async def ask() -> bool:
+            asked = asyncio.create_task(second.read(lambda tx: tx.keys.any(), single=True))
+            await asyncio.sleep(0.1)
+            assert not asked.done()
+            other.close()
+            return await asked
+
+        assert runner.run(ask()) is False
+    runner.run(second.close())
+
+
+def test_a_question_after_the_end_is_refused(store: SqliteStore, runner: Runner) -> None:
+    """A store that is closed answers no question."""
+    runner.run(store.close())
+    with pytest.raises(StorageUnavailable):
+        runner.run(store.read(lambda tx: tx.keys.any(), single=True))
+
+
 def test_a_file_that_is_locked_for_long_is_unavailable(path: Path, store: SqliteStore, runner: Runner) -> None:
     """While another process holds the write lock a transaction waits for seconds, then is refused; reads go on."""
     other = driver.connect(str(path), isolation_level=None)
