@@ -20,13 +20,24 @@ PAGE = 4096
 SAMPLE_SECONDS = 0.1
 # How long a crowd stays once all of it is there.
 HOLD_SECONDS = 3.0
-# How much of the memory before a flood the server may keep 30 seconds after it.
+# How much more memory than before a flood each server may keep 30 seconds after it.
 KEPT_MIB = 50
 
 
 def resident(site: Site) -> float:
     """MiB that the servers' processes have in memory, all together."""
-    return sum(_pages(process) for server in site.servers for process in _processes(server)) * PAGE / MIB
+    return sum(_each(site))
+
+
+def _each(site: Site) -> Sequence[float]:
+    """MiB that each server has in memory with all its processes."""
+    return [sum(map(_pages, _processes(server))) * PAGE / MIB for server in site.servers]
+
+
+async def _kept(site: Site, before: Sequence[float], rest: float) -> float:
+    """MiB that a server has more than before, at most, after so many seconds of rest."""
+    await asyncio.sleep(rest)
+    return max(now - then for now, then in zip(_each(site), before, strict=True))
 
 
 def _processes(server: Server) -> Sequence[int]:
@@ -59,12 +70,12 @@ async def held(
     """So many connections with a request of each kind cost at most so many times what they cost when they say nothing,
     and ``room`` MiB; some seconds after the last of them the memory is given back.
     """
-    before = resident(site)
+    each = _each(site)
+    before = sum(each)
     idle = await _cost(site, peers, "idle", HOLD_SECONDS, before)
     costs = {kind: await _cost(site, peers, kind, HOLD_SECONDS, before) for kind in kinds}
     worst = max(costs, key=lambda kind: costs[kind])
-    await asyncio.sleep(rest)
-    kept = resident(site) - before
+    kept = await _kept(site, each, rest)
     found = {
         "connections": peers,
         "before, MiB": round(before),
@@ -83,11 +94,11 @@ async def crowded(
     """So many connections, each with a body that nobody reads, cost no more than so many times what those cost that are
     allowed and say nothing, and ``room`` MiB; and the server is there for others afterwards.
     """
-    before = resident(site)
+    each = _each(site)
+    before = sum(each)
     within = await _cost(site, allowed, "idle", HOLD_SECONDS, before)
     cost = await _cost(site, peers, kind, HOLD_SECONDS, before, processes=2, all_open=False)
-    await asyncio.sleep(rest)
-    kept = resident(site) - before
+    kept = await _kept(site, each, rest)
     (connection,) = site.connections(1)
     assert (await connection.get("/healthz")).status == 200
     connection.close()
