@@ -56,6 +56,9 @@ class Timed:
     async def read(self, function: Callable[[Any], Any], *, single: bool = False) -> Any:
         return await self._store.read(self._at(function), single=single)
 
+    async def look_up(self, function: Callable[[Any], Any]) -> Any:
+        return await self._store.look_up(self._at(function))
+
     async def sole(self, name: str, function: Callable[[Any], Any]) -> Any:
         return await self._store.sole(name, self._at(function))
 

@@ -140,6 +140,12 @@ class Store(Protocol):
         With ``single`` the function asks one question, which costs less where a view has to be made first.
         """
 
+    async def look_up(self, function: Callable[[Transaction], T]) -> T:
+        """Run the function as :meth:`read` does with ``single``, at the least cost. It reads a few rows, by their keys.
+
+        Where much is written, :meth:`read` is better: those that wait for their answers together write together.
+        """
+
     async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
         """Run the function as :meth:`transaction` does that is not alone, but in no two processes at once.
 

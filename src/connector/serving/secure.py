@@ -212,7 +212,7 @@ class SecureTransport(asyncio.BufferedProtocol, asyncio.Transport):
     # The engine.
 
     def _feed(self, received: memoryview) -> None:
-        """Give the engine what came, a little at a time. The rest waits outside of it if the application takes no more."""
+        """Give the engine what came, a little at a time. What the application does not take now waits outside of it."""
         for start in range(0, len(received), FED):
             if self._paused:
                 self._rest = bytes(received[start:])

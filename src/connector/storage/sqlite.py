@@ -1,5 +1,5 @@
 # ruff: noqa: ARG002, D102 - what the methods promise, and take, stands in connector.ports
-"""The store on one SQLite file: one writer thread with group commit, two readers of views, and questions on the loop.
+"""The store on one SQLite file: one writer thread with group commit, a few readers, and look-ups on the event loop.
 
 Every commit is on disk before its callers hear of it (WAL, synchronous=FULL). Other processes may use the same file.
 """
@@ -29,6 +29,7 @@ T = TypeVar("T")
 OLDEST_VERSION = (3, 51, 3)
 BUSY_MILLISECONDS = 5000
 WRITES_IN_A_BATCH = 64
+QUESTIONS_IN_A_BATCH = 16
 # Two, each with one view in a transaction: while a long page is read, other views have the other reader.
 VIEW_READERS = 2
 MOST_WAITING = 10_000
@@ -50,7 +51,7 @@ _WRITING: Mapping[str, int | str] = {
 }
 _READING = {**_WRITING, "query_only": 1}
 # The event loop waits for nobody.
-_ASKING = {**_READING, "busy_timeout": 0}
+_LOOKING_UP = {**_READING, "busy_timeout": 0}
 
 _PRIMARY = 0xFF  # the other bits of a result code tell the variant
 # What these say is wrong with one statement, not with the database.
@@ -73,14 +74,19 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, most_waiting: int = MOST_WAITING) -> None:
         self._writes = Queue(most_waiting)
+        # Single questions, such as who calls, have a reader of their own: behind a page of 200 applications with all
+        # their system auths they waited for a third of a second.
+        self._questions = Queue(most_waiting)
         self._views = Queue(most_waiting)
         turn = Turn(path.with_name(f"{path.name}-turn"))
         writer = _Line(_engine(path, _WRITING), path, begin=_BEGIN_WRITING, run=_write, turn=turn)
         self._workers = [Worker("connector-writer", self._writes, WRITES_IN_A_BATCH, run=writer.run, end=writer.drop)]
-        for number in range(VIEW_READERS):
+        reading = [("questions", self._questions, QUESTIONS_IN_A_BATCH)]
+        reading += [(f"views-{number}", self._views, 1) for number in range(VIEW_READERS)]
+        for name, queue, batch in reading:
             reader = _reader(path, _READING)
-            self._workers.append(Worker(f"connector-views-{number}", self._views, 1, run=reader.run, end=reader.drop))
-        self._asking = _reader(path, _ASKING)
+            self._workers.append(Worker(f"connector-{name}", queue, batch, run=reader.run, end=reader.drop))
+        self._looking_up = _reader(path, _LOOKING_UP)
         self._is_closed = False
 
     async def transaction(self, function: Callable[[Transaction], T], *, alone: bool = True) -> T:
@@ -88,15 +94,15 @@ class SqliteStore:
         return await _submit(self._writes, function)
 
     async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
-        if single:
-            # On the event loop itself: a few pages, nearly always in memory, cost less than the way to a thread.
-            if self._is_closed:
-                raise StorageUnavailable
-            job = Job(function)
-            self._asking.run([job])
-            if not _is_busy(job.error):
-                return job.found()
-        return await _submit(self._views, function)
+        return await _submit(self._questions if single else self._views, function)
+
+    async def look_up(self, function: Callable[[Transaction], T]) -> T:
+        # On the event loop itself: a few pages, nearly always in memory, cost less than the way to a thread.
+        if self._is_closed:
+            raise StorageUnavailable
+        job = Job(function)
+        self._looking_up.run([job])
+        return await self.read(function, single=True) if _is_busy(job.error) else job.found()
 
     async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
         return await self.transaction(function)
@@ -106,9 +112,10 @@ class SqliteStore:
 
     async def close(self) -> None:
         self._writes.close()
+        self._questions.close()
         self._views.close()
         self._is_closed = True
-        self._asking.drop()
+        self._looking_up.drop()
         for worker in self._workers:
             await asyncio.to_thread(worker.join)
 

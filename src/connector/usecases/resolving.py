@@ -35,4 +35,4 @@ async def spend(enrollment: Enrollment, text: str) -> OneTimeToken:
 
 async def owner_of(enrollment: Enrollment, system_auth_id: str) -> Owner | None:
     """The owner of a system auth; None once it is deleted."""
-    return await enrollment.store.read(lambda tx: tx.subjects.owner(system_auth_id), single=True)
+    return await enrollment.store.look_up(lambda tx: tx.subjects.owner(system_auth_id))

@@ -95,4 +95,4 @@ class Verdicts:
                     future.set_result(found.get(fingerprint))
 
     async def _look_up(self, wanted: Collection[bytes]) -> Mapping[bytes, Subject]:
-        return await self.store.read(lambda tx: tx.subjects.find(wanted), single=True)
+        return await self.store.look_up(lambda tx: tx.subjects.find(wanted))

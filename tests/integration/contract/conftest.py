@@ -36,6 +36,10 @@ class Stored:
         """What the function sees."""
         return self.runner.run(self.store.read(function))
 
+    def look_up(self, function: Callable[[Transaction], T]) -> T:
+        """What the function finds."""
+        return self.runner.run(self.store.look_up(function))
+
 
 @pytest.fixture
 def runner() -> Iterator[Runner]:

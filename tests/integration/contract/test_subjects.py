@@ -24,7 +24,7 @@ def test_subjects_are_found_with_their_owners(furnished: Stored, numbers: list[i
     furnished.write(fill)
     wanted = [digest(number) for number in numbers]
 
-    found = furnished.read(lambda tx: tx.subjects.find([*wanted, digest(-77)]))
+    found = furnished.look_up(lambda tx: tx.subjects.find([*wanted, digest(-77)]))
 
     made = certificate()
     assert found == {each: Subject(each, made.issuer, made.not_after, None, OWNER) for each in wanted}
@@ -37,19 +37,19 @@ def test_a_revocation_is_seen_when_the_owner_is_gone(furnished: Stored) -> None:
     furnished.write(lambda tx: tx.inventory.revoke(mine, RevocationReason.UNSPECIFIED, now=LATER))
     furnished.write(lambda tx: tx.directory(tenant().id).remove_entity(entity()))
 
-    (found,) = furnished.read(lambda tx: tx.subjects.find([digest(1)])).values()
+    (found,) = furnished.look_up(lambda tx: tx.subjects.find([digest(1)])).values()
 
     assert (found.revoked_at, found.owner) == (LATER, None)
 
 
 def test_the_owner_of_a_system_auth_is_found_until_it_is_deleted(furnished: Stored) -> None:
     """A system auth leads to its owner in whatever tenant, and to nobody once it is deleted."""
-    assert furnished.read(lambda tx: tx.subjects.owner(system_auth().id)) == OWNER
-    assert furnished.read(lambda tx: tx.subjects.owner(identifier(99))) is None
+    assert furnished.look_up(lambda tx: tx.subjects.owner(system_auth().id)) == OWNER
+    assert furnished.look_up(lambda tx: tx.subjects.owner(identifier(99))) is None
 
     furnished.write(lambda tx: tx.directory(tenant().id).remove_system_auth(system_auth()))
 
-    assert furnished.read(lambda tx: tx.subjects.owner(system_auth().id)) is None
+    assert furnished.look_up(lambda tx: tx.subjects.owner(system_auth().id)) is None
 
 
 def test_a_renamed_owner_is_found_by_its_new_name(furnished: Stored) -> None:
@@ -57,7 +57,7 @@ def test_a_renamed_owner_is_found_by_its_new_name(furnished: Stored) -> None:
     furnished.write(fill)
     furnished.write(lambda tx: tx.directory(tenant().id).update_entity(replace(entity(), name="Kühlhaus")))
 
-    (found,) = furnished.read(lambda tx: tx.subjects.find([digest(1)])).values()
+    (found,) = furnished.look_up(lambda tx: tx.subjects.find([digest(1)])).values()
 
     assert found.owner is not None
     assert found.owner.name == "Kühlhaus"

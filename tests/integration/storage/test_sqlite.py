@@ -282,8 +282,8 @@ def test_four_processes_have_one_winner(path: Path, store: SqliteStore, runner: 
     assert outcomes == {"redeemed": 1, "token_spent": 199}
 
 
-def test_a_question_waits_for_a_lock_without_the_loop(path: Path, store: SqliteStore, runner: Runner) -> None:
-    """While another process keeps readers out, the event loop goes on, and the question is answered afterwards."""
+def test_a_lookup_waits_for_a_lock_without_the_loop(path: Path, store: SqliteStore, runner: Runner) -> None:
+    """While another process keeps readers out, the event loop goes on, and what is looked up is found afterwards."""
     runner.run(store.close())
     with closing(driver.connect(str(path), isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -291,7 +291,7 @@ def test_a_question_waits_for_a_lock_without_the_loop(path: Path, store: SqliteS
         second = SqliteStore(path)
 
         async def ask() -> bool:
-            asked = asyncio.create_task(second.read(lambda tx: tx.keys.any(), single=True))
+            asked = asyncio.create_task(second.look_up(lambda tx: tx.keys.any()))
             await asyncio.sleep(0.1)
             assert not asked.done()
             other.close()
@@ -301,11 +301,11 @@ def test_a_question_waits_for_a_lock_without_the_loop(path: Path, store: SqliteS
     runner.run(second.close())
 
 
-def test_a_question_after_the_end_is_refused(store: SqliteStore, runner: Runner) -> None:
-    """A store that is closed answers no question."""
+def test_a_lookup_after_the_end_is_refused(store: SqliteStore, runner: Runner) -> None:
+    """A store that is closed looks nothing up."""
     runner.run(store.close())
     with pytest.raises(StorageUnavailable):
-        runner.run(store.read(lambda tx: tx.keys.any(), single=True))
+        runner.run(store.look_up(lambda tx: tx.keys.any()))
 
 
 def test_a_file_that_is_locked_for_long_is_unavailable(path: Path, store: SqliteStore, runner: Runner) -> None:

@@ -68,6 +68,9 @@ class MemoryStore:
                 raise StorageReadOnly
             return result
 
+    async def look_up(self, function: Callable[[Transaction], T]) -> T:
+        return await self.read(function)
+
     async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
         return await self.transaction(function)
 

@@ -35,11 +35,11 @@ class SlowStore(MemoryStore):
     def __post_init__(self) -> None:
         MemoryStore.__init__(self)
 
-    async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
+    async def look_up(self, function: Callable[[Transaction], T]) -> T:
         self.reads += 1
         if self.fault is not None:
             raise self.fault
-        found = await super().read(function, single=single)
+        found = await super().look_up(function)
         await self.go.wait()
         return found
 

@@ -100,6 +100,9 @@ class PostgresqlStore:
     async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:
         return await _submit(self._reads, _ONE_STATEMENT if single else _BEGIN_READING, function)
 
+    async def look_up(self, function: Callable[[Transaction], T]) -> T:
+        return await self.read(function, single=True)
+
     async def sole(self, name: str, function: Callable[[Transaction], T]) -> T | None:
         def run(tx: SqlTransaction) -> T | None:
             return function(tx) if tx.is_sole(lock_of(name)) else None
