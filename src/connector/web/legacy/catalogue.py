@@ -74,7 +74,8 @@ def described(error: BaseException) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueAPI:
-    """What the operations need. ``budget`` is the memory of answers that were not taken yet.
+    """What the operations need. ``budget`` is the memory for large services: sent ones until they are answered, and
+    answers until the peer has taken them.
 
     Large services are read in a thread, so that others have their turn, and one at a time.
     """
@@ -100,7 +101,8 @@ class CatalogueAPI:
         found = await self._office(holder, Right.APPLICATION_READ).read(
             catalogue.published, holder.owner_id, place.application, _id(place)
         )
-        return self._whole(call, found)
+        self._hold(call, found.service.size)
+        return _whole(found)
 
     async def publish(self, call: Call) -> Response:
         """Add a service, and return its id."""
@@ -119,7 +121,7 @@ class CatalogueAPI:
         )
         if is_changed:
             self._changed(holder, "service.changed", found.service)
-        return self._whole(call, found)
+        return _whole(found)  # within the memory of what was sent: nothing that was done is refused
 
     async def remove(self, call: Call) -> Response:
         """Remove a service."""
@@ -146,6 +148,7 @@ class CatalogueAPI:
         refuse_browsers(call.scope)
         self.publications.admit_change(holder.owner_id, now=self.enrollment.clock())
         body = await read_body(call.scope, call.receive, self.limits, anonymous=False)
+        self._hold(call, len(body))
         if len(body) <= SMALL:
             return holder, place, _content(body)
         async with self._turn:
@@ -161,12 +164,20 @@ class CatalogueAPI:
         """
         return Office(self.store, lambda tx: enter_as_holder(tx, holder.fingerprint, scope))
 
-    def _whole(self, call: Call, found: Published) -> Response:
-        """The service; its memory is counted until the peer has taken it."""
-        octets = max(found.service.size - SMALL, 0)
-        self.budget.take(octets)
-        call.held.callback(self.budget.give_back, octets)
-        return octets_answer(rules.whole(found.service, found.texts).encode())
+    def _hold(self, call: Call, octets: int) -> None:
+        """Count the memory until the peer has taken the answer.
+
+        Raises:
+            Overloaded: there is not so much left.
+        """
+        beyond = max(octets - SMALL, 0)
+        self.budget.take(beyond)
+        call.held.callback(self.budget.give_back, beyond)
+
+
+def _whole(found: Published) -> Response:
+    """The service as it was sent."""
+    return octets_answer(rules.whole(found.service, found.texts).encode())
 
 
 def _content(body: bytes) -> Content:
