@@ -60,7 +60,8 @@ from connector.web.throttle import Throttle, network
 
 MAX_QUERY_PARAMETERS = 10
 
-# What a guess meets. A known credential that is spent, expired or revoked is none.
+# What a guess meets. A known credential that is spent, expired or revoked is none, but for an access token that was
+# revoked or removed: it left no row by which it could be told from a guess.
 GUESSES = (TokenUnknown, KeyUnknown, AccessTokenUnknown, JWTRefused)
 
 # What is met while an answer is made, and is said of the request as a whole.

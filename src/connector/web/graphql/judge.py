@@ -168,7 +168,7 @@ class _Yielding(ValidationRule):
 
     def enter(self, *_: Any) -> None:
         if perf_counter() > self._until:
-            select((), (), (), PAUSE_SECONDS)
+            select((), (), (), PAUSE_SECONDS)  # not time.sleep, which fails where the clock jumps (faketime)
             self._until = perf_counter() + SLICE_SECONDS
 
 
