@@ -8,7 +8,6 @@ from typing import Any
 from starlette.responses import Response
 
 from connector.domain.certificates import Certificate, CertificateState, RevocationReason, normalized_serial
-from connector.domain.directory import EntityKind
 from connector.domain.overview import SOON
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.ports.certificates import CertificateFilter
@@ -16,6 +15,7 @@ from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke as revoke_those
 from connector.web import chains
 from connector.web.console.describe import described
+from connector.web.console.entities import PLURALS
 from connector.web.console.forms import given
 from connector.web.console.layout import download
 from connector.web.console.lists import Rows, day_of, rows, text_of
@@ -26,7 +26,6 @@ DIGEST_OCTETS = 32
 # found as what begins so.
 WHOLE_SERIAL = 36
 STATES = ("issued", "expiring", "superseded", "expired", "revoked")
-PLURALS = {EntityKind.APPLICATION: "applications", EntityKind.RUNTIME: "runtimes"}
 
 
 async def list_certificates(visit: Visit) -> Response:

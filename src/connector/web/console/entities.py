@@ -37,6 +37,7 @@ from connector.web.problems import problem
 P = ParamSpec("P")
 
 KINDS = {"applications": EntityKind.APPLICATION, "runtimes": EntityKind.RUNTIME}
+PLURALS = {kind: plural for plural, kind in KINDS.items()}
 WORDS = {EntityKind.APPLICATION: "application", EntityKind.RUNTIME: "runtime"}
 LONGEST_NAME = {EntityKind.APPLICATION: MAX_NAME, EntityKind.RUNTIME: MAX_RUNTIME_NAME}
 CONDITIONS = {"connected": Condition.CONNECTED, "waiting": Condition.INITIAL, "disconnected": Condition.FAILED}

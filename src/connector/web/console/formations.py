@@ -13,7 +13,7 @@ from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectInUse, ObjectNotFound
 from connector.usecases import formations, registration
 from connector.usecases.realms import Realm
-from connector.web.console.entities import WORDS
+from connector.web.console.entities import PLURALS, WORDS
 from connector.web.console.forms import given
 from connector.web.console.lists import Rows, rows
 from connector.web.console.visits import Visit
@@ -22,7 +22,6 @@ from connector.web.problems import problem
 
 FORMATIONS = "formations"
 KINDS = {word: kind for kind, word in WORDS.items()}
-PLURALS = {kind: f"{word}s" for kind, word in WORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
