@@ -129,12 +129,16 @@ def test_what_is_refused_stands_on_the_page(stage: Stage) -> None:
         ):
             answer = guest.post(f"{path}/assign", kind=kind, object=sought)
             assert (answer.status_code, 'role="alert"' in answer.text) == (status, True), sought
-        assert 'value="nobody"' in guest.post(f"{path}/assign", kind="application", object="nobody").text
+        unknown = guest.post(f"{path}/assign", kind="application", object="nobody").text
+        assert 'value="nobody"' in unknown
+        assert '<details class="act" open>' in unknown
         for _ in range(2):  # the second time nothing changes
             assert guest.post(f"{path}/assign", kind="application", object=application).status_code == 303
         refused = guest.post(f"{T}/applications/{application}/unregister")
         assert (refused.status_code, "part of a formation" in refused.text) == (409, True)
-        assert guest.post(f"{path}/delete").status_code == 409
+        kept = guest.post(f"{path}/delete")
+        assert (kept.status_code, "are assigned to this formation" in kept.text) == (409, True)
+        assert '<details class="act" open>' not in kept.text  # what was refused is not the form that unfolds
         assert guest.post(f"{path}/unassign", kind="application", object=application).status_code == 303
         assert guest.post(f"{path}/delete").status_code == 303
         for method in (guest.get(path), guest.post(f"{path}/assign", kind="application", object=application)):
