@@ -1,5 +1,6 @@
 """What OAuth 2.0 clients do: get access tokens (RFC 6749 4.4), revoke them (RFC 7009), and call with them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -28,6 +29,10 @@ class Granted:
     lifetime: timedelta
 
 
+Enter = Callable[[str], None]
+"""Counts the request for the tenant of that id, or raises RateLimited."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authorization:
     """The authorization server. Clients, and their access tokens, are looked up at each request."""
@@ -35,14 +40,15 @@ class Authorization:
     store: Store
     lifetime: timedelta
 
-    async def grant(self, presented: ClientCredentials, scope: str | None) -> Granted:
+    async def grant(self, presented: ClientCredentials, scope: str | None, *, enter: Enter) -> Granted:
         """A new access token for a client.
 
         Raises:
             ClientUnknown: the credentials are wrong.
+            RateLimited: the client's tenant has too many requests.
             ScopeRefused: the client may have none of the scopes.
         """
-        await self._check(presented)
+        await self._check(presented, enter)
 
         def grant(tx: Transaction) -> Granted:
             client, auth = _authenticate(tx, presented)
@@ -59,14 +65,15 @@ class Authorization:
 
         return await self.store.transaction(grant, alone=False)
 
-    async def revoke(self, presented: ClientCredentials, text: str) -> None:
+    async def revoke(self, presented: ClientCredentials, text: str, *, enter: Enter) -> None:
         """End an access token of the client. One that is not known has ended already.
 
         Raises:
             ClientUnknown: the credentials are wrong.
+            RateLimited: the client's tenant has too many requests.
             AccessTokenOfAnother: the token was issued to another client.
         """
-        await self._check(presented)
+        await self._check(presented, enter)
         digest = clients.digest(text)
 
         def revoke(tx: Transaction) -> None:
@@ -78,9 +85,10 @@ class Authorization:
 
         await self.store.transaction(revoke, alone=False)
 
-    async def _check(self, presented: ClientCredentials) -> None:
-        """Refuse wrong credentials before a transaction that writes: whoever guesses holds nobody up."""
-        await self.store.read(lambda tx: _authenticate(tx, presented), single=True)
+    async def _check(self, presented: ClientCredentials, enter: Enter) -> None:
+        """Refuse wrong credentials, and a tenant's flood, before a transaction that writes: neither holds others up."""
+        _, auth = await self.store.read(lambda tx: _authenticate(tx, presented), single=True)
+        enter(auth.tenant_id)
 
 
 def access_of(tx: Transaction, text: str) -> Access:

@@ -23,7 +23,7 @@ from connector.web.answers import json_answer, retry_after
 from connector.web.notes import note
 from connector.web.problems import problem
 from connector.web.requests import BodyLimits, header, read_body, vouch
-from connector.web.shares import Shares
+from connector.web.shares import Seat, Shares
 from connector.web.throttle import Throttle
 
 MOST_PARAMETERS = 40
@@ -34,7 +34,7 @@ _CHALLENGE = {"www-authenticate": 'Basic realm="connector", charset="UTF-8"'}
 _NOT_IN_DESCRIPTION = re.compile(r"[^ !#-\[\]-~]")  # RFC 6749 5.2
 
 Parameters = Mapping[str, str]
-Answer = Callable[[ClientCredentials, Parameters], Awaitable[Response]]
+Answer = Callable[[ClientCredentials, Parameters, Seat], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ class OAuthEndpoints:
         """The end of an access token (RFC 7009)."""
         return await self._serve(request, self._revoke)
 
-    async def _grant(self, presented: ClientCredentials, parameters: Parameters) -> Response:
+    async def _grant(self, presented: ClientCredentials, parameters: Parameters, seat: Seat) -> Response:
         if "grant_type" not in parameters:
             raise OAuthRequestInvalid("The parameter grant_type is missing. Send grant_type=client_credentials.")
         if parameters["grant_type"] != GRANT_TYPE:
             raise GrantTypeUnsupported
-        granted = await self.authorization.grant(presented, parameters.get("scope"))
+        granted = await self.authorization.grant(presented, parameters.get("scope"), enter=seat.enter)
         return json_answer(
             {
                 "access_token": granted.secret.text,
@@ -94,10 +94,10 @@ class OAuthEndpoints:
             headers={"pragma": "no-cache"},  # RFC 6749 5.1
         )
 
-    async def _revoke(self, presented: ClientCredentials, parameters: Parameters) -> Response:
+    async def _revoke(self, presented: ClientCredentials, parameters: Parameters, seat: Seat) -> Response:
         if "token" not in parameters:
             raise OAuthRequestInvalid("The parameter token is missing. Send the access token that is to end.")
-        await self.authorization.revoke(presented, parameters["token"])
+        await self.authorization.revoke(presented, parameters["token"], enter=seat.enter)
         return json_answer({})
 
     async def _serve(self, request: Request, answer: Answer) -> Response:
@@ -107,8 +107,8 @@ class OAuthEndpoints:
             parameters = await self._parameters(request)
             presented = _credentials(header(request.scope, b"authorization"), parameters)
             # Of the id and the secret: whoever knows the id alone takes nothing of the client's share.
-            with self.shares.seat(presented):
-                answered = await answer(presented, parameters)
+            with self.shares.seat(presented) as seat:
+                answered = await answer(presented, parameters, seat)
         except ClientUnknown as refusal:
             self.throttle.failed(source)
             return _refused(refusal, _CHALLENGE)

@@ -43,7 +43,9 @@ async def catalogue(octets: int) -> CatalogueAPI:
     return CatalogueAPI(world.store, world.enrollment, Publications(), BodyLimits(1 << 20, 5.0), Budget(octets))
 
 
-async def request(api: CatalogueAPI, method: str, held: AsyncExitStack, *, body: bytes = b"", id_: str = "") -> Response:
+async def request(
+    api: CatalogueAPI, method: str, held: AsyncExitStack, *, body: bytes = b"", id_: str = ""
+) -> Response:
     """The answer to one request of the application."""
 
     async def receive() -> Message:
