@@ -25,6 +25,18 @@ class Revocation(NamedTuple):
     reason: RevocationReason | None
 
 
+Place = tuple[datetime, str]
+"""Where a page of entries ends: the end of validity and the serial number of the last certificate."""
+
+
+class Entries(NamedTuple):
+    """A page of a CRL's entries: their DER, their number, and where the page ends; None after the last page."""
+
+    octets: bytes
+    number: int
+    last: Place | None
+
+
 @dataclass(frozen=True, slots=True)
 class CRLSchedule:
     """How long a CRL is valid, and how often one is made although nothing has changed."""

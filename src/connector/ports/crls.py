@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from connector.domain.crls import CRLRecord, Revocation
+from connector.domain.crls import CRLRecord, Entries, Place
 
 
 class CRLs(Protocol):
@@ -29,7 +29,9 @@ class CRLs(Protocol):
     def count(self, issuers: Collection[bytes], *, since: datetime) -> int:
         """How many certificates of these issuers, valid at ``since`` or later, are revoked."""
 
-    def revocations(
-        self, issuer: bytes, *, since: datetime, after: tuple[datetime, str] | None, most: int
-    ) -> Sequence[Revocation]:
-        """Those that :meth:`count` counts, by ``not_after`` and serial: those after that place, so many at most."""
+    def entries(self, issuer: bytes, *, since: datetime, until: datetime, after: Place | None, most: int) -> Entries:
+        """Those that :meth:`count` counts, as they are listed in a CRL of the time ``until``
+        (:func:`connector.pki.crl.entries`), by ``not_after`` and serial: those after that place, so many at most.
+
+        Raises ValueError where a serial number or a reason is none that a CRL can list.
+        """

@@ -5,12 +5,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
-from connector.domain.crls import CRLRecord, Revocation
+from connector.domain.crls import CRLRecord, Entries, Place
+from connector.storage import crl_entries
 from connector.storage.columns import Moment
 from connector.storage.schema import certificates, crls
-from connector.storage.statements import Prepared
 
 _RECORD = tuple(crls.c[name] for name in CRLRecord.__slots__)
 _ALL = select(*_RECORD).where(crls.c.number > 0).order_by(crls.c.scope)
@@ -25,19 +25,10 @@ _CLAIM = _ONE.where(
         crls.c.claimed_at > bindparam("now", type_=Moment),
     )
 ).values(claimed_at=bindparam("now"))
-_REVOKED = (certificates.c.issuer == bindparam("of"), certificates.c.revoked_at.is_not(None))
 _COUNT = (
     select(func.count())
     .select_from(certificates)
-    .where(*_REVOKED, certificates.c.not_after >= bindparam("since", type_=Moment))
-)
-# One lower bound, the place: with a second one SQLite would begin each page at the first entry.
-_PLACE = (certificates.c.not_after, certificates.c.serial)
-_PAGE = Prepared(
-    select(*(certificates.c[name] for name in ("not_after", "serial", "revoked_at", "revocation_reason")))
-    .where(*_REVOKED, tuple_(*_PLACE) > tuple_(bindparam("not_after", type_=Moment), bindparam("serial")))
-    .order_by(*_PLACE)
-    .limit(bindparam("most"))
+    .where(*crl_entries.REVOKED, certificates.c.not_after >= bindparam("since", type_=Moment))
 )
 
 
@@ -67,9 +58,5 @@ class SqlCRLs:
         found = (self._connection.execute(_COUNT, {"of": issuer, "since": since}) for issuer in issuers)
         return sum(each.scalar_one() for each in found)
 
-    def revocations(
-        self, issuer: bytes, *, since: datetime, after: tuple[datetime, str] | None, most: int
-    ) -> Sequence[Revocation]:
-        not_after, serial = after or (since, "")
-        rows = _PAGE.all(self._connection, of=issuer, not_after=not_after, serial=serial, most=most)
-        return [Revocation(*row) for row in rows]
+    def entries(self, issuer: bytes, *, since: datetime, until: datetime, after: Place | None, most: int) -> Entries:
+        return crl_entries.page(self._connection, issuer, since=since, until=until, after=after, most=most)

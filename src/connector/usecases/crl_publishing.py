@@ -4,19 +4,19 @@ The entries are read in pages, without one view over all of them. That is enough
 one that comes between two pages is either listed, or not counted among the entries; then the next round makes another.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connector.domain.crls import CRLRecord, CRLSchedule, first, is_time, successor
-from connector.pki.crl import CRLPlan, entries
+from connector.domain.crls import CRLRecord, CRLSchedule, Entries, Place, first, is_time, successor
+from connector.pki.crl import CRLPlan
 from connector.pki.signer import Signer
 from connector.ports.transaction import Store, Transaction
 from connector.usecases.crls import PublishedCRLs, Scope
 from connector.usecases.signing import Signing
 
 PAGE = 10_000
-"""Entries that one read encodes."""
+"""Entries that one read gives."""
 
 CLAIMED = timedelta(seconds=40)
 """When another process may take over from one that claimed and did not publish."""
@@ -86,42 +86,31 @@ class CRLPublishing:
         return None
 
     async def _make(self, scope: Scope, record: CRLRecord, signer: Signer, *, after: int) -> CRLRecord | None:
-        pages, number = list[bytes](), 0
-        for issuer in scope.issuers:
-            place: tuple[datetime, str] | None = None
-            while True:
-                page = await self._page(issuer, record, place)
-                pages.append(page.octets)
-                number += page.number
-                place = page.last
-                if page.number < PAGE:
-                    break
-        record = record.with_entries(number)
+        pages = [page async for page in self._pages(scope, record)]
+        record = record.with_entries(sum(page.number for page in pages))
         plan = CRLPlan(scope.authority, record.number, record.this_update, record.next_update)
-        octets = await self.signing.sign_crl(plan, pages, signer)
+        octets = await self.signing.sign_crl(plan, [page.octets for page in pages], signer)
         if not await self.store.transaction(lambda tx: tx.crls.publish(record, octets, after=after), alone=False):
             return None
         self._renewed.add(scope.id)
         await self.published.take(record, octets)
         return record
 
-    async def _page(self, issuer: bytes, record: CRLRecord, after: tuple[datetime, str] | None) -> "_Page":
-        def read(tx: Transaction) -> _Page:
-            found = tx.crls.revocations(issuer, since=record.since, after=after, most=PAGE)
-            last = (found[-1].not_after, found[-1].serial) if found else after
-            # Encoded here, in the store's thread: the event loop goes on meanwhile.
-            return _Page(entries(found, until=record.this_update), len(found), last)
+    async def _pages(self, scope: Scope, record: CRLRecord) -> AsyncIterator[Entries]:
+        for issuer in scope.issuers:
+            place: Place | None = None
+            while True:
+                page = await self._page(issuer, record, place)
+                yield page
+                place = page.last
+                if place is None:
+                    break
 
-        return await self.store.read(read, single=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Some entries."""
-
-    octets: bytes = field(repr=False)
-    number: int
-    last: tuple[datetime, str] | None
+    async def _page(self, issuer: bytes, record: CRLRecord, after: Place | None) -> Entries:
+        # A view: the questions of requests have a reader of their own, and do not wait behind a page.
+        return await self.store.read(
+            lambda tx: tx.crls.entries(issuer, since=record.since, until=record.this_update, after=after, most=PAGE)
+        )
 
 
 def _claim(tx: Transaction, record: CRLRecord) -> datetime | None:

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from tests.support.memory.directory import Tables
 
-from connector.domain.crls import CRLRecord, Revocation
+from connector.domain.crls import CRLRecord, Entries, Place, Revocation
+from connector.pki.crl import entries
 
 
 class MemoryCRLs:
@@ -39,14 +40,16 @@ class MemoryCRLs:
         return True
 
     def count(self, issuers: Collection[bytes], *, since: datetime) -> int:
-        return sum(len(self.revocations(issuer, since=since, after=None, most=1 << 30)) for issuer in issuers)
+        return sum(len(self._revocations(issuer, since)) for issuer in issuers)
 
-    def revocations(
-        self, issuer: bytes, *, since: datetime, after: tuple[datetime, str] | None, most: int
-    ) -> Sequence[Revocation]:
-        found = (
+    def entries(self, issuer: bytes, *, since: datetime, until: datetime, after: Place | None, most: int) -> Entries:
+        found = [each for each in self._revocations(issuer, since) if after is None or each[:2] > after][:most]
+        last = (found[-1].not_after, found[-1].serial) if len(found) == most else None
+        return Entries(entries(found, until=until), len(found), last)
+
+    def _revocations(self, issuer: bytes, since: datetime) -> Sequence[Revocation]:
+        return sorted(
             Revocation(each.not_after, each.serial, each.revoked_at, each.revocation_reason)
             for each in self._certificates.values()
             if each.issuer == issuer and each.revoked_at is not None and each.not_after >= since
         )
-        return sorted(each for each in found if after is None or each[:2] > after)[:most]
