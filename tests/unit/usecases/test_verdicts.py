@@ -18,7 +18,8 @@ from connector.domain.subjects import Narrowing
 from connector.ports.certificates import CertificateFilter
 from connector.ports.transaction import Transaction
 from connector.usecases.issuers import Issuers, Recorded
-from connector.usecases.verdicts import READS_AT_ONCE, Verdict, Verdicts
+from connector.usecases.together import READS_AT_ONCE
+from connector.usecases.verdicts import Verdict, Verdicts
 
 T = TypeVar("T")
 ANYBODY = Narrowing()
