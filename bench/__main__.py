@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     given = _parser().parse_args(arguments)
     plan = Plan(given.operations, given.rounds, given.connections, given.half_load_seconds)
-    sizes = Sizes(plan, given.certificates, given.enrollments, given.applications)
+    sizes = Sizes(plan, given.certificates, given.enrollments, given.applications, given.revoked)
     shared, started = cores(), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="connector-bench-") as name, Progress() as say:
         suite = Suite(frozenset(given.only), sizes, shared, Path(name), say)
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--certificates", type=int, default=1_000_000, help="in a full inventory")
     parser.add_argument("--enrollments", type=int, default=100_000, help="over which memory is watched")
     parser.add_argument("--applications", type=int, default=100_000, help="for the Director at size")
+    parser.add_argument("--revoked", type=int, default=1_000_000, help="entries of a long CRL")
     parser.add_argument("--json", action="store_true", help="print JSON, with every round")
     parser.add_argument("--markdown", action="store_true", help="write the tables into docs/performance.md")
     return parser

@@ -9,7 +9,10 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 from urllib.parse import quote
 
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA1, Hash
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509 import ocsp
 
 from bench.connection import request
 from connector.client import make_csr, make_key
@@ -65,6 +68,15 @@ def verdict(der: bytes) -> bytes:
     lines = "".join(f"{body[start : start + 64]}\n" for start in range(0, len(body), 64))
     pem = quote(f"-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n", safe="")
     return f"GET /verdict/nginx HTTP/1.1\r\nHost: connector\r\nX-SSL-Client-Cert: {pem}\r\n\r\n".encode()
+
+
+def ocsp_request(issuer: x509.Certificate, serial: int) -> bytes:
+    """A verifier asks about a certificate, as OpenSSL does without a nonce."""
+    algorithm, identifier = SHA1(), x509.SubjectKeyIdentifier.from_public_key(issuer.public_key())  # noqa: S303 - as clients do
+    digest = Hash(algorithm)
+    digest.update(issuer.subject.public_bytes())
+    asked = ocsp.OCSPRequestBuilder().add_certificate_by_hash(digest.finalize(), identifier.digest, serial, algorithm)
+    return request("/ocsp", asked.build().public_bytes(Encoding.DER), media_type=b"application/ocsp-request")
 
 
 def access_token(client_id: str, secret: str) -> bytes:

@@ -5,9 +5,12 @@ index. What is measured goes from the look whether a CRL is due to the commit.
 """
 
 import asyncio
+import json
 import resource
+import subprocess
 import sys
 import time
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_bytes
@@ -15,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 from sqlalchemy import insert
 
+from bench.processes import KIB_IN_MIB, pinned
 from connector.domain.certificates import Certificate, RevocationReason, TrustAnchor
 from connector.domain.crls import CRLSchedule
 from connector.domain.directory import EntityKind
@@ -33,6 +37,27 @@ DAY = timedelta(days=1)
 SCHEDULE = CRLSchedule(7 * DAY, DAY)
 BATCH = 10_000
 TICK_SECONDS = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class LongCRL:
+    """What it took to make a CRL, and how long the event loop was held meanwhile."""
+
+    entries: int
+    octets: int
+    seconds: float
+    processor_seconds: float
+    peak_mib: float
+    before_mib: float
+    hold_p99_ms: float
+    longest_hold_ms: float
+
+
+def make_long_crl(entries: int, core: int) -> LongCRL:
+    """Make one in a process of its own on this core, so that its memory is known."""
+    with pinned(core):
+        done = subprocess.run([sys.executable, "-m", "bench.crls", str(entries)], capture_output=True, check=True)
+    return LongCRL(**json.loads(done.stdout))
 
 
 def issuer() -> Issuer:
@@ -89,7 +114,7 @@ async def longest_hold(stop: asyncio.Event) -> list[float]:
     return sorted(held)
 
 
-async def measure(path: Path, of: Issuer) -> str:
+async def measure(path: Path, of: Issuer) -> LongCRL:
     """Make one CRL."""
     store, stop = open_sqlite(path), asyncio.Event()
     record = IssuerRecord(of.fingerprint, of.der, of.root_fingerprint, IssuerState.SIGNING, NOW, NOW)
@@ -108,22 +133,27 @@ async def measure(path: Path, of: Issuer) -> str:
         raise RuntimeError("no CRL was made")
     octets = len(published.find(scope.id, now=datetime.now(UTC)).octets)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return (
-        f"{made.entries} entries, {octets / 1e6:.1f} MB: {took:.2f} s, {processor:.2f} s of a processor, "
-        f"peak {after.ru_maxrss / 1024:.0f} MiB ({before.ru_maxrss / 1024:.0f} before); event loop held "
-        f"{held[len(held) * 99 // 100] * 1000:.0f} ms (p99), {held[-1] * 1000:.0f} ms (longest)"
+    return LongCRL(
+        entries=made.entries,
+        octets=octets,
+        seconds=took,
+        processor_seconds=processor,
+        peak_mib=after.ru_maxrss / KIB_IN_MIB,
+        before_mib=before.ru_maxrss / KIB_IN_MIB,
+        hold_p99_ms=held[len(held) * 99 // 100] * 1000,
+        longest_hold_ms=held[-1] * 1000,
     )
 
 
 def main() -> None:
-    """Fill an inventory and measure."""
+    """Fill an inventory, measure, and print the figures as JSON."""
     number = int(sys.argv[1])
     of = issuer()
     with TemporaryDirectory() as directory:
         path = Path(directory) / "connector.db"
         asyncio.run(open_sqlite(path).close())
         fill(path, of, number)
-        sys.stdout.write(asyncio.run(measure(path, of)) + "\n")
+        print(json.dumps(asdict(asyncio.run(measure(path, of))), indent=2))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,13 @@ class Prepared(NamedTuple):
     system_auth_id: str
 
 
+class Certified(NamedTuple):
+    """What stands for a certificate's DER, and its serial number."""
+
+    der: bytes
+    serial: int
+
+
 class Database:
     """The tables of one server, by the URL of its database: sqlite:///FILE or postgresql://…"""
 
@@ -65,10 +72,10 @@ class Database:
                 connection.execute(insert(table), [rows[place] for _, rows in made])
         return [prepared for prepared, _ in made]
 
-    def certify(self, count: int) -> list[bytes]:
-        """Register so many applications, each with a certificate of the issuer that signs now: what stands for its DER.
+    def certify(self, count: int) -> list[Certified]:
+        """Register so many applications, each with a certificate of the issuer that signs now.
 
-        It is octets that no other certificate has; nothing that looks certificates up reads them.
+        What stands for its DER are octets that no other certificate has; nothing that looks certificates up reads them.
         """
         tenant, now = self.tenant(), datetime.now(UTC)
         made = [_certified(tenant, now) for _ in range(count)]
@@ -77,7 +84,7 @@ class Database:
             issuer = connection.execute(signs).scalar_one()
             connection.execute(insert(schema.entities), [entity for entity, _ in made])
             connection.execute(insert(schema.certificates), [{**row, "issuer": issuer} for _, row in made])
-        return [row["der"] for _, row in made]
+        return [Certified(row["der"], int(row["serial"], 16)) for _, row in made]
 
     def let_in(self, count: int) -> list[Prepared]:
         """Register so many OAuth 2.0 clients, each with an integration system: their secrets and ids."""
@@ -113,7 +120,7 @@ def _registered(tenant: str, now: datetime) -> dict[str, Any]:
 def _certified(tenant: str, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
     entity, der = _registered(tenant, now), token_bytes(DER_OCTETS)
     return entity, {
-        "serial": token_bytes(16).hex(),
+        "serial": f"{int.from_bytes(token_bytes(16)):x}",
         "fingerprint": sha256(der).digest(),
         "key": token_bytes(schema.DIGEST_OCTETS),
         "system_auth_id": str(make_id()),

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Protocol, cast
 from uuid import uuid4
 
+from cryptography import x509
+from cryptography.x509 import ocsp
+
 from bench import clients
 from bench.clients import Identity
-from bench.connection import Address, Connection
+from bench.connection import Address, BadAnswerError, Connection
 from bench.openbao import OpenBao
 from bench.server import Server
 
@@ -18,6 +21,7 @@ SIGNING, ONBOARDING = "signing", "onboarding"
 ACCESS = "access token"
 LEGACY = "legacy REST"
 VERDICT = "verdict"
+STATUS = "OCSP"
 CERTIFICATES = 10_000
 RENEWAL, CONFIGURATION = "renewal, mTLS", "configuration, mTLS"
 
@@ -164,7 +168,31 @@ class Verdict(Signing):
     async def prepare(self, count: int) -> Sequence[object]:
         """Questions about many certificates, in turns, so that the database does not read the same page again."""
         made = self.server.database.certify(min(count, CERTIFICATES))
-        return list(islice(cycle(map(clients.verdict, made)), count))
+        return list(islice(cycle(clients.verdict(each.der) for each in made), count))
+
+
+@dataclass(slots=True)
+class Status(Signing):
+    """A verifier's question about a certificate: its status looked up, and the answer signed."""
+
+    def address(self) -> Address:
+        """The pki listener."""
+        return self.server.address("pki", None)
+
+    async def prepare(self, count: int) -> Sequence[object]:
+        """Questions about many certificates, in turns."""
+        issuer = x509.load_pem_x509_certificate((self.server.data / "ca" / "issuing.pem").read_bytes())
+        made = self.server.database.certify(min(count, CERTIFICATES))
+        return list(islice(cycle(clients.ocsp_request(issuer, each.serial) for each in made), count))
+
+    async def do(self, client: object, item: object) -> object:
+        """Ask; the answer must be that the certificate is good."""
+        answer = ocsp.load_der_ocsp_response(cast("bytes", await KeptAlive.do(self, client, item)))
+        if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+            raise BadAnswerError(answer.response_status.name)
+        if answer.certificate_status is not ocsp.OCSPCertStatus.GOOD:
+            raise BadAnswerError(answer.certificate_status.name)
+        return answer
 
 
 @dataclass(slots=True)

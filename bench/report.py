@@ -102,6 +102,7 @@ class Report:
             "rows": [asdict(row) for row in self.found.rows],
             "targets": [{**asdict(target), "met": target.met} for target in self.targets],
             "memory": None if memory is None else memory.samples,
+            "crl": None if self.found.crl is None else asdict(self.found.crl),
             "starts": list(self.found.starts),
             "warnings": list(warnings(self.found)),
         }

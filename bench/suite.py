@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench import inventory, lasting
 from bench.console import Console
+from bench.crls import LongCRL, make_long_crl
 from bench.documents import Documents
 from bench.lanes import (
     ACCESS,
@@ -15,6 +16,7 @@ from bench.lanes import (
     ONBOARDING,
     RENEWAL,
     SIGNING,
+    STATUS,
     VERDICT,
     Access,
     LegacySigning,
@@ -23,6 +25,7 @@ from bench.lanes import (
     OpenBaoSigning,
     Renewal,
     Signing,
+    Status,
     Verdict,
 )
 from bench.openbao import OpenBao
@@ -40,6 +43,8 @@ PHASES = {
     "clients": "access tokens of OAuth 2.0 clients",
     "legacy": "signing by the legacy REST API, beside GraphQL",
     "verdicts": "verdicts for gateways",
+    "ocsp": "answers to verifiers",
+    "crls": "a long CRL",
     "mtls": "renewal and configuration over mutual TLS",
     "certificates": "the same with a full inventory",
     "postgres": "the same on PostgreSQL",
@@ -53,6 +58,8 @@ PHASES = {
 
 # What needs the server on SQLite that the others are compared with.
 BESIDE_OTHERS = ("signing", "openbao", "onboarding", "clients", "legacy", "mtls", "certificates", "postgres", "start")
+# What is measured on every server, and compared with nothing else.
+ALONE = {"onboarding": ONBOARDING, "clients": ACCESS, "verdicts": VERDICT, "ocsp": STATUS}
 HANDSHAKES_AT_ONCE = 16
 OPENBAO = "OpenBao"
 SQLITE, POSTGRES, TWO = "SQLite", "PostgreSQL", "PostgreSQL, two workers"
@@ -73,6 +80,7 @@ class Sizes:
     certificates: int
     enrollments: int
     applications: int
+    revoked: int
 
 
 @dataclass(slots=True)
@@ -82,6 +90,7 @@ class Found:
     rows: list[Row] = field(default_factory=list)
     memory: lasting.Memory | None = None
     starts: Sequence[float] = ()
+    crl: LongCRL | None = None
 
 
 @dataclass(slots=True)
@@ -101,6 +110,9 @@ class Suite:
         found = Found()
         with ExitStack() as stack:
             await self._compared(stack, found)
+        if "crls" in self.phases:
+            self.say(f"a CRL of {self.sizes.revoked} entries")
+            found.crl = make_long_crl(self.sizes.revoked, self.cores.server)
         if "memory" in self.phases:
             await self._memory(found)
         if "director" in self.phases:
@@ -117,8 +129,8 @@ class Suite:
     async def _compared(self, stack: ExitStack, found: Found) -> None:
         """What takes turns: the servers all run, each idle while another is loaded."""
         if self.chosen(
-            *("signing", "openbao", "onboarding", "clients", "legacy", "verdicts", "mtls", "certificates"),
-            *("postgres", "start"),
+            *("signing", "openbao", "legacy", "mtls", "certificates", "postgres", "start"),
+            *ALONE,
         ):
             self._add(stack, SQLITE)
         if self.chosen("certificates", "start"):
@@ -127,7 +139,7 @@ class Suite:
             self._add_postgres(stack)
         if self.chosen("signing", "openbao", "certificates", "postgres", "workers"):
             found.rows += await self._measured(SIGNING, self._beside(stack))
-        for phase, what in (("onboarding", ONBOARDING), ("clients", ACCESS), ("verdicts", VERDICT)):
+        for phase, what in ALONE.items():
             if phase in self.phases:
                 found.rows += await self._measured(what, [])
         if "legacy" in self.phases:
@@ -211,6 +223,7 @@ _LANES: dict[str, _Make] = {
     ONBOARDING: lambda suite, what, on, server: Onboarding(what, on, server, suite.database_pid(server)),
     ACCESS: lambda suite, what, on, server: Access(what, on, server, suite.database_pid(server)),
     VERDICT: lambda suite, what, on, server: Verdict(what, on, server, suite.database_pid(server)),
+    STATUS: lambda suite, what, on, server: Status(what, on, server, suite.database_pid(server)),
     RENEWAL: lambda suite, what, on, server: Renewal(what, on, server, suite.directory, suite.database_pid(server)),
     CONFIGURATION: lambda suite, what, on, server: Mutual(
         what, on, server, suite.directory, suite.database_pid(server)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from bench.console import EMPTY, LIST, MANY_FIT, NEWEST, NONE_FITS, ONE_FITS
+from bench.crls import LongCRL
 from bench.documents import LARGEST
 from bench.lanes import LEGACY, SIGNING
 from bench.processes import Cores
@@ -53,6 +54,8 @@ def targets(found: Found, cores: Cores) -> Iterator[Target]:
         yield Target("memory: last quarter ÷ second quarter", found.memory.growth, most=1.03, note="flat")
     if found.starts:
         yield Target("start to ready with a full inventory, seconds", median(found.starts), most=2)
+    if found.crl is not None:
+        yield from _crl(found.crl)
     yield from (Target(f"{LARGEST}, CPU ms", row.cpu_ms, most=10) for row in found.rows if row.what == LARGEST)
     yield from _at_size(rows)
     yield from _console(rows)
@@ -65,6 +68,14 @@ def _console(rows: Mapping[tuple[str, str], Row]) -> Iterator[Target]:
         if empty is not None and what in (LIST, NEWEST, NONE_FITS, ONE_FITS, MANY_FIT) and on != EMPTY:
             ratio = empty.per_second / row.per_second
             yield Target(f"{what}, {on} ÷ empty list", ratio, most=3, note=f"{1000 / row.per_second:.1f} ms")
+
+
+def _crl(made: LongCRL) -> Iterator[Target]:
+    what = f"CRL of {made.entries} entries"
+    yield Target(f"{what}, CPU seconds", made.processor_seconds, most=1.5, note=f"{made.seconds:.2f} s")
+    yield Target(f"{what}, MiB of the process", made.peak_mib, most=350, note=f"{made.before_mib:.0f} before")
+    longest = f"the longest: {made.longest_hold_ms:.0f}"
+    yield Target(f"{what}, event loop held meanwhile, p99 ms", made.hold_p99_ms, most=50, note=longest)
 
 
 def warnings(found: Found) -> Iterator[str]:

@@ -17,7 +17,14 @@ from bench.rounds import Round, Row
 from bench.suite import OPENBAO, SQLITE, Found, full
 
 ROOT = Path(__file__).parents[3]
-TINY = ["--operations=20", "--rounds=2", "--connections=4", "--half-load-seconds=0.5", "--certificates=400"]
+TINY = [
+    "--operations=20",
+    "--rounds=2",
+    "--connections=4",
+    "--half-load-seconds=0.5",
+    "--certificates=400",
+    "--revoked=300",
+]
 
 
 def row(on: str, *, per_second: float, cpu_ms: float) -> Row:
@@ -64,7 +71,7 @@ def run(phases: str, *more: str) -> dict[str, Any]:
 
 def test_it_runs_from_end_to_end() -> None:
     """With tiny numbers, the phases say something that need no other program."""
-    found = run("signing,onboarding,clients,legacy,verdicts,mtls,certificates,memory", "--enrollments=40")
+    found = run("signing,onboarding,clients,legacy,verdicts,ocsp,crls,mtls,certificates,memory", "--enrollments=40")
 
     assert {(row["what"], row["on"]) for row in found["rows"]} == {
         ("signing", "in-process"),
@@ -72,11 +79,20 @@ def test_it_runs_from_end_to_end() -> None:
         ("GraphQL beside it", "SQLite"),
         *(
             (what, on)
-            for what in ("signing", "onboarding", "access token", "verdict", "renewal, mTLS", "configuration, mTLS")
+            for what in (
+                "signing",
+                "onboarding",
+                "access token",
+                "verdict",
+                "OCSP",
+                "renewal, mTLS",
+                "configuration, mTLS",
+            )
             for on in ("SQLite", "SQLite, full")
         ),
     }
     assert found["memory"][-1][0] == 40
+    assert found["crl"]["entries"] == 300
     assert any(target["what"] == "signing over HTTPS ÷ in-process" for target in found["targets"])
     assert any(target["what"] == "signing by legacy REST ÷ GraphQL" for target in found["targets"])
 
