@@ -22,6 +22,7 @@ from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, ke
 from connector.bootstrap.crls import keep_published, publishing
 from connector.bootstrap.files import load_safely
 from connector.bootstrap.gateways import gateway_secret
+from connector.bootstrap.ocsp import keep_answering, responder
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.secrets import Secret
 from connector.exposure import Trusted
@@ -34,6 +35,7 @@ from connector.system import keystore, telemetry
 from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.crls import PublishedCRLs
 from connector.usecases.issuers import Issuers
+from connector.usecases.ocsp import OCSP
 from connector.usecases.refusals import Refusals
 from connector.web.console import WELCOME, SettingLine
 
@@ -179,9 +181,10 @@ class _Server:
         store = self.database.reopen()
         refusals = Refusals()
         crls = PublishedCRLs(self.issuers, started=self.started)
-        beside = [asyncio.create_task(each) for each in self._beside(store, refusals, crls)]
+        ocsp = responder(self.settings, self.issuers, store, self.database.clock)
+        beside = [asyncio.create_task(each) for each in self._beside(store, refusals, crls, ocsp)]
         try:
-            listeners = list(self._listeners(store, loads or {}, refusals, crls))
+            listeners = list(self._listeners(store, loads or {}, refusals, crls, ocsp))
             _calm_collector()
             grace = self.settings.limits.grace.total_seconds()
             memory = serving.Memory(self.settings.limits.memory)
@@ -196,7 +199,9 @@ class _Server:
             await flush(refusals, store)
             await store.close()
 
-    def _beside(self, store: Store, refusals: Refusals, crls: PublishedCRLs) -> Iterator[Coroutine[Any, Any, None]]:
+    def _beside(
+        self, store: Store, refusals: Refusals, crls: PublishedCRLs, ocsp: OCSP
+    ) -> Iterator[Coroutine[Any, Any, None]]:
         """What goes on while a process serves."""
         self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
         yield self.certificate.keep_fresh()
@@ -204,6 +209,7 @@ class _Server:
             yield self.outsiders.bearers.keep_fresh()
         yield follow_issuers(store, self.issuers, self._issuers_changed)
         yield keep_published(publishing(self.settings, self.issuers, store, crls, self.started))
+        yield keep_answering(ocsp.responders)
         yield compare_clocks(now, self.database.clock, self.settings.maintenance.interval)
         yield record_repeats(refusals, store)
         yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
@@ -214,7 +220,7 @@ class _Server:
         self.certificate.refresh(anyway=True)
 
     def _listeners(
-        self, store: Store, loads: Mapping[str, serving.Load], refusals: Refusals, crls: PublishedCRLs
+        self, store: Store, loads: Mapping[str, serving.Load], refusals: Refusals, crls: PublishedCRLs, ocsp: OCSP
     ) -> Iterator[serving.Listener]:
         web = objects.web(
             self.settings,
@@ -226,7 +232,7 @@ class _Server:
             refusals=refusals,
             lines=self.lines,
         )
-        web = replace(web, admin_certificates=self.outsiders.administrators, crls=crls)
+        web = replace(web, admin_certificates=self.outsiders.administrators, crls=crls, ocsp=ocsp)
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():

@@ -23,13 +23,17 @@ class ProfileViolation(Exception):  # noqa: N818 - named for what is wrong; a fa
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What all certificates of a kind under one authority share: constraints, usages, purposes, pointers."""
+    """What all certificates of a kind under one authority share: constraints, usages, purposes, pointers.
+
+    Whether one with ``no_check`` is revoked, nobody has to ask: it is an OCSP responder's.
+    """
 
     usages: frozenset[KeyUsage]
     purposes: tuple[Purpose, ...] = ()
     pointers: Pointers = NO_POINTERS
     ca: bool = False
     path_length: int | None = None
+    no_check: bool = False
 
 
 # No slots: what is the same for every certificate is computed once.
@@ -110,5 +114,6 @@ class Authority:
             + (extensions.extended_key_usage(content.purposes) if content.purposes else b"")
             + extensions.crl_distribution_points(content.pointers.crl)
             + extensions.authority_information_access(content.pointers)
+            + (extensions.ocsp_no_check() if content.no_check else b"")
             + (b"" if self.key_identifier is None else extensions.authority_key_identifier(self.key_identifier))
         )

@@ -24,6 +24,8 @@ GENERALIZED_TIME = 0x18
 SEQUENCE = 0x30
 SET = 0x31
 CONTEXT_0 = 0xA0
+CONTEXT_1 = 0xA1
+CONTEXT_2 = 0xA2
 CONTEXT_3 = 0xA3
 
 _HIGH_TAG = 0x1F
@@ -189,5 +191,10 @@ def encode_natural(value: int) -> bytes:
 def encode_time(moment: datetime) -> bytes:
     """A certificate's Time, from a UTC time of whole seconds."""
     if moment.year >= _FIRST_GENERALIZED_YEAR:
-        return encode(GENERALIZED_TIME, moment.strftime("%Y%m%d%H%M%SZ").encode("ascii"))
+        return encode_generalized_time(moment)
     return encode(UTC_TIME, moment.strftime("%y%m%d%H%M%SZ").encode("ascii"))
+
+
+def encode_generalized_time(moment: datetime) -> bytes:
+    """A GeneralizedTime, from a UTC time of whole seconds."""
+    return encode(GENERALIZED_TIME, moment.strftime("%Y%m%d%H%M%SZ").encode("ascii"))

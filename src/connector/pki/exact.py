@@ -114,6 +114,8 @@ def _shared(content: Content, authority_key: bytes | None) -> bytes:
         expected += _extension(x509.CRLDistributionPoints(points))
     if pointers.ocsp or pointers.ca_issuers:
         expected += _extension(x509.AuthorityInformationAccess(_access(pointers)))
+    if content.no_check:
+        expected += _extension(x509.OCSPNoCheck())
     if authority_key is not None:
         expected += _extension(x509.AuthorityKeyIdentifier(authority_key, None, None))
     return expected

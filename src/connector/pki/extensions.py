@@ -18,6 +18,7 @@ SUBJECT_KEY_IDENTIFIER = der.object_identifier("2.5.29.14")
 SUBJECT_ALTERNATIVE_NAME = der.object_identifier("2.5.29.17")
 CRL_DISTRIBUTION_POINTS = der.object_identifier("2.5.29.31")
 AUTHORITY_INFORMATION_ACCESS = der.object_identifier("1.3.6.1.5.5.7.1.1")
+OCSP_NO_CHECK = der.object_identifier("1.3.6.1.5.5.7.48.1.5")
 _OCSP = der.encode(der.OBJECT_IDENTIFIER, der.object_identifier("1.3.6.1.5.5.7.48.1"))
 _CA_ISSUERS = der.encode(der.OBJECT_IDENTIFIER, der.object_identifier("1.3.6.1.5.5.7.48.2"))
 
@@ -35,6 +36,7 @@ class Purpose(Enum):
 
     SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
     CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
+    OCSP_SIGNING = "1.3.6.1.5.5.7.3.9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,11 @@ def authority_information_access(pointers: Pointers) -> bytes:
     return extension(AUTHORITY_INFORMATION_ACCESS, der.encode(der.SEQUENCE, *descriptions))
 
 
+def ocsp_no_check() -> bytes:
+    """Id-pkix-ocsp-nocheck (RFC 6960 4.2.2.2.1): nobody has to ask whether this certificate is revoked."""
+    return extension(OCSP_NO_CHECK, der.encode(der.NULL))
+
+
 def _url(url: str) -> bytes:
     return GeneralName(NameKind.URI, url).encoded
 
@@ -131,5 +138,10 @@ def subject_alternative_name(names: Sequence[GeneralName], *, critical: bool) ->
 
 def key_identifier(spki: bytes) -> bytes:
     """RFC 5280 4.2.1.2, method (1): the SHA-1 of the key's octets. It names a key and protects nothing."""
+    return sha1(key_octets(spki), usedforsecurity=False).digest()
+
+
+def key_octets(spki: bytes) -> bytes:
+    """The key itself, without its algorithm."""
     _algorithm, key = der.elements(der.unwrap(spki, der.SEQUENCE))
-    return sha1(der.octets_of_bits(key.content), usedforsecurity=False).digest()
+    return der.octets_of_bits(key.content)

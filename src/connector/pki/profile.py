@@ -133,6 +133,24 @@ def plan_server(
     )
 
 
+def plan_responder(spki: bytes, *, authority: Authority, validity: timedelta, serial: int, now: datetime) -> Plan:
+    """A certificate for a key that signs OCSP answers on the authority's behalf (RFC 6960 4.2.2.2).
+
+    Raises:
+        ProfileViolation: the issuer is not valid at ``now``.
+    """
+    not_before, not_after = authority.window(now=now, backdate=SERVER_BACKDATE, validity=validity)
+    return Plan(
+        authority=authority,
+        content=Content(_SIGNS, (Purpose.OCSP_SIGNING,), no_check=True),
+        serial=serial,
+        not_before=not_before,
+        not_after=not_after,
+        subject=_common_name("Connector OCSP responder"),
+        spki=spki,
+    )
+
+
 def plan_root(
     public_key: IssuerPublicKey, *, common_name: str, validity: timedelta, serial: int, now: datetime
 ) -> Plan:

@@ -16,6 +16,7 @@ from connector.ports.formations import Formations
 from connector.ports.imports import Imports
 from connector.ports.issuers import IssuerRecords
 from connector.ports.keys import ApiKeys
+from connector.ports.ocsp import Statuses
 from connector.ports.quotas import Usage
 from connector.ports.subjects import Subjects
 from connector.ports.tokens import Tokens
@@ -108,6 +109,10 @@ class Transaction(Protocol):
     @property
     def crls(self) -> CRLs:
         """Certificate revocation lists."""
+
+    @property
+    def statuses(self) -> Statuses:
+        """Certificates, as OCSP asks about them."""
 
     @property
     def imports(self) -> Imports:

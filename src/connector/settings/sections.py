@@ -17,6 +17,7 @@ from connector.settings.crl import CRL
 from connector.settings.files import Files
 from connector.settings.gateways import Gateways
 from connector.settings.issuing import CA, Certificates, Subject
+from connector.settings.ocsp import OCSP
 from connector.settings.oidc import OIDC
 from connector.settings.processes import Console, Maintenance, Serving
 from connector.settings.quotas import Quotas
@@ -321,6 +322,7 @@ class Settings(BaseModel):
     certificates: Certificates = Certificates()
     ca: CA = CA()
     crl: CRL = CRL()
+    ocsp: OCSP = OCSP()
     tls: TLS = TLS()
     database: Database = Database()
     tokens: Tokens = Tokens()

@@ -38,6 +38,7 @@ from connector.storage.formations import SqlFormations
 from connector.storage.imports import SqlImports
 from connector.storage.issuers import SqlIssuers
 from connector.storage.moments import make_id, now
+from connector.storage.ocsp import SqlStatuses
 from connector.storage.quotas import SqlUsage
 from connector.storage.schema import api_keys, audit_events, certificates, probes, tokens, trust_anchors
 from connector.storage.statements import Insert, Prepared, beside, chunks, page
@@ -341,6 +342,7 @@ class SqlTransaction:
         self.anchors = SqlTrustAnchors(connection)
         self.issuers = SqlIssuers(connection)
         self.crls = SqlCRLs(connection)
+        self.statuses = SqlStatuses(connection)
         self.imports = SqlImports(connection)
         self.administrators = SqlAdministrators(connection)
         self.links = SqlSignInLinks(connection)

@@ -1,15 +1,14 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports.subjects
 """Certificates and their owners, as gateways ask about them, over SQL."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, any_, bindparam, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, bindparam, select
 
 from connector.domain.subjects import Owner, Subject
 from connector.storage.schema import certificates, entities, system_auths, tenants
-from connector.storage.statements import Prepared
+from connector.storage.statements import Prepared, PreparedAmong
 
 _OWNER = [entities.c.id, entities.c.kind, entities.c.name, tenants.c.id, tenants.c.external_id]
 # Outer: of a certificate whose owner is gone, the revocation has to be known all the same.
@@ -26,15 +25,7 @@ _SUBJECTS = (
     .outerjoin(tenants, tenants.c.id == certificates.c.tenant_id)
 )
 
-# Several by one statement cost less than as many statements. SQLite has no arrays, so there is a statement for each of
-# a few numbers, the greatest first.
-_FIND_SOME = {
-    number: Prepared(_SUBJECTS.where(certificates.c.fingerprint.in_([bindparam(f"f{n}") for n in range(number)])))
-    for number in (32, 8, 1)
-}
-_FIND_ALL = Prepared(
-    _SUBJECTS.where(certificates.c.fingerprint == any_(bindparam("fingerprints", type_=ARRAY(LargeBinary))))
-)
+_FIND = PreparedAmong(_SUBJECTS, certificates.c.fingerprint)
 _FIND_OWNER = Prepared(
     select(system_auths.c.id, *_OWNER)
     .join(entities, entities.c.id == system_auths.c.owner_id)
@@ -50,23 +41,11 @@ class SqlSubjects:
         self._connection = connection
 
     def find(self, fingerprints: Collection[bytes]) -> Mapping[bytes, Subject]:
-        return {row[0]: _subject(row) for row in self._rows(fingerprints)}
+        return {row[0]: _subject(row) for row in _FIND.all(self._connection, fingerprints)}
 
     def owner(self, system_auth_id: str) -> Owner | None:
         row = _FIND_OWNER.first(self._connection, id=system_auth_id)
         return None if row is None else Owner(*row)
-
-    def _rows(self, fingerprints: Collection[bytes]) -> Iterator[Sequence[Any]]:
-        wanted = list(fingerprints)
-        if self._connection.dialect.name == "postgresql":
-            yield from _FIND_ALL.all(self._connection, fingerprints=wanted)
-            return
-        place = 0
-        for number, statement in _FIND_SOME.items():
-            while len(wanted) - place >= number:
-                some = wanted[place : place + number]
-                yield from statement.all(self._connection, **{f"f{n}": each for n, each in enumerate(some)})
-                place += number
 
 
 def _subject(row: Sequence[Any]) -> Subject:

@@ -73,6 +73,24 @@ def _title(certificate: x509.Certificate) -> str:
     return str(names[0].value) if names else certificate.subject.rfc4514_string()
 
 
+class Scopes:
+    """The scopes, as the records of issuers change."""
+
+    def __init__(self, issuers: Issuers) -> None:
+        """Nothing is read yet."""
+        self._issuers = issuers
+        self._recorded: Recorded | None = None
+        self._scopes: Mapping[bytes, Scope] = {}
+
+    @property
+    def current(self) -> Mapping[bytes, Scope]:
+        """The scopes that there are now; the same mapping until the records change."""
+        recorded = self._issuers.records
+        if recorded is not self._recorded:
+            self._scopes, self._recorded = scopes(recorded), recorded
+        return self._scopes
+
+
 class PublishedCRLs:
     """The newest CRL of each scope, in memory. It follows the database."""
 
@@ -81,16 +99,12 @@ class PublishedCRLs:
         self._issuers = issuers
         self._started = started
         self._crls: dict[bytes, CRL] = {}
-        self._recorded: Recorded | None = None
-        self._scopes: Mapping[bytes, Scope] = {}
+        self._scopes = Scopes(issuers)
 
     @property
     def scopes(self) -> Mapping[bytes, Scope]:
         """The scopes that there are now."""
-        recorded = self._issuers.records
-        if recorded is not self._recorded:
-            self._scopes, self._recorded = scopes(recorded), recorded
-        return self._scopes
+        return self._scopes.current
 
     async def follow(self, store: Store) -> None:
         """Take over what was published since the last time. A number that is lower than ours is not taken: the database

@@ -24,6 +24,7 @@ from connector.usecases.adoption import Adoption
 from connector.usecases.clients import Authorization
 from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment
+from connector.usecases.ocsp import OCSP
 from connector.usecases.publications import Publications
 from connector.usecases.quotas import Allowances
 from connector.web import console, legacy
@@ -53,6 +54,7 @@ from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
 from connector.web.legacy import Addresses, CatalogueAPI, Guards, LegacyAPI, Metadata
 from connector.web.oauth import OAuthEndpoints
+from connector.web.ocsp import OCSPEndpoint, is_ocsp
 from connector.web.patience import Patience
 from connector.web.requests import BodyLimits, header, without_identity_headers
 from connector.web.shares import Shares
@@ -110,6 +112,7 @@ class Web:
     _apis: dict[str, API] = field(default_factory=dict, init=False)
     gateways: Gateways | None = None
     crls: PublishedCRLs | None = None
+    ocsp: OCSP | None = None
     patience: Patience = field(default_factory=Patience)
 
     def public(self) -> ASGIApp:
@@ -149,7 +152,16 @@ class Web:
 
     def pki(self) -> ASGIApp:
         """What is signed, and needs no TLS (RFC 5280 4.2.2.1)."""
-        return self._application(self._certificates())
+        application = self._application(self._certificates())
+        if self.ocsp is None:
+            return application
+        responder = OCSPEndpoint(self.ocsp, self.settings.body)
+
+        async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
+            is_asked = scope["type"] == "http" and is_ocsp(scope["path"])
+            await (responder if is_asked else application)(scope, receive, send)
+
+        return dispatch
 
     def internal(self) -> ASGIApp:
         """What the platform itself asks. What a gateway says of its client reaches its own endpoints alone."""

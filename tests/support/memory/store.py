@@ -20,6 +20,7 @@ from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Table
 from tests.support.memory.formations import MemoryFormations
 from tests.support.memory.imports import MemoryImports
 from tests.support.memory.issuers import MemoryIssuers
+from tests.support.memory.ocsp import MemoryStatuses
 from tests.support.memory.quotas import MemoryUsage
 from tests.support.memory.subjects import MemorySubjects
 
@@ -349,6 +350,7 @@ class _MemoryTransaction:
         self.issuers = MemoryIssuers(tables)
         self.imports = MemoryImports(tables)
         self.crls = MemoryCRLs(tables)
+        self.statuses = MemoryStatuses(tables)
         self.administrators = MemoryAdministrators(tables)
         self.links = MemorySignInLinks(tables)
         self.sessions = MemorySessions(tables)

@@ -20,6 +20,7 @@
     │   └── CSRExtensionRefused
     ├── InvalidData               an argument breaks a rule
     ├── CRLUnknown                no CA here has such a revocation list
+    ├── OCSPRequestMalformed · OCSPIssuerUnknown
     ├── ObjectNotFound · NotUniqueName · ObjectInUse
     ├── TenantRequired · TenantNotFound · TenantForbidden
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
