@@ -8,6 +8,7 @@ entries of the usual form. A page with any other is read row by row, and encoded
 from binascii import unhexlify
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -44,7 +45,7 @@ REVOKED = (certificates.c.issuer == bindparam("of"), certificates.c.revoked_at.i
 _PLACE = (certificates.c.not_after, certificates.c.serial)
 
 
-def _page(*columns: ColumnElement[object]) -> Select[tuple[object, ...]]:
+def _page(*columns: ColumnElement[Any]) -> Select[Any]:
     place = tuple_(bindparam("not_after", type_=Moment), bindparam("serial"))
     found = select(*columns).where(*REVOKED, tuple_(*_PLACE) > place)
     return found.order_by(*_PLACE).limit(bindparam("most"))
