@@ -110,6 +110,7 @@ AT_THE_TRANSACTION = {
     "usecases/issuers.py": {"anchors", "imports", "issuers"},
     "usecases/issuing.py": {"audit", "directory", "inventory"},
     "usecases/maintenance.py": {"clients", "tokens"},
+    "usecases/ocsp.py": {"statuses"},
     "usecases/quotas.py": {"usage"},
     "usecases/recognition.py": {"tokens"},
     "usecases/refusals.py": {"audit", "tokens"},
