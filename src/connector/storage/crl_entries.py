@@ -35,7 +35,7 @@ from connector.storage.schema import certificates
 from connector.storage.statements import Prepared
 
 _SERIAL, _REVOKED_AT = certificates.c.serial, certificates.c.revoked_at
-# RFC 5280 5.1.2.6: later times are written otherwise.
+# RFC 5280 5.1.2.6: later times are written otherwise. No entry is later than its CRL.
 _END_OF_UTC_TIME = datetime(2050, 1, 1, tzinfo=UTC)
 
 REVOKED = (certificates.c.issuer == bindparam("of"), certificates.c.revoked_at.is_not(None))
@@ -55,15 +55,17 @@ def _constant(text: str) -> ColumnElement[str]:
     return literal_column(f"'{text}'", Text)
 
 
-def _is_usual(revoked_at: ColumnElement[datetime]) -> ColumnElement[bool]:
-    """Whether the serial number has the usual length, also as an INTEGER, and the time is a UTCTime."""
-    first = func.substr(_SERIAL, 1, 1).op("IN")(literal_column("('1', '2', '3', '4', '5', '6', '7')"))
-    return and_(
-        func.length(_SERIAL) == 2 * USUAL_SERIAL_OCTETS, first, revoked_at >= BEGINNING, revoked_at < _END_OF_UTC_TIME
-    )
+# The serial number has the usual length, also as an INTEGER. That it has no other characters than hexadecimal digits,
+# `unhexlify` tells.
+_IS_USUAL = and_(
+    func.length(_SERIAL) == 2 * USUAL_SERIAL_OCTETS,
+    _SERIAL >= _constant("1"),
+    _SERIAL < _constant("8"),
+    _REVOKED_AT >= BEGINNING,
+)
 
 
-def _entry(revoked_at: ColumnElement[datetime], digits: ColumnElement[str]) -> ColumnElement[str]:
+def _entry(digits: ColumnElement[str]) -> ColumnElement[str]:
     """An entry in hexadecimal; NULL where it is not of the usual form. ``digits`` is the time, in hexadecimal too."""
     written = []
     for reason in RevocationReason:
@@ -73,7 +75,7 @@ def _entry(revoked_at: ColumnElement[datetime], digits: ColumnElement[str]) -> C
             has_reason = or_(has_reason, certificates.c.revocation_reason.is_(None))
         before_serial, before_time, after_time = (_constant(part.hex()) for part in parts)
         written.append((has_reason, func.concat(before_serial, _SERIAL, before_time, digits, after_time)))
-    return case((_is_usual(revoked_at), case(*written)))
+    return case((_IS_USUAL, case(*written)))
 
 
 def _written(entry: ColumnElement[str], joined: str) -> Prepared:
@@ -87,7 +89,7 @@ def _in_sqlite() -> Prepared:
     revoked_at = func.min(_REVOKED_AT, bindparam("until", type_=Moment), type_=Moment)
     second = type_coerce(revoked_at, BigInteger) // literal_column("1000000", BigInteger)
     digits = func.strftime(_constant("%Y%m%d%H%M%S"), second, _constant("unixepoch"))
-    return _written(_entry(revoked_at, func.hex(func.substr(digits, 3))), "group_concat")
+    return _written(_entry(func.hex(func.substr(digits, 3))), "group_concat")
 
 
 def _in_postgresql() -> Prepared:
@@ -95,7 +97,7 @@ def _in_postgresql() -> Prepared:
     second = type_coerce(revoked_at, BigInteger) // literal_column("1000000", BigInteger)
     moment = func.timezone(_constant("UTC"), func.to_timestamp(second))
     digits = func.convert_to(func.to_char(moment, _constant("YYMMDDHH24MISS")), _constant("UTF8"))
-    return _written(_entry(revoked_at, func.encode(digits, _constant("hex"))), "string_agg")
+    return _written(_entry(func.encode(digits, _constant("hex"))), "string_agg")
 
 
 _WRITTEN: Mapping[str, Prepared] = {"sqlite": _in_sqlite(), "postgresql": _in_postgresql()}
@@ -111,8 +113,10 @@ def page(
     begin = {"of": issuer, "not_after": not_after, "serial": serial}
     found = _LAST.first(connection, **begin, most=1, before=most - 1)
     last = None if found is None else (found[0], found[1])
-    text, written, number = _WRITTEN[connection.dialect.name].first(connection, **begin, most=most, until=until) or ()
-    if written == number:
-        return Entries(unhexlify(text or ""), number, last)
+    if until < _END_OF_UTC_TIME:
+        written = _WRITTEN[connection.dialect.name].first(connection, **begin, most=most, until=until)
+        text, usual, number = written or ("", 0, 0)
+        if usual == number:
+            return Entries(unhexlify(text or ""), number, last)
     listed = [Revocation(*row) for row in _ROWS.all(connection, **begin, most=most)]
     return Entries(entries(listed, until=until), len(listed), last)
