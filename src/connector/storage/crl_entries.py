@@ -34,7 +34,6 @@ from connector.storage.columns import Moment
 from connector.storage.schema import certificates
 from connector.storage.statements import Prepared
 
-_SERIAL, _REVOKED_AT = certificates.c.serial, certificates.c.revoked_at
 # RFC 5280 5.1.2.6: later times are written otherwise. No entry is later than its CRL.
 _END_OF_UTC_TIME = datetime(2050, 1, 1, tzinfo=UTC)
 
@@ -58,10 +57,10 @@ def _constant(text: str) -> ColumnElement[str]:
 # The serial number has the usual length, also as an INTEGER. That it has no other characters than hexadecimal digits,
 # `unhexlify` tells.
 _IS_USUAL = and_(
-    func.length(_SERIAL) == 2 * USUAL_SERIAL_OCTETS,
-    _SERIAL >= _constant("1"),
-    _SERIAL < _constant("8"),
-    _REVOKED_AT >= BEGINNING,
+    func.length(certificates.c.serial) == 2 * USUAL_SERIAL_OCTETS,
+    certificates.c.serial >= _constant("1"),
+    certificates.c.serial < _constant("8"),
+    certificates.c.revoked_at >= BEGINNING,
 )
 
 
@@ -74,7 +73,7 @@ def _entry(digits: ColumnElement[str]) -> ColumnElement[str]:
         if parts == usual_entry(None):
             has_reason = or_(has_reason, certificates.c.revocation_reason.is_(None))
         before_serial, before_time, after_time = (_constant(part.hex()) for part in parts)
-        written.append((has_reason, func.concat(before_serial, _SERIAL, before_time, digits, after_time)))
+        written.append((has_reason, func.concat(before_serial, certificates.c.serial, before_time, digits, after_time)))
     return case((_IS_USUAL, case(*written)))
 
 
@@ -86,14 +85,14 @@ def _written(entry: ColumnElement[str], joined: str) -> Prepared:
 
 
 def _in_sqlite() -> Prepared:
-    revoked_at = func.min(_REVOKED_AT, bindparam("until", type_=Moment), type_=Moment)
+    revoked_at = func.min(certificates.c.revoked_at, bindparam("until", type_=Moment), type_=Moment)
     second = type_coerce(revoked_at, BigInteger) // literal_column("1000000", BigInteger)
     digits = func.strftime(_constant("%Y%m%d%H%M%S"), second, _constant("unixepoch"))
     return _written(_entry(func.hex(func.substr(digits, 3))), "group_concat")
 
 
 def _in_postgresql() -> Prepared:
-    revoked_at = func.least(_REVOKED_AT, bindparam("until", type_=Moment), type_=Moment)
+    revoked_at = func.least(certificates.c.revoked_at, bindparam("until", type_=Moment), type_=Moment)
     second = type_coerce(revoked_at, BigInteger) // literal_column("1000000", BigInteger)
     moment = func.timezone(_constant("UTC"), func.to_timestamp(second))
     digits = func.convert_to(func.to_char(moment, _constant("YYMMDDHH24MISS")), _constant("UTF8"))
@@ -101,7 +100,7 @@ def _in_postgresql() -> Prepared:
 
 
 _WRITTEN: Mapping[str, Prepared] = {"sqlite": _in_sqlite(), "postgresql": _in_postgresql()}
-_ROWS = Prepared(_page(*_PLACE, _REVOKED_AT, certificates.c.revocation_reason))
+_ROWS = Prepared(_page(*_PLACE, certificates.c.revoked_at, certificates.c.revocation_reason))
 _LAST = Prepared(_page(*_PLACE).offset(bindparam("before")))
 
 
