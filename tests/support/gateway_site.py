@@ -215,6 +215,21 @@ def check_forgery(site: Site) -> None:
         assert client.get(site.url, headers=claims).status_code == 403
 
 
+def check_underscores(site: Site) -> None:
+    """A client's header with underscores for dashes does not reach the service: CGI and WSGI take both for the same."""
+    _, identity = site.enroll()
+    with site.client(identity) as client:
+        for first, second in ("__", "_-", "-_"):
+            claims = {
+                f"connector{first}Subject{second}{name}": "forged"
+                for name in ("Id", "Tenant", "Kind", "Name", "Auth", "Certificate", "Expires")
+            }
+            answer = client.get(site.url, headers=claims)
+            assert answer.status_code == 200 or 400 <= answer.status_code < 500
+            assert "forged" not in answer.text, answer.text
+        assert client.get(site.url).status_code == 200
+
+
 def check_strangers(site: Site) -> None:
     """Who shows no certificate, or one of another CA with the same names, does not pass."""
     _, identity = site.enroll()

@@ -9,7 +9,7 @@ from tests.support.gateway_site import Site, site
 
 def start(at: Site, *options: str) -> Sequence[str]:
     here = at.here
-    modules = ("mpm_event", "authz_core", "headers", "ssl", "socache_shmcb", "proxy", "proxy_http", "lua")
+    modules = ("mpm_event", "authz_core", "ssl", "socache_shmcb", "proxy", "proxy_http", "lua")
     loaded = "".join(f"LoadModule {each}_module /usr/lib/apache2/modules/mod_{each}.so\n" for each in modules)
     frame = f"ServerName localhost\nPidFile {here}/apache.pid\nErrorLog {here}/apache.log\nMutex file:{here}\n"
     (here / "verdict.lua").write_text(at.printed("apache", "--lua", *options))
@@ -31,6 +31,11 @@ def test_a_client_passes_until_it_is_revoked(gate: Site) -> None:
 def test_a_client_cannot_pass_for_another(gate: Site) -> None:
     """No header of a client changes who it is."""
     gateway_site.check_forgery(gate)
+
+
+def test_headers_with_underscores_do_not_reach_the_service(gate: Site) -> None:
+    """What a client says of itself under a name with underscores does not reach the service."""
+    gateway_site.check_underscores(gate)
 
 
 def test_strangers_do_not_pass(gate: Site) -> None:

@@ -39,6 +39,11 @@ def test_a_client_cannot_pass_for_another(gate: Site) -> None:
     gateway_site.check_forgery(gate)
 
 
+def test_headers_with_underscores_do_not_reach_the_service(gate: Site) -> None:
+    """What a client says of itself under a name with underscores does not reach the service."""
+    gateway_site.check_underscores(gate)
+
+
 def test_strangers_do_not_pass(gate: Site) -> None:
     """Without a certificate of this CA nobody passes."""
     gateway_site.check_strangers(gate)

@@ -41,6 +41,10 @@ function connector_verdict(r)
     if not certificate or certificate == "" then return FORBIDDEN end
     local headers = ask((certificate:gsub("%s+$", ""):gsub("\n", " ")))
     if headers == nil or headers["connector-verdict"] ~= "good" then return FORBIDDEN end
+    for name in pairs(r:headers_in_table()) do
+        -- What clients send under these names goes no further. CGI and WSGI take underscores for dashes.
+        if name:lower():match("^connector[-_]subject[-_]") then r.headers_in[name] = nil end
+    end
     for _, name in ipairs(NAMES) do
         local value = headers["connector-subject-" .. name:lower()]
         if value == nil then return FORBIDDEN end
