@@ -37,8 +37,9 @@ class _Due:
 class CRLPublishing:
     """Publishes the CRLs of the scopes whose keys this process can use.
 
-    ``started`` is the time of the start. A CRL from before is replaced once: the database may have been restored, so
-    that its CRL has a lower number than the newest one that somebody has seen.
+    ``started`` is the time of the start. An issuing CA's CRL from before is replaced once: the database may have been
+    restored, so that its CRL has a lower number than the newest one that somebody has seen. A root's is not: it lists
+    nothing that could be lost, and a start should not read the root's key.
     """
 
     store: Store
@@ -81,7 +82,11 @@ class CRLPublishing:
             return _Due(record, is_scheduled=True)
         is_restored = record.number < self.published.number(scope.id)
         is_of_another_start = record.this_update < self.started and scope.id not in self._renewed
-        if is_restored or is_of_another_start or tx.crls.count(scope.issuers, since=record.since) != record.entries:
+        if (
+            is_restored
+            or (scope.issuers and is_of_another_start)
+            or tx.crls.count(scope.issuers, since=record.since) != record.entries
+        ):
             return _Due(record, is_scheduled=False)
         return None
 

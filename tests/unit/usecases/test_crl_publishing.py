@@ -13,7 +13,7 @@ from tests.support.records import certificate, digest, tenant
 from tests.support.signers import WRONG, issuer_with
 
 from connector.domain.certificates import RevocationReason
-from connector.domain.crls import CRLRecord, CRLSchedule
+from connector.domain.crls import CRLRecord, CRLSchedule, first
 from connector.domain.refusals.crls import CRLUnavailable, CRLUnknown
 from connector.domain.refusals.issuers import SignerUnavailable
 from connector.pki.issuer import Issuer
@@ -231,6 +231,29 @@ def test_start_replaces_the_crl_once() -> None:
     assert after is not None
     assert after.number > before.number
     assert run(again.publish(one.scope)) is None
+
+
+def test_start_leaves_the_key_of_the_root_alone() -> None:
+    """A start does not replace the root's CRL, and does not look for the root's key, until half of the CRL is over."""
+    one = replica()
+    root = next(each for each in one.published.scopes.values() if not each.issuers)
+    asked: list[int] = []
+
+    def find() -> None:
+        asked.append(1)
+
+    def started(at: datetime) -> CRLPublishing:
+        return CRLPublishing(one.store, one.published, {root.id: find}, SCHEDULE, SCHEDULE, at)
+
+    run(started(NOW).publish(root))
+    assert asked == [1]
+    record = first(root.id, now=NOW)
+    run(one.store.transaction(lambda tx: tx.crls.claim(record, now=tx.now, before=tx.now)))
+    made = replace(record, number=1, next_update=NOW + 7 * DAY)
+    assert run(one.store.transaction(lambda tx: tx.crls.publish(made, b"", after=0)))
+
+    assert run(started(NOW + timedelta(hours=1)).publish(root)) is None
+    assert asked == [1]
 
 
 def test_lower_number_is_not_served_after_a_restore() -> None:
