@@ -12,14 +12,16 @@ from cryptography import x509
 from connector.bootstrap.start import passphrase
 from connector.domain.crls import CRLSchedule
 from connector.domain.refusals import Unavailable
+from connector.exposure import Exposed
 from connector.pki.authority import Authority
 from connector.pki.crl import scope_of
 from connector.pki.signer import Signer
 from connector.ports.transaction import Store
 from connector.settings import Settings
 from connector.system import keystore, telemetry
+from connector.system.keystore import KeystoreError
 from connector.usecases.crl_publishing import CRLPublishing, FindSigner
-from connector.usecases.crls import PublishedCRLs
+from connector.usecases.crls import PublishedCRLs, Scope
 from connector.usecases.issuers import Issuers
 
 # A revocation is in the CRL of every replica within two of these, and the time that it takes to make a CRL.
@@ -61,42 +63,45 @@ def _signers(settings: Settings, issuers: Issuers) -> Mapping[bytes, FindSigner]
 
 
 async def keep_published(publishing: CRLPublishing) -> None:
-    """Follow and make CRLs until cancelled. What fails is logged, and tried again in the next round."""
+    """Follow and make CRLs until cancelled. What fails is logged, and tried again."""
     not_before: dict[bytes, float] = {}
     while True:
         try:
             await publishing.published.follow(publishing.store)
         except Unavailable as error:
             telemetry.logger().warning("crl.unknown", code=error.code)
+        except Exception:  # the CRLs that are due are made all the same
+            telemetry.logger().exception("crl.unknown")
         for scope in list(publishing.published.scopes.values()):
             begun = time.monotonic()
-            if begun < not_before.get(scope.id, begun):
-                continue
-            if await _publish(publishing, scope.id):
-                took = time.monotonic() - begun
-                not_before[scope.id] = begun + min(SHARE_OF_TIME * took, LONGEST_PAUSE_SECONDS)
+            if begun >= not_before.get(scope.id, begun):
+                not_before[scope.id] = begun + await _publish(publishing, scope)
         await asyncio.sleep(ROUND_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - so that processes do not meet
 
 
-async def _publish(publishing: CRLPublishing, scope_id: bytes) -> bool:
-    """Whether a CRL was made."""
-    log, scope, begun = telemetry.logger(), publishing.published.scopes[scope_id], time.monotonic()
+async def _publish(publishing: CRLPublishing, scope: Scope) -> float:
+    """Make the scope's CRL if it is due. Returns the seconds from now in which it should not be tried again."""
+    log, begun = telemetry.logger(), time.monotonic()
     try:
         record = await publishing.publish(scope)
     except Unavailable as error:
         log.warning("crl.failed", issuer=scope.title, code=error.code)
-        return False
+        return 0.0
+    except (KeystoreError, Exposed) as error:
+        log.warning("crl.failed", issuer=scope.title, reason=str(error))
+        return LONGEST_PAUSE_SECONDS
     except Exception:
         log.exception("crl.failed", issuer=scope.title)
-        return False
+        return LONGEST_PAUSE_SECONDS
     if record is None:
-        return False
+        return 0.0
+    took = time.monotonic() - begun
     log.info(
         "crl.made",
         issuer=scope.title,
         number=record.number,
         entries=record.entries,
         next_update=record.next_update.isoformat(),
-        seconds=round(time.monotonic() - begun, 3),
+        seconds=round(took, 3),
     )
-    return True
+    return min(SHARE_OF_TIME * took, LONGEST_PAUSE_SECONDS)
