@@ -166,6 +166,14 @@ def test_crl_has_the_names_of_http(server: Server) -> None:
     assert httpx2.post(f"{server.urls['pki']}/issuing.crl").status_code == 405
 
 
+@pytest.mark.parametrize("text", ["yesterday", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
+def test_date_that_is_none_is_ignored(server: Server, text: str) -> None:
+    """An If-Modified-Since that is no date is ignored (RFC 9110 13.1.3)."""
+    crl(server)
+
+    assert get(server, "issuing.crl", if_modified_since=text).status_code == 200
+
+
 @pytest.mark.parametrize(
     "name", ["crl/.crl", f"crl/{'0' * 64}.crl", f"crl/{'A' * 64}.crl", "crl/zz.crl", "crl/%00.crl"]
 )

@@ -108,5 +108,5 @@ def _is_known(request: Request, crl: CRL) -> bool:
     try:
         # The same time, and not a later one: after a clock was set back, a newer CRL may have an earlier time.
         return parsedate_to_datetime(since) == crl.record.this_update
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or an offset of twenty digits
         return False
