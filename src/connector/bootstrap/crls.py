@@ -70,7 +70,7 @@ async def keep_published(publishing: CRLPublishing) -> None:
             await publishing.published.follow(publishing.store)
         except Unavailable as error:
             telemetry.logger().warning("crl.unknown", code=error.code)
-        except Exception:  # the CRLs that are due are made all the same
+        except Exception:  # noqa: BLE001 - the CRLs that are due are made all the same
             telemetry.logger().exception("crl.unknown")
         for scope in list(publishing.published.scopes.values()):
             begun = time.monotonic()

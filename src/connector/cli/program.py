@@ -17,7 +17,7 @@ from connector.exposure import Exposed, forbid_core_dumps
 from connector.serving import ListenerError, ServerCertificateError, WorkersError
 from connector.settings import SettingsError
 from connector.settings import document as settings_page
-from connector.settings.sections import Listeners
+from connector.settings.addresses import Listeners
 from connector.system.keystore import KeystoreError
 from connector.web.problems import document as errors_page
 from connector.web.problems import problem

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from hashlib import sha256
 from typing import Self
 
 from cryptography import x509
@@ -85,6 +86,11 @@ class Authority:
         )
 
     @cached_property
+    def id(self) -> bytes:
+        """The SHA-256 over its name and key, which stay the same when its certificate is renewed."""
+        return sha256(self.name + signatures.encoded_key(self.public_key)).digest()
+
+    @cached_property
     def algorithm(self) -> IssuerAlgorithm:
         """How it signs."""
         return signatures.issuer_algorithm(self.public_key)
@@ -108,12 +114,13 @@ class Authority:
         return found
 
     def _encode(self, content: Content) -> bytes:
+        pointers = content.pointers.of(self.id)
         return (
             extensions.basic_constraints(ca=content.ca, path_length=content.path_length)
             + extensions.key_usage(content.usages)
             + (extensions.extended_key_usage(content.purposes) if content.purposes else b"")
-            + extensions.crl_distribution_points(content.pointers.crl)
-            + extensions.authority_information_access(content.pointers)
+            + extensions.crl_distribution_points(pointers.crl)
+            + extensions.authority_information_access(pointers)
             + (extensions.ocsp_no_check() if content.no_check else b"")
             + (b"" if self.key_identifier is None else extensions.authority_key_identifier(self.key_identifier))
         )

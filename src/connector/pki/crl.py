@@ -7,7 +7,6 @@ the parts that :func:`usual_entry` names.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -40,8 +39,8 @@ def reason_code(reason: RevocationReason | None) -> int | None:
 
 
 def scope_of(authority: Authority) -> bytes:
-    """The SHA-256 over the authority's name and key: the scope of its CRL."""
-    return sha256(authority.name + signatures.encoded_key(authority.public_key)).digest()
+    """The scope of the authority's CRL: all that its name and key sign."""
+    return authority.id
 
 
 def entries(revocations: Iterable[Revocation], *, until: datetime) -> bytes:

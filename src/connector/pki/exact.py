@@ -7,14 +7,16 @@ or a certificate that outlives its issuer.
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from hashlib import sha256
 from ipaddress import ip_address
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from connector.pki import der, signatures
-from connector.pki.authority import Content, ProfileViolation
+from connector.pki.authority import Authority, Content, ProfileViolation
 from connector.pki.extensions import KeyUsage, Pointers, key_identifier
 from connector.pki.general_names import GeneralName, NameKind
 from connector.pki.plan import Plan
@@ -96,11 +98,11 @@ def _expected_extensions(plan: Plan) -> bytes:
     if plan.names:
         names = x509.SubjectAlternativeName([_GENERAL_NAMES[name.kind](name) for name in plan.names])
         own += _extension(names, critical=plan.names_are_critical)
-    return _shared(plan.content, plan.authority.key_identifier) + own
+    return _shared(plan.content, plan.authority) + own
 
 
 @lru_cache(maxsize=64)
-def _shared(content: Content, authority_key: bytes | None) -> bytes:
+def _shared(content: Content, authority: Authority) -> bytes:
     pointers = content.pointers
     constraints = x509.BasicConstraints(ca=content.ca, path_length=content.path_length)
     expected = _extension(constraints, critical=True) + _extension(_usage(content.usages), critical=True)
@@ -108,16 +110,14 @@ def _shared(content: Content, authority_key: bytes | None) -> bytes:
         purposes = [x509.ObjectIdentifier(purpose.value) for purpose in content.purposes]
         expected += _extension(x509.ExtendedKeyUsage(purposes))
     if pointers.crl:
-        points = [
-            x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None) for url in pointers.crl
-        ]
+        points = [x509.DistributionPoint([_url(url, authority)], None, None, None) for url in pointers.crl]
         expected += _extension(x509.CRLDistributionPoints(points))
     if pointers.ocsp or pointers.ca_issuers:
-        expected += _extension(x509.AuthorityInformationAccess(_access(pointers)))
+        expected += _extension(x509.AuthorityInformationAccess(_access(pointers, authority)))
     if content.no_check:
         expected += _extension(x509.OCSPNoCheck())
-    if authority_key is not None:
-        expected += _extension(x509.AuthorityKeyIdentifier(authority_key, None, None))
+    if authority.key_identifier is not None:
+        expected += _extension(x509.AuthorityKeyIdentifier(authority.key_identifier, None, None))
     return expected
 
 
@@ -141,15 +141,21 @@ def _usage(usages: frozenset[KeyUsage]) -> x509.KeyUsage:
     )
 
 
-def _access(pointers: Pointers) -> list[x509.AccessDescription]:
+def _access(pointers: Pointers, authority: Authority) -> list[x509.AccessDescription]:
     return [
-        x509.AccessDescription(oid, x509.UniformResourceIdentifier(url))
+        x509.AccessDescription(oid, _url(url, authority))
         for oid, urls in (
             (AuthorityInformationAccessOID.OCSP, pointers.ocsp),
             (AuthorityInformationAccessOID.CA_ISSUERS, pointers.ca_issuers),
         )
         for url in urls
     ]
+
+
+def _url(pattern: str, authority: Authority) -> x509.UniformResourceIdentifier:
+    """The URL for certificates of this CA, whose id is computed a second time."""
+    key = authority.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return x509.UniformResourceIdentifier(pattern.replace("{ca}", sha256(authority.name + key).hexdigest()))
 
 
 _GENERAL_NAMES: Mapping[NameKind, Callable[[GeneralName], x509.GeneralName]] = {

@@ -22,6 +22,9 @@ OCSP_NO_CHECK = der.object_identifier("1.3.6.1.5.5.7.48.1.5")
 _OCSP = der.encode(der.OBJECT_IDENTIFIER, der.object_identifier("1.3.6.1.5.5.7.48.1"))
 _CA_ISSUERS = der.encode(der.OBJECT_IDENTIFIER, der.object_identifier("1.3.6.1.5.5.7.48.2"))
 
+CA, CA_DIGITS = "{ca}", 64
+"""What stands for the id of a CA in a URL, and how many hexadecimal digits take its place."""
+
 
 class KeyUsage(IntEnum):
     """What a key may be used for, by the bits of RFC 5280 4.2.1.3."""
@@ -43,6 +46,8 @@ class Purpose(Enum):
 class Pointers:
     """Where its reader finds the CRL, the issuer's OCSP responder and the issuer's certificate: URLs, by default none.
 
+    ``{ca}`` in a URL stands for the id of the CA that signs (:attr:`connector.pki.authority.Authority.id`).
+
     Raises:
         ValueError: one is no URL.
     """
@@ -53,7 +58,14 @@ class Pointers:
 
     def __post_init__(self) -> None:
         for url in (*self.crl, *self.ocsp, *self.ca_issuers):
-            GeneralName(NameKind.URI, url)
+            GeneralName(NameKind.URI, url.replace(CA, "0" * CA_DIGITS))
+
+    def of(self, ca: bytes) -> "Pointers":
+        """The pointers in certificates of the CA with this id."""
+        crl, ocsp, ca_issuers = (
+            tuple(url.replace(CA, ca.hex()) for url in urls) for urls in (self.crl, self.ocsp, self.ca_issuers)
+        )
+        return Pointers(crl, ocsp, ca_issuers)
 
 
 NO_POINTERS = Pointers()

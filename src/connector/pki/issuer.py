@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from connector.pki import exact, signatures
 from connector.pki.authority import Authority
+from connector.pki.extensions import NO_POINTERS, Pointers
 from connector.pki.plan import Plan
 from connector.pki.profile import plan_issuing, plan_root
 from connector.pki.signer import Signer
@@ -131,6 +132,7 @@ def make_issuing(
     validity: timedelta,
     serial: int,
     now: datetime,
+    pointers: Pointers = NO_POINTERS,
 ) -> x509.Certificate:
     """An issuing CA's certificate, under the root, for the key of ``signer``.
 
@@ -145,6 +147,7 @@ def make_issuing(
         validity=validity,
         serial=serial,
         now=now,
+        pointers=pointers,
     )
     return x509.load_der_x509_certificate(_sign(plan, root_signer))
 

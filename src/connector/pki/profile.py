@@ -39,7 +39,7 @@ class Profile:
 
     ``csr`` says which keys are certified, which subject a CSR must have, and what it must not ask for. ``backdate`` is
     for clients whose clocks are behind. ``names`` are the alternative names, ``pointers`` where the certificate's
-    reader finds the CRL, the OCSP responder and the issuer's certificate.
+    reader finds the CRL, the OCSP responder and the issuer's certificate, for whichever CA signs.
     """
 
     name: str
@@ -176,8 +176,9 @@ def plan_issuing(
     validity: timedelta,
     serial: int,
     now: datetime,
+    pointers: Pointers = NO_POINTERS,
 ) -> Plan:
-    """An issuing CA under a root, with no CA below it.
+    """An issuing CA under a root, with no CA below it. ``pointers`` lead to the root's CRL and certificate.
 
     Raises:
         ProfileViolation: the root is not valid at ``now``.
@@ -185,7 +186,7 @@ def plan_issuing(
     not_before, not_after = authority.window(now=now, backdate=CA_BACKDATE, validity=validity)
     return Plan(
         authority=authority,
-        content=Content(_CA_USAGES, ca=True, path_length=0),
+        content=Content(_CA_USAGES, pointers=pointers, ca=True, path_length=0),
         serial=serial,
         not_before=not_before,
         not_after=not_after,

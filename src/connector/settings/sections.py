@@ -12,6 +12,7 @@ from connector.exposure import Trusted
 from connector.pki.csr import CSRPolicy
 from connector.pki.profile import CLIENT, Profile, Profiles, with_spiffe_id
 from connector.pki.requested import UNGRANTED
+from connector.settings.addresses import Listeners, URLs
 from connector.settings.admin_certificates import AdminCertificates
 from connector.settings.crl import CRL
 from connector.settings.files import Files
@@ -23,54 +24,16 @@ from connector.settings.processes import Console, Maintenance, Serving
 from connector.settings.quotas import Quotas
 from connector.settings.section import DAY, HOUR, KIB, MIB, SECOND, Section
 from connector.settings.values import (
-    Address,
     Duration,
-    ListenerAddress,
     Networks,
-    OptionalListenerAddress,
     check_host,
-    check_https,
     check_postgresql,
     read_list,
 )
 from connector.usecases.renewal import RenewalPolicy
 
-_HttpsURL = Annotated[str, AfterValidator(check_https)]
 _Hosts = Annotated[tuple[Annotated[str, AfterValidator(check_host)], ...], BeforeValidator(read_list)]
 _ANY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not bound to
-
-
-class Listeners(Section):
-    """Where the server listens: HOST:PORT, or [::1]:PORT for IPv6. Port 0 chooses a free port. Each listener has a flag
-    of its name, such as --public.
-    """
-
-    public: ListenerAddress = Field(
-        default=Address("localhost", 8443),
-        description="TLS: systems with one-time tokens, administrators. It asks for a client certificate only with "
-        "admin_certificates.ca_file.",
-    )
-    mtls: ListenerAddress = Field(
-        default=Address("localhost", 8444),
-        description="Mutual TLS: holders of certificates.",
-    )
-    pki: OptionalListenerAddress = Field(
-        default=Address("localhost", 8080),
-        description='Plain HTTP: the CA\'s certificates and revocation lists. Or "off".',
-    )
-    internal: OptionalListenerAddress = Field(
-        default=Address("127.0.0.1", 8445),
-        description='Plain HTTP: health checks, verdicts for gateways. Keep it on loopback. Or "off".',
-    )
-
-
-class URLs(Section):
-    """The base URLs that clients use, if they differ from the listeners' addresses: behind a load balancer or in a
-    container. By default, the URL is built from the listener's address.
-    """
-
-    public: _HttpsURL | None = Field(default=None, description="The https URL of the public listener.")
-    mtls: _HttpsURL | None = Field(default=None, description="The https URL of the mutual TLS listener.")
 
 
 class TLS(Section):
@@ -355,7 +318,7 @@ class Settings(BaseModel):
     @property
     def profiles(self) -> Profiles:
         """What is issued for them: the client profile and, where a trust domain is set, the same with a SPIFFE id."""
-        client = Profile(CLIENT, self.csr_policy, validity=self.certificates.validity)
+        client = Profile(CLIENT, self.csr_policy, validity=self.certificates.validity, pointers=self.urls.pointers)
         if self.certificates.spiffe_trust_domain is None:
             return Profiles(client)
         spiffe = with_spiffe_id(client, self.certificates.spiffe_trust_domain)

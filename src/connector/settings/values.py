@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from connector.pki.general_names import GeneralName, NameKind
+
 MAX_PORT = 65535
 MAX_URL = 1024
 
@@ -104,7 +106,28 @@ def check_https(value: str) -> str:
     Raises:
         ValueError: it is not one.
     """
-    wrong = "It should be an absolute https URL without user, query and fragment"
+    return _check_url(value, "https", "It should be an absolute https URL without user, query and fragment")
+
+
+def check_http(value: str) -> str:
+    """An absolute http URL that a certificate can hold; a slash at its end is dropped.
+
+    Not https: to check the certificate of that server, a verifier would have to follow such a URL first (RFC 5280
+    section 8).
+
+    Raises:
+        ValueError: it is not one.
+    """
+    wrong = "It should be an absolute http URL without user, query and fragment; verifiers fetch CRLs without TLS"
+    url = _check_url(value, "http", wrong)
+    try:
+        GeneralName(NameKind.URI, url)
+    except ValueError:
+        raise ValueError(wrong) from None
+    return url
+
+
+def _check_url(value: str, scheme: str, wrong: str) -> str:
     if len(value) > MAX_URL or not _URL.fullmatch(value):
         raise ValueError(wrong)
     try:
@@ -112,7 +135,7 @@ def check_https(value: str) -> str:
         _, host = parts.port, parts.hostname
     except ValueError:
         raise ValueError(wrong) from None
-    if parts.scheme != "https" or not host or "@" in parts.netloc or "?" in value or "#" in value:
+    if parts.scheme != scheme or not host or "@" in parts.netloc or "?" in value or "#" in value:
         raise ValueError(wrong)
     check_host(host)
     return value.rstrip("/")

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from connector import exposure
 from connector.exposure import Trusted
+from connector.pki.extensions import NO_POINTERS, Pointers
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
 from connector.pki.signer import KeySigner, UnsuitableKeyError
 from connector.ports.transaction import Random
@@ -54,6 +55,7 @@ class CAPlan:
     key: str
     root_validity: timedelta
     issuing_validity: timedelta
+    pointers: Pointers = NO_POINTERS
 
 
 @contextmanager
@@ -190,6 +192,7 @@ def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Ran
         validity=plan.issuing_validity,
         serial=serial_number(random(SERIAL_OCTETS), now=now),
         now=now,
+        pointers=plan.pointers,
     )
     return {
         ROOT_KEY: root_signer.encoded(passphrase),

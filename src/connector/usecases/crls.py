@@ -30,6 +30,8 @@ class Scope:
     id: bytes
     authority: Authority
     title: str
+    certificate: bytes = field(repr=False)
+    """Its certificate (DER); the one that is valid longest, where there are several of its name and key."""
     issuers: tuple[bytes, ...]
     is_watched: bool
     """Whether a missing or old CRL is reported: the CA has not ended."""
@@ -60,7 +62,7 @@ def scopes(recorded: Recorded) -> Mapping[bytes, Scope]:
 def _add(found: dict[bytes, Scope], der: bytes, issuers: tuple[bytes, ...], *, is_watched: bool) -> None:
     certificate = x509.load_der_x509_certificate(der)
     authority = Authority.of(certificate)
-    scope = Scope(scope_of(authority), authority, _title(certificate), issuers, is_watched)
+    scope = Scope(scope_of(authority), authority, _title(certificate), der, issuers, is_watched)
     other = found.get(scope.id)
     if other is not None:  # a CA certificate that was renewed with the same name and key
         newest = scope if scope.authority.last >= other.authority.last else other
@@ -145,6 +147,17 @@ class PublishedCRLs:
         if crl is None or not crl.record.is_fresh(now=now):
             raise CRLUnavailable
         return crl
+
+    def certificate(self, scope: bytes) -> bytes:
+        """The certificate (DER) of the CA of this scope.
+
+        Raises:
+            CRLUnknown: there is no such scope.
+        """
+        found = self.scopes.get(scope)
+        if found is None:
+            raise CRLUnknown
+        return found.certificate
 
     @property
     def issuing(self) -> bytes:

@@ -1,4 +1,7 @@
-"""CRLs over HTTP (RFC 5280 4.2.1.13): octet for octet as they were signed, and cheap to ask for again."""
+"""What certificates point to: CRLs (RFC 5280 4.2.1.13) and the certificates of their CAs (4.2.2.1), by HTTP.
+
+CRLs are served octet for octet as they were signed, and are cheap to ask for again.
+"""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,8 +21,9 @@ from connector.usecases.crls import CRL, PublishedCRLs
 from connector.web.answers import error_answer
 from connector.web.pieces import PiecedAnswer
 
-# RFC 2585 4.2
-MEDIA_TYPE = "application/pkix-crl"
+# RFC 2585 4.1 and 4.2
+CERTIFICATE_TYPE, CRL_TYPE = "application/pkix-cert", "application/pkix-crl"
+CERTIFICATE_SECONDS = 3600
 # Caches must not keep a revocation back for longer than it takes to publish one.
 FRESH_SECONDS = 30
 
@@ -28,14 +32,17 @@ _SCOPE_OCTETS = 32
 
 @dataclass(frozen=True, slots=True)
 class CRLEndpoints:
-    """Serves the CRLs that are published."""
+    """Serves the CRLs that are published, and the certificates of the CAs that signed them."""
 
     published: PublishedCRLs
     clock: Clock
 
     def routes(self) -> list[BaseRoute]:
-        """The CRL of each CA by its scope, and those of the issuing CA and the root of today by name."""
+        """The CRL and the certificate of each CA by its scope, and the CRLs of the issuing CA and the root of today by
+        name.
+        """
         return [
+            Route("/ca/{scope}.crt", _Endpoint(self._certificate), methods=["GET"]),
             self._route("/crl/{scope}.crl", lambda request: _scope(request.path_params["scope"])),
             self._route("/issuing.crl", lambda _: self.published.issuing),
             self._route("/root.crl", lambda _: self.published.root),
@@ -43,6 +50,15 @@ class CRLEndpoints:
 
     def _route(self, path: str, find: Callable[[Request], bytes]) -> Route:
         return Route(path, _Endpoint(lambda request: self._answer(request, find)), methods=["GET"])
+
+    def _certificate(self, request: Request) -> ASGIApp:
+        try:
+            octets = self.published.certificate(_scope(request.path_params["scope"]))
+        except Refusal as refusal:
+            return error_answer(refusal, {"cache-control": "no-store"})
+        # By this name there may be a newer one some day: the CA's certificate is renewed with the same key.
+        headers = {"cache-control": f"max-age={CERTIFICATE_SECONDS}", "x-content-type-options": "nosniff"}
+        return Response(octets, media_type=CERTIFICATE_TYPE, headers=headers)
 
     def _answer(self, request: Request, find: Callable[[Request], bytes]) -> ASGIApp:
         now = self.clock()
@@ -53,7 +69,7 @@ class CRLEndpoints:
         headers = _headers(crl, now=now)
         if _is_known(request, crl):
             return Response(status_code=304, headers=headers)
-        headers = {**headers, "content-type": MEDIA_TYPE, "x-content-type-options": "nosniff"}
+        headers = {**headers, "content-type": CRL_TYPE, "x-content-type-options": "nosniff"}
         return PiecedAnswer(deque([crl.octets]), lambda _: None, headers)
 
 

@@ -5,13 +5,20 @@ import shutil
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_public_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from spiffe import SpiffeId, X509Svid
@@ -19,8 +26,8 @@ from tests.support.csr import COMMON_NAME, POLICY, PrivateKey, make_csr, send, v
 from tests.support.issuing import HOLDER, PROFILE, issue, issuer_pem, make_issuer, root_pem
 
 from connector.domain.refusals.csr import BadCSR, CSRExtensionRefused, CSRKeyRefused
-from connector.pki import der, keys
-from connector.pki.authority import Authority
+from connector.pki import der, exact, keys
+from connector.pki.authority import Authority, ProfileViolation
 from connector.pki.csr import CSRPolicy, VerifiedRequest
 from connector.pki.extensions import Pointers
 from connector.pki.general_names import GeneralName, NameKind, NamePattern
@@ -278,6 +285,30 @@ def test_pointers_stand_where_readers_look_for_them() -> None:
         (".1", "http://a.example/ocsp"),
         (".2", "http://a.example/ca.crt"),
     }
+
+
+def test_pointers_are_those_of_the_ca_that_signs() -> None:
+    """Where a pointer names the CA, certificates have the id of the one that signed: the SHA-256 over its name and key.
+    The check refuses a certificate with another CA's.
+    """
+    pointers = Pointers(("http://a.example/crl/{ca}.crl",), (), ("http://a.example/ca/{ca}.crt",))
+    profile = replace(PROFILE, pointers=pointers)
+    one, other = make_issuer(now=NOW), make_issuer("rsa3072", now=NOW, common_name="Another")
+
+    for issuer in (one, other):
+        subject, key = issuer.certificate.subject.public_bytes(), issuer.certificate.public_key()
+        spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        id_ = sha256(subject + spki).hexdigest()
+        leaf = issue(issuer, REQUEST, now=NOW, profile=profile).certificate
+        (point,) = leaf.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+        (access,) = leaf.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+        assert point.full_name == [x509.UniformResourceIdentifier(f"http://a.example/crl/{id_}.crl")]
+        assert access.access_location.value == f"http://a.example/ca/{id_}.crt"
+
+    planned = issue(one, REQUEST, now=NOW, profile=profile).plan
+    wrong = replace(planned, content=replace(planned.content, pointers=pointers.of(other.authority.id)))
+    with pytest.raises(ProfileViolation, match=r"^extensions is not as planned"):
+        exact.check(one.sign(wrong), planned)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
-"""No CRL can be served."""
+"""No CRL, or certificate of a CA, can be served."""
 
 from connector.domain.refusals import Refusal, Unavailable
 
 
 class CRLUnknown(Refusal):
-    """No CA of this server has a CRL of this name. Use the URL in the certificate, or issuing.crl."""
+    """This name is not that of a CA of this server. Use the URL in the certificate, or issuing.crl and issuing.crt."""
 
     code = "crl_unknown"
 
