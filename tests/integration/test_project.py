@@ -115,7 +115,7 @@ AT_THE_TRANSACTION = {
     "usecases/recognition.py": {"tokens"},
     "usecases/refusals.py": {"audit", "tokens"},
     "usecases/renewal.py": {"inventory"},
-    "usecases/resolving.py": {"audit", "subjects"},
+    "usecases/resolving.py": {"audit", "subjects", "tenants"},
     "usecases/revocation.py": {"inventory"},
     "usecases/verdicts.py": {"subjects"},
     "web/console/signing.py": {"administrators", "links"},

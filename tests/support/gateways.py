@@ -4,6 +4,7 @@ import json
 import socket
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -83,8 +84,11 @@ class Gateway:
     """One connection to a listener, kept open, on which any header can be sent."""
 
     def __init__(self, url: str) -> None:
-        at = httpx2.URL(url)
-        self._socket = socket.create_connection((at.host, at.port), timeout=20)
+        self._at = httpx2.URL(url)
+        self._connect()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection((self._at.host, self._at.port), timeout=20)
         self._file = self._socket.makefile("rb")
 
     def __enter__(self) -> Self:
@@ -94,12 +98,25 @@ class Gateway:
         self._file.close()
         self._socket.close()
 
+    def _began(self, octets: bytes) -> bytes:
+        """The first line of the answer; empty if the server had closed the connection, because it was idle."""
+        with suppress(ConnectionError):
+            self._socket.sendall(octets)
+            return self._file.readline()
+        return b""
+
+    def _began_anew(self, octets: bytes) -> bytes:
+        """The same on a new connection."""
+        self.__exit__()
+        self._connect()
+        return self._began(octets)
+
     def ask(self, path: str, headers: Headers = (), body: bytes = b"", method: str = "GET") -> Answer:
         """One request with exactly these headers, and Host and Content-Length."""
         lines = [f"{method} {path} HTTP/1.1".encode(), b"Host: localhost", b"Content-Length: %d" % len(body)]
         lines += [name + b": " + value for name, value in headers]
-        self._socket.sendall(b"\r\n".join([*lines, b"", b""]) + body)
-        status = int(self._file.readline().split()[1])
+        octets = b"\r\n".join([*lines, b"", b""]) + body
+        status = int((self._began(octets) or self._began_anew(octets)).split()[1])
         found: dict[str, str] = {}
         while line := self._file.readline().strip():
             name, _, value = line.decode("latin-1").partition(":")
@@ -140,4 +157,23 @@ def spoofs(victim: Forwarded, system_auth_id: str) -> list[Headers]:
     found += [[(b"Connection", b"keep-alive, " + name)] for name in values]
     found += [[pair, pair] for pair in named[:6]]
     found += [[(name, value), (b"Connection", b"keep-alive, " + name)] for name, value in named[:6]]
+    return found
+
+
+def unclear(name: bytes, good: bytes, bad: bytes) -> list[Headers]:
+    """Ways to send a good value so that two programs could read two different ones; ``bad`` is a value of nobody."""
+    found: list[Headers] = [
+        [(name, good), (name, good)],
+        [(name, good), (name, bad)],
+        [(name, bad), (name, good)],
+        [(name, b""), (name, good)],
+        [(name, good), (name, b"")],
+        [(name.lower(), good), (name.upper(), good)],
+        [(name, good + b";" + b"x" * 17_000)],
+        [(name, good), (b"Connection", name)],
+        [(name, good), (b"Connection", b"keep-alive, " + name.lower())],
+        [(b"Connection", name.upper() + b", keep-alive"), (name, good)],
+    ]
+    for spelling in {name.replace(b"-", b"_"), name.replace(b"-", b"_", 1)} - {name}:
+        found += [[(spelling, good)], [(spelling, good), (name, bad)], [(name, good), (spelling, good)]]
     return found

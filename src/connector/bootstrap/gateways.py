@@ -1,21 +1,28 @@
 """From settings to what answers gateways."""
 
 import re
+from collections.abc import Mapping
 from ipaddress import ip_network
 
+from connector.domain.distinguished_names import ATTRIBUTES, DistinguishedName, NameAttribute
+from connector.pki.distinguished_names import parse_name
+from connector.ports.oidc import Bearers
 from connector.ports.transaction import Clock, Store
-from connector.settings import Settings
+from connector.settings import Problem, Settings, SettingsError
 from connector.system import keystore
 from connector.system.keystore import KeystoreError
 from connector.usecases.issuers import Issuers
 from connector.usecases.verdicts import Verdicts
-from connector.web.gateways import Gateways, Proxies
+from connector.web.gateways import Foreign, Gateways, Proxies
 
 # Of hexadecimal digits, 32 are 128 bits. Nothing here needs quoting in any gateway's configuration.
 _SECRET = re.compile(rb"[A-Za-z0-9._~+/=\-]{32,1024}")
+_OWN = NameAttribute(ATTRIBUTES["CN"], "x")
 
 
-def gateways(settings: Settings, issuers: Issuers, store: Store, clock: Clock) -> Gateways | None:
+def gateways(
+    settings: Settings, issuers: Issuers, store: Store, clock: Clock, bearers: Bearers | None
+) -> Gateways | None:
     """What answers gateways; None if the settings name none.
 
     Raises:
@@ -25,7 +32,36 @@ def gateways(settings: Settings, issuers: Issuers, store: Store, clock: Clock) -
     networks, secret = settings.gateways.proxies, gateway_secret(settings)
     if not networks and secret is None:
         return None
-    return Gateways(Proxies(tuple(map(ip_network, networks)), secret), Verdicts(store, issuers, clock))
+    foreign = Foreign(settings.gateways.mapped(), settings.gateways.authenticator, bearers)
+    return Gateways(Proxies(tuple(map(ip_network, networks)), secret), Verdicts(store, issuers, clock), foreign)
+
+
+def check(settings: Settings, origins: Mapping[str, str]) -> None:
+    """Return if gateways can be answered as the settings say.
+
+    Raises:
+        SettingsError: a mapped subject is one of our own certificates', or JWTs have no issuer.
+        KeystoreError, Exposed: as :func:`gateways` does.
+    """
+    gateway_secret(settings)
+    given, problems = settings.gateways, list[Problem]()
+    shared = _attributes(parse_name(",".join(reversed(settings.subject.policy().text("x").split(","))))) - {_OWN}
+    for number, mapped in enumerate(given.mapped().mapped, 1):
+        if shared <= _attributes(mapped.subject):
+            reason = "It is a subject of certificates that this server issues, which are known by their hash alone"
+            problems.append(_problem("gateways.subjects", origins, f"Number {number}: {reason}."))
+    if given.authenticator is not None and settings.oidc.issuer is None:
+        problems.append(_problem("gateways.authenticator", origins, "It needs oidc.issuer, which verifies the JWTs."))
+    if problems:
+        raise SettingsError(problems)
+
+
+def _attributes(name: DistinguishedName) -> frozenset[NameAttribute]:
+    return frozenset(attribute for relative in name.relative for attribute in relative)
+
+
+def _problem(setting: str, origins: Mapping[str, str], reason: str) -> Problem:
+    return Problem(setting, origins.get(setting, "default"), reason)
 
 
 def gateway_secret(settings: Settings) -> str | None:

@@ -170,7 +170,7 @@ def web(
         throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
         shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
         custody=Custody(Shelf(settings.graphql.kept)),
-        gateways=gateways(settings, issuers, store, clock),
+        gateways=gateways(settings, issuers, store, clock, bearers),
     )
     if not settings.console.enabled:
         return made

@@ -17,11 +17,10 @@ from typing import Any
 import uvloop
 
 from connector import exposure, serving
-from connector.bootstrap import admin_certificates, objects, start
+from connector.bootstrap import admin_certificates, gateways, objects, start
 from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
 from connector.bootstrap.crls import keep_published, publishing
 from connector.bootstrap.files import load_safely
-from connector.bootstrap.gateways import gateway_secret
 from connector.bootstrap.ocsp import keep_answering, responder
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.secrets import Secret
@@ -61,7 +60,7 @@ def serve(
     # Before anything is made: a wrong setting leaves nothing behind.
     bearers = objects.bearers_of(settings)
     authorities = admin_certificates.authorities(settings, origins)
-    gateway_secret(settings)
+    gateways.check(settings, origins)
     telemetry.configure(settings.log.level, settings.log.format)
     with keystore.locked(settings.data_dir):
         database = start.database(settings)

@@ -9,32 +9,20 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from connector.domain.admin_certificates import AlternativeKind, AlternativeName, Match, Rules
 from connector.domain.admin_certificates import Rule as DomainRule
 from connector.domain.principals import Role
-from connector.domain.strict_json import read_text
 from connector.pki.distinguished_names import parse_name
 from connector.pki.general_names import GeneralName, NameKind
 from connector.settings.section import Section
-from connector.settings.values import check_fingerprint, read_list
+from connector.settings.values import Tenants, check_fingerprint, every_tenant, read_list, read_tables
 
-ALL_TENANTS = "*"
 MOST_RULES = 1000
 MAX_MATCH = 2048
 # RFC 3986 section 3: a scheme, and what follows in printable ASCII; a URN too, which our own certificates never hold.
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+")
 
 
-def _read_rules(value: object) -> object:
-    """The rules from a JSON text, which is how the environment gives them."""
-    if not isinstance(value, str):
-        return value
-    return read_text(value) if value.strip() else []
-
-
 def _check_subject(value: str) -> str:
     parse_name(value)
     return value
-
-
-_Tenants = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=128)], ...], BeforeValidator(read_list)]
 
 
 class Rule(Section):
@@ -46,7 +34,7 @@ class Rule(Section):
     uri: str | None = None
     email: str | None = None
     role: Role
-    tenants: _Tenants
+    tenants: Tenants
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
@@ -55,10 +43,7 @@ class Rule(Section):
             raise ValueError(
                 "It should have one of subject, dns, uri and email, so that it says which certificates match"
             )
-        if not self.tenants:
-            raise ValueError('tenants should name at least one tenant by its external id, or be ["*"] for all tenants')
-        if ALL_TENANTS in self.tenants and len(self.tenants) > 1:
-            raise ValueError('tenants should be ["*"] alone, or the external ids alone')
+        every_tenant(self.tenants)
         self.match()
         return self
 
@@ -83,7 +68,7 @@ class Rule(Section):
 
     def rule(self) -> DomainRule:
         """The rule as the domain has it."""
-        tenants = None if self.tenants == (ALL_TENANTS,) else frozenset(self.tenants)
+        tenants = None if every_tenant(self.tenants) else frozenset(self.tenants)
         return DomainRule(self.name, self.match(), self.role, tenants)
 
     def __str__(self) -> str:
@@ -116,7 +101,7 @@ class AdminCertificates(Section):
         default=None,
         description="The CA certificates in PEM. Without it, the public listener asks nobody for a certificate.",
     )
-    rules: Annotated[tuple[Rule, ...], BeforeValidator(_read_rules), Field(max_length=MOST_RULES)] = Field(
+    rules: Annotated[tuple[Rule, ...], BeforeValidator(read_tables), Field(max_length=MOST_RULES)] = Field(
         default=(),
         description="The rules. A certificate that matches none, or several, is refused. In the environment, JSON.",
     )

@@ -1,18 +1,21 @@
 """The kinds of value that settings have: durations, addresses, URLs, names of hosts. Each is read and shown here."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
+from connector.domain.strict_json import read_text
 from connector.pki.general_names import GeneralName, NameKind
 
 MAX_PORT = 65535
 MAX_URL = 1024
+ALL_TENANTS = "*"
 
 _DURATION = re.compile(r"(?=\d)(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s)?")
 _SECONDS = re.compile(r"\d{1,9}")
@@ -159,6 +162,26 @@ def read_list(value: object) -> object:
     return [part.strip() for part in value.split(",")] if value.strip() else []
 
 
+def read_tables(value: object) -> object:
+    """A list of tables from a JSON text, which is how the environment gives one."""
+    if not isinstance(value, str):
+        return value
+    return read_text(value) if value.strip() else []
+
+
+def every_tenant(tenants: Sequence[str]) -> bool:
+    """Whether a list of tenants stands for all: ``["*"]``.
+
+    Raises:
+        ValueError: it is empty, or is both.
+    """
+    if not tenants:
+        raise ValueError('tenants should name at least one tenant by its external id, or be ["*"] for all tenants')
+    if ALL_TENANTS in tenants and len(tenants) > 1:
+        raise ValueError('tenants should be ["*"] alone, or the external ids alone')
+    return ALL_TENANTS in tenants
+
+
 def check_host(value: str) -> str:
     """A DNS name or an IP address, as a server certificate names it (RFC 5280 4.2.1.6).
 
@@ -208,4 +231,5 @@ def _ipv6(text: str) -> str:
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 ListenerAddress = Annotated[Address, BeforeValidator(read_address)]
 OptionalListenerAddress = Annotated[Address | None, BeforeValidator(read_optional_address)]
+Tenants = Annotated[tuple[Annotated[str, Field(min_length=1, max_length=128)], ...], BeforeValidator(read_list)]
 Networks = Annotated[tuple[Annotated[str, AfterValidator(check_network)], ...], BeforeValidator(read_list)]

@@ -1,5 +1,6 @@
 """What a gateway resolves for services behind it: a one-time token, and a system auth, to their owner."""
 
+from connector.domain.directory import Tenant
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.subjects import Owner
 from connector.domain.tokens import OneTimeToken
@@ -36,3 +37,8 @@ async def spend(enrollment: Enrollment, text: str) -> OneTimeToken:
 async def owner_of(enrollment: Enrollment, system_auth_id: str) -> Owner | None:
     """The owner of a system auth; None once it is deleted."""
     return await enrollment.store.look_up(lambda tx: tx.subjects.owner(system_auth_id))
+
+
+async def tenant(enrollment: Enrollment, external_id: str) -> Tenant | None:
+    """The tenant of this external id."""
+    return await enrollment.store.look_up(lambda tx: tx.tenants.find(external_id))

@@ -40,8 +40,24 @@ class Verdicts:
             TenantMismatch, KindMismatch, ApplicationMismatch: its owner is not among those that may pass.
             StorageUnavailable: it cannot be looked up.
         """
-        subject = await self._subjects.find(fingerprint)
-        owner = subjects.check(subject, issuers=self.issuers.good, now=self.clock())
+        subject = await self.find(fingerprint)
+        owner = self.judge(subject)
         narrowing.check(owner)
         assert subject is not None  # noqa: S101 - for the type: an unknown one was refused
         return Verdict(subject, owner)
+
+    def judge(self, subject: Subject | None) -> Owner:
+        """The owner of the certificate that was found.
+
+        Raises:
+            CertificateUnknown, CertificateRevoked, CertificateExpired: the certificate is not good.
+        """
+        return subjects.check(subject, issuers=self.issuers.good, now=self.clock())
+
+    async def find(self, fingerprint: bytes) -> Subject | None:
+        """The certificate with this fingerprint, in whatever state it is; None if there is none in the inventory.
+
+        Raises:
+            StorageUnavailable: it cannot be looked up.
+        """
+        return await self._subjects.find(fingerprint)

@@ -108,6 +108,8 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     gateways.KindMismatch: _FORBIDDEN,
     gateways.ApplicationMismatch: _FORBIDDEN,
     gateways.TokenAmbiguous: _INVALID,
+    gateways.AuthorizationAmbiguous: _INVALID,
+    gateways.TenantAmbiguous: _INVALID,
     gateways.TokenNotSpent: Problem(500, UNAVAILABLE, 10, 6),
     requests.BadRequest: _INVALID,
     requests.PathNotFound: Problem(404, BAD_USER_INPUT, 20, 5),

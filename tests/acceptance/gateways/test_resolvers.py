@@ -87,6 +87,7 @@ def test_the_tenant_mapping_says_who_a_certificate_belongs_to(gated: Server, gat
         "onBehalfOf": "",
         "region": "",
         "tokenClientID": "",
+        "subject": f"CN={auth},C=DE,ST=province,L=locality,OU=OrgUnit,O=Org",
     }
     forged = {**resolved, "header": {**resolved["header"], "Client-Id-From-Certificate": [str(uuid4())]}}
     assert resolve(gateway, TENANT_MAPPING, forged).json == forged

@@ -19,12 +19,12 @@
     │   ├── CSRSignatureInvalid · CSRSubjectMismatch · CSRKeyRefused · CSRKeyNotBound
     │   └── CSRExtensionRefused
     ├── InvalidData               an argument breaks a rule
-    ├── CRLUnknown                no CA here has such a revocation list
+    ├── CRLUnknown                no CA here has this name
     ├── OCSPRequestMalformed · OCSPIssuerUnknown
     ├── ObjectNotFound · NotUniqueName · ObjectInUse
     ├── TenantRequired · TenantNotFound · TenantForbidden
     ├── BadRequest                the HTTP request or the GraphQL document cannot be read
-    │   ├── TokenAmbiguous        a gateway passed on several one-time tokens
+    │   ├── TokenAmbiguous · AuthorizationAmbiguous · TenantAmbiguous   what a gateway passed on
     │   ├── PathNotFound · BodyTooLarge · UnsupportedMediaType · MethodNotAllowed · RequestTimeout
     │   └── DocumentInvalid · DocumentTooComplex · QueryTooExpensive · AnswerTooLarge
     ├── ProxyUnknown              a gateway that the settings do not name

@@ -59,6 +59,18 @@ class TokenAmbiguous(BadRequest):
     code = "token_ambiguous"
 
 
+class AuthorizationAmbiguous(BadRequest):
+    """The gateway passed on more than one bearer token, or more than a token. Send one, in the header Authorization."""
+
+    code = "authorization_ambiguous"
+
+
+class TenantAmbiguous(BadRequest):
+    """The gateway passed on more than one tenant. Send the external id of one, in the header Tenant."""
+
+    code = "tenant_ambiguous"
+
+
 class TokenNotSpent(StorageUnavailable):
     """The server could not invalidate the token, so it was not accepted. Try again."""
 

@@ -6,7 +6,7 @@ header that this kind of gateway sets, strictly (:mod:`.forwarded`). Begin with 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp
 
@@ -15,10 +15,11 @@ from connector.usecases.verdicts import Verdicts
 from connector.web.gateways import resolvers
 from connector.web.gateways.forwarded import DIALECTS
 from connector.web.gateways.proxies import Proxies
+from connector.web.gateways.resolvers import Foreign
 from connector.web.gateways.verdicts import VerdictEndpoint
 from connector.web.requests import BodyLimits
 
-__all__ = ["Gateways", "Proxies"]
+__all__ = ["Foreign", "Gateways", "Proxies"]
 
 PREFIX = "/verdict/"
 
@@ -29,10 +30,11 @@ class Gateways:
 
     proxies: Proxies
     verdicts: Verdicts
+    foreign: Foreign = field(default_factory=Foreign)
 
     def endpoints(self, enrollment: Enrollment, limits: BodyLimits) -> Mapping[str, ASGIApp]:
         """The endpoints by their paths."""
         return {
             **{f"{PREFIX}{each.name}": VerdictEndpoint(each, self.proxies, self.verdicts) for each in DIALECTS},
-            **resolvers.endpoints(enrollment, self.verdicts, self.proxies, limits),
+            **resolvers.endpoints(enrollment, self.verdicts, self.proxies, limits, self.foreign),
         }

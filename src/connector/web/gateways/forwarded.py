@@ -24,7 +24,7 @@ _QUOTED = bytes.maketrans(b"%", b"=")
 _VALUE = rb'(?:"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"|[^",;=\\\x00-\x20\x7f]*)'
 _PAIR = rb"[A-Za-z]+=" + _VALUE
 _ELEMENT = re.compile(rb"%b(?:;%b)*" % (_PAIR, _PAIR))
-_HASH = re.compile(rb"([A-Za-z]+)=(%b)(?:;|\Z)" % _VALUE)
+_KEY_AND_VALUE = re.compile(rb"([A-Za-z]+)=(%b)(?:;|\Z)" % _VALUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,21 @@ class Dialect:
             return self.read(value)
         except ValueError as error:
             raise ForwardedCertificateAmbiguous from error
+
+
+def forwarded_element(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> "Element":
+    """The one element of Envoy's header, which has this name.
+
+    Raises:
+        ForwardedCertificateMissing, ForwardedCertificateAmbiguous: as :meth:`Dialect.fingerprint` does.
+    """
+    value = sole(headers, name, ForwardedCertificateAmbiguous)
+    if value is None:
+        raise ForwardedCertificateMissing
+    try:
+        return xfcc_element(value)
+    except ValueError as error:
+        raise ForwardedCertificateAmbiguous from error
 
 
 def hexadecimal(value: bytes) -> bytes:
@@ -95,12 +110,43 @@ def xfcc(value: bytes) -> bytes:
 
     Nothing else of the element is read: its subject and names are texts that the certificate's holder may have chosen.
     """
+    return xfcc_element(value).fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """An element of Envoy's header: the certificate's fingerprint, and the values of its keys ``Subject``, unread."""
+
+    fingerprint: bytes
+    subjects: Sequence[bytes]
+
+    @property
+    def subject(self) -> str | None:
+        """The text of the one subject; None where there is none, or where it holds something that is escaped.
+
+        Whether the gateway escaped it or the name did cannot be told, and it makes a difference: a comma may be part of
+        a value, or end it. What is not ASCII is escaped too.
+
+        Raises:
+            ValueError: there are several.
+        """
+        if len(self.subjects) > 1:
+            raise ValueError("several subjects")
+        (value,) = self.subjects or (b"",)
+        if len(value) < len(b'""') or not value.startswith(b'"') or b"\\" in value or not value.isascii():
+            return None
+        return value[1:-1].decode("ascii") or None
+
+
+def xfcc_element(value: bytes) -> Element:
+    """The one element of the header, which must have one hash."""
     if not _ELEMENT.fullmatch(value):
         raise ValueError("not one element")
-    hashes = [given for key, given in _HASH.findall(value) if key.lower() == b"hash"]
+    pairs = [(key.lower(), given) for key, given in _KEY_AND_VALUE.findall(value)]
+    hashes = [given for key, given in pairs if key == b"hash"]
     if len(hashes) != 1:
         raise ValueError("not one hash")
-    return hexadecimal(hashes[0])
+    return Element(hexadecimal(hashes[0]), [given for key, given in pairs if key == b"subject"])
 
 
 MOST_ABOVE = 8

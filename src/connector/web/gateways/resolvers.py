@@ -4,28 +4,42 @@ A resolver gets the gateway's session, adds the identity that it found, and send
 unchanged if there is no credential, or none that is good. A header that can be read in two ways is refused.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.domain.clients import SCOPES
-from connector.domain.directory import EntityKind
+from connector.domain.consumers import MappedSubjects
 from connector.domain.refusals import Unavailable
 from connector.domain.refusals.callers import Unauthenticated
-from connector.domain.refusals.gateways import ForwardedCertificateMissing, TokenAmbiguous, TokenNotSpent
-from connector.domain.refusals.requests import BadRequest
-from connector.domain.subjects import Narrowing, Owner
+from connector.domain.refusals.gateways import (
+    ForwardedCertificateAmbiguous,
+    ForwardedCertificateMissing,
+    TokenAmbiguous,
+    TokenNotSpent,
+)
+from connector.domain.strict_json import JSON
+from connector.ports.oidc import Bearers
 from connector.usecases import resolving
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.verdicts import Verdicts
 from connector.web.answers import error_answer, octets_answer
-from connector.web.gateways.forwarded import Dialect, xfcc
+from connector.web.gateways.consumers import Consumers
+from connector.web.gateways.forwarded import Element, forwarded_element
 from connector.web.gateways.proxies import Proxies
-from connector.web.gateways.sessions import Session, read_session
+from connector.web.gateways.sessions import (
+    CERTIFICATE_HASH,
+    CERTIFICATE_ID,
+    CERTIFICATE_ISSUER,
+    CERTIFICATE_SUBJECT,
+    FOREIGN_ISSUER,
+    ISSUER,
+    TOKEN_ID,
+    Session,
+    read_session,
+)
 from connector.web.gateways.sole import sole
 from connector.web.notes import note
 from connector.web.requests import BodyLimits, read_body
@@ -33,32 +47,35 @@ from connector.web.requests import BodyLimits, read_body
 TOKEN = "/hydrators/v1/tokens/resolve"  # noqa: S105 - a path
 CERTIFICATE = "/hydrators/v1/certificate/data/resolve"
 TENANT_MAPPING = "/hydrators/tenant-mapping"
-
-ISSUER = "connector"
-TOKEN_ID, CERTIFICATE_ID = "Client-Id-From-Token", "Client-Id-From-Certificate"
-CERTIFICATE_HASH, CERTIFICATE_ISSUER = "Client-Certificate-Hash", "Client-Certificate-Issuer"
-
-CERTIFICATE_DATA = Dialect("certificate-data", b"certificate-data", xfcc)
-
-CONSUMERS: Mapping[EntityKind, str] = {
-    EntityKind.APPLICATION: "Application",
-    EntityKind.RUNTIME: "Runtime",
-    EntityKind.INTEGRATION_SYSTEM: "Integration System",
-}
+AUTHN_MAPPING = "/hydrators/authn-mapping/"
 
 Resolve = Callable[[Scope, Session], Awaitable[bytes]]
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """Who is resolved although nothing is registered of them: by the subject of another CA's certificate, and by a JWT,
+    under the name of its authenticator; None for no JWTs.
+    """
+
+    mapped: MappedSubjects = field(default_factory=MappedSubjects)
+    authenticator: str | None = None
+    bearers: Bearers | None = None
+
+
 def endpoints(
-    enrollment: Enrollment, verdicts: Verdicts, proxies: Proxies, limits: BodyLimits
+    enrollment: Enrollment, verdicts: Verdicts, proxies: Proxies, limits: BodyLimits, foreign: Foreign
 ) -> Mapping[str, ASGIApp]:
     """The resolvers by their paths."""
-    resolvers = _Resolvers(enrollment, verdicts)
-    found: Mapping[str, Resolve] = {
+    consumers = Consumers(enrollment, verdicts, foreign.mapped, foreign.bearers)
+    resolvers = _Resolvers(enrollment, verdicts, consumers)
+    found: dict[str, Resolve] = {
         TOKEN: resolvers.token,
         CERTIFICATE: resolvers.certificate,
-        TENANT_MAPPING: resolvers.tenant,
+        TENANT_MAPPING: consumers.tenant,
     }
+    if foreign.authenticator is not None:
+        found[f"{AUTHN_MAPPING}{foreign.authenticator}"] = consumers.jwt
     return {path: _Endpoint(resolve, proxies, limits) for path, resolve in found.items()}
 
 
@@ -93,6 +110,7 @@ class _Endpoint:
 class _Resolvers:
     enrollment: Enrollment
     verdicts: Verdicts
+    consumers: Consumers
 
     async def token(self, scope: Scope, session: Session) -> bytes:
         """The system auth of a one-time token, which is spent."""
@@ -106,50 +124,44 @@ class _Resolvers:
         return session.with_headers({TOKEN_ID: token.system_auth_id})
 
     async def certificate(self, scope: Scope, session: Session) -> bytes:
-        """The system auth of a certificate, which is found by its hash in the inventory, and never by its subject."""
-        fingerprint = CERTIFICATE_DATA.fingerprint(scope["headers"])
-        verdict = await self.verdicts.of(fingerprint, Narrowing())
-        id_ = verdict.owner.system_auth_id
-        added = {
-            CERTIFICATE_ID: id_,
-            CERTIFICATE_HASH: fingerprint.hex(),
-            "Subject-From-Certificate": self._subject(id_),
-            CERTIFICATE_ISSUER: ISSUER,
-        }
-        return session.with_headers(added, extra={})
+        """The system auth of a certificate, which is found by its hash in the inventory, and never by its subject.
 
-    async def tenant(self, scope: Scope, session: Session) -> bytes:
-        """The tenant, the scopes and the owner of the system auth that an earlier resolver has put into the session.
-
-        A certificate is looked up again: what is said of a system auth must hold now.
+        Only one that is not in the inventory may be of another CA, and its subject mapped to a consumer.
         """
-        if scope["method"] != "POST":
-            raise BadRequest("Send the session by POST.")
-        by_certificate, by_token = session.header(CERTIFICATE_ID), session.header(TOKEN_ID)
-        if by_certificate is not None and by_token is not None:
-            raise BadRequest("The session names a client by certificate and by token. Resolve one of them.")
-        if by_certificate is not None:
-            owner, flow = await self._certified(session, by_certificate), "Certificate"
-        elif by_token is not None:
-            owner, flow = await resolving.owner_of(self.enrollment, by_token), "OneTimeToken"
-        else:
-            return session.octets
-        return session.octets if owner is None else session.with_headers({}, extra=_consumer(owner, flow))
+        element = forwarded_element(scope["headers"], b"certificate-data")
+        found = await self.verdicts.find(element.fingerprint)
+        if found is None and self.consumers.mapped.mapped:
+            return self._foreign(session, element)
+        id_ = self.verdicts.judge(found).system_auth_id
+        return session.with_headers(_certified(id_, element, self._subject(id_), ISSUER), extra={})
 
-    async def _certified(self, session: Session, id_: str) -> Owner | None:
-        """The owner of the certificate with the session's hash, if it has this system auth."""
-        if session.header(CERTIFICATE_ISSUER) != ISSUER:
-            return None
+    def _foreign(self, session: Session, element: Element) -> bytes:
         try:
-            fingerprint = bytes.fromhex(session.header(CERTIFICATE_HASH) or "")
-        except ValueError:
-            return None
-        owner = (await self.verdicts.of(fingerprint, Narrowing())).owner
-        return owner if owner.system_auth_id == id_ else None
+            subject = element.subject
+        except ValueError as error:
+            raise ForwardedCertificateAmbiguous from error
+        consumer = None if subject is None else self.consumers.foreign(subject, element.fingerprint)
+        if subject is None or consumer is None:
+            return session.octets
+        extra: Mapping[str, JSON] = {
+            "consumer_type": consumer.type,
+            "tenant_access_levels": list(consumer.access_levels),
+            "internal_consumer_id": consumer.id,
+        }
+        return session.with_headers(_certified(consumer.id, element, subject, FOREIGN_ISSUER), extra=extra)
 
     def _subject(self, id_: str) -> str:
         """The subject as RFC 4514 writes it, which is from its end to its beginning; no value holds a comma."""
         return ",".join(reversed(self.enrollment.subject_text(id_).split(",")))
+
+
+def _certified(id_: str, element: Element, subject: str, issuer: str) -> Mapping[str, str]:
+    return {
+        CERTIFICATE_ID: id_,
+        CERTIFICATE_HASH: element.fingerprint.hex(),
+        CERTIFICATE_SUBJECT: subject,
+        CERTIFICATE_ISSUER: issuer,
+    }
 
 
 def _token(scope: Scope) -> str | None:
@@ -170,19 +182,3 @@ def _token(scope: Scope) -> str | None:
     if len(texts) > 1 or sum(name == "token" for name, _ in pairs) > 1:
         raise TokenAmbiguous
     return texts.pop() if texts else None
-
-
-def _consumer(owner: Owner, flow: str) -> Mapping[str, str]:
-    """What Compass's services expect in a session's ``extra``."""
-    tenants = json.dumps({"consumerTenant": owner.tenant_id, "externalTenant": owner.tenant}, separators=(",", ":"))
-    return {
-        # The text is put into another JSON text as it is, therefore the backslashes.
-        "tenant": tenants.replace('"', '\\"'),
-        "scope": " ".join(sorted(scope.value for scope in SCOPES[owner.kind])),
-        "consumerID": owner.id,
-        "consumerType": CONSUMERS[owner.kind],
-        "flow": flow,
-        "onBehalfOf": "",
-        "region": "",
-        "tokenClientID": "",
-    }

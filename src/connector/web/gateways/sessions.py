@@ -9,6 +9,11 @@ from connector.domain.refusals.requests import BadRequest
 from connector.domain.strict_json import JSON, JSONError, read_object
 from connector.web.answers import json_octets
 
+ISSUER, FOREIGN_ISSUER = "connector", "certificate-service"
+TOKEN_ID, CERTIFICATE_ID = "Client-Id-From-Token", "Client-Id-From-Certificate"
+CERTIFICATE_HASH, CERTIFICATE_ISSUER = "Client-Certificate-Hash", "Client-Certificate-Issuer"
+CERTIFICATE_SUBJECT = "Subject-From-Certificate"
+
 UNREADABLE = "failed to decode Authentication Session from body: "
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9\-_]{1,128}")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.refusals.gateways import ForwardedCertificateAmbiguous, ForwardedCertificateMissing
-from connector.web.gateways.forwarded import DIALECTS, Dialect, xfcc
+from connector.web.gateways.forwarded import DIALECTS, Dialect, xfcc, xfcc_element
 from connector.web.gateways.sole import MAX_OCTETS
 
 DER = bytes(range(256)) * 4
@@ -203,3 +203,34 @@ def test_the_hash_is_found_where_it_alone_can_be_meant(elements: list[list[tuple
     else:
         with pytest.raises(ValueError, match=r"."):
             xfcc(value)
+
+
+@given(st.lists(PAIRS, min_size=1, max_size=2))
+def test_a_subject_is_read_where_it_alone_can_be_meant(elements: list[list[tuple[str, str]]]) -> None:
+    """The subject is read if there is one, quoted, in printable ASCII without escapes; several are refused."""
+    value = ",".join(map(element, elements)).encode()
+    subjects = [text for key, text in elements[0] if key == "Subject"]
+    try:
+        found = xfcc_element(value)
+    except ValueError:
+        return
+
+    if len(subjects) > 1:
+        with pytest.raises(ValueError, match="several subjects"):
+            found.subject  # noqa: B018 - the reading is what is tried
+    elif subjects and any(special in subjects[0] for special in ",;= ") and not set(subjects[0]) & {'"', "\\"}:
+        assert found.subject == subjects[0]
+    else:
+        assert found.subject is None
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=0x17F), max_size=30))
+def test_an_escaped_subject_is_none(text: str) -> None:
+    """A subject with a backslash or with other characters than ASCII's is none, however the gateway wrote it."""
+    try:
+        found = xfcc_element(b"Hash=" + HEX + b';Subject="' + text.encode() + b'"')
+    except ValueError:
+        return
+
+    is_plain = text.isascii() and "\\" not in text and text != ""
+    assert found.subject == (text if is_plain else None)
