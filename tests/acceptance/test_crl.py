@@ -1,9 +1,10 @@
 """CRLs of a running server, before other people's verifiers."""
 
+import json
 import shutil
 import subprocess
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,9 @@ import httpx2
 import pysqlite3.dbapi2 as driver
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from tests.support.console import administrator, visitor
 from tests.support.server import Identity, Server
 
 REVOKE = """mutation ($serial: String!, $reason: RevocationReason!) {
@@ -172,6 +175,33 @@ def test_date_that_is_none_is_ignored(server: Server, text: str) -> None:
     crl(server)
 
     assert get(server, "issuing.crl", if_modified_since=text).status_code == 200
+
+
+def test_command_and_console_say_what_the_crl_says(server: Server, site: Site) -> None:
+    """Of a good certificate the CRL says nothing, of the revoked one that it is, and why; with its number and times."""
+    administrator(server, "crl-viewer", "viewer")
+    good, revoked = leaf(site.good), leaf(site.revoked)
+    before = number(crl(server))
+    shown = [
+        json.loads(server.command("certificate", "show", f"{each.serial_number:x}", "--json").stdout)
+        for each in (good, revoked)
+    ]
+    with visitor(server, "crl-viewer") as made:
+        pages = [
+            made.get(f"/console/t/default/certificates/{each.fingerprint(SHA256()).hex()}").text
+            for each in (good, revoked)
+        ]
+    after = crl(server)
+
+    assert [each["crl"] for each in shown] == ["not listed", "listed"]
+    assert shown[1]["crlReason"] == "keyCompromise"
+    assert "The CRL does not list it." in pages[0]
+    assert "The CRL lists it as revoked: keyCompromise." in pages[1]
+    if number(after) == before:
+        assert {each["crlNumber"] for each in shown} == {before}
+        assert all(f"Number {before}, made at" in page for page in pages)
+        made_at, ends_at = (datetime.fromisoformat(shown[0][name]) for name in ("crlMadeAt", "crlEndsAt"))
+        assert (made_at, ends_at) == (after.last_update_utc, after.next_update_utc)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from connector.storage.moments import make_id, now
 from connector.system import keystore, telemetry
 from connector.system.passwords import Argon2Passwords
 from connector.usecases.administrators import remove_ended as remove_ended_sessions
+from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
 from connector.usecases.issuers import Issuers
 from connector.usecases.maintenance import BATCH, remove_ended_access_tokens, remove_ended_tokens
@@ -131,6 +132,7 @@ def _desk(
         sessions=SessionPolicy(settings.console.idle, settings.console.longest),
         signs_in=code_flow(settings, bearers),
         settings=lines,
+        crls=web.crls,
     )
 
 
@@ -144,6 +146,7 @@ def web(
     clock: Clock,
     refusals: Refusals,
     lines: Sequence[SettingLine] = (),
+    crls: PublishedCRLs | None = None,
 ) -> Web:
     """What makes the applications."""
     policy = EnrollmentPolicy(settings.profiles, settings.token_policy, settings.renewal_policy)
@@ -154,14 +157,7 @@ def web(
         tokens=policy.tokens,
         allowances=allowances,
         enrollment=Enrollment(
-            store,
-            issuers,
-            policy,
-            clock,
-            token_bytes,
-            make_id,
-            refusals=refusals,
-            allowances=allowances,
+            store, issuers, policy, clock, token_bytes, make_id, refusals=refusals, allowances=allowances
         ),
         links=links(urls, issuers.current.root),
         addresses=addresses(urls),
@@ -171,6 +167,7 @@ def web(
         shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
         custody=Custody(Shelf(settings.graphql.kept)),
         gateways=gateways(settings, issuers, store, clock, bearers),
+        crls=crls,
     )
     if not settings.console.enabled:
         return made

@@ -230,8 +230,9 @@ class _Server:
             clock=self.database.clock,
             refusals=refusals,
             lines=self.lines,
+            crls=crls,
         )
-        web = replace(web, admin_certificates=self.outsiders.administrators, crls=crls, ocsp=ocsp)
+        web = replace(web, admin_certificates=self.outsiders.administrators, ocsp=ocsp)
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():

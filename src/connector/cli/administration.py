@@ -21,6 +21,7 @@ from connector.domain.tokens import OneTimeToken, read_terms
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
 from connector.usecases import registration, tenants
+from connector.usecases.crl_standing import standing
 from connector.usecases.realms import Installation, Realm
 from connector.usecases.renewal import ask
 from connector.usecases.revocation import revoke
@@ -259,10 +260,11 @@ def list_certificates(_: Administration, installation: Installation, tenant_id: 
 
 @command(certificate, "show")
 def show_certificate(_: Administration, installation: Installation, serial: Serial) -> Row:
-    """Show the certificate of this serial number."""
+    """Show the certificate of this serial number, and what the newest CRL says of it."""
     realm, found = _certificate_of(installation, serial)
     return {
         **_certificate(found, realm),
+        **_crl(installation, found),
         "fingerprint": found.fingerprint.hex(),
         "pem": Verbatim(chains.pem(found.der)),
     }
@@ -325,6 +327,21 @@ def _certificate_of(installation: Installation, serial: str) -> tuple[Realm, Cer
             f"There is no certificate with the serial number {serial!r}. It is written in hexadecimal. List them: "
             "connector certificate list"
         ) from error
+
+
+def _crl(installation: Installation, certificate: Certificate) -> Row:
+    """What relying parties learn from the CRL."""
+    found = installation.crl_of(certificate.issuer)
+    if found is None:
+        return {"crl": "none"}
+    said = standing(certificate, *found)
+    return {
+        "crl": said.word(now=installation.now),
+        **({} if said.entry is None else {"crlReason": said.entry.reason or "unspecified"}),
+        "crlNumber": said.record.number,
+        "crlMadeAt": timestamp(said.record.this_update),
+        "crlEndsAt": timestamp(said.record.next_update),
+    }
 
 
 def _tenant(tenant: Tenant) -> Row:

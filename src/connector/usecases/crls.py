@@ -134,6 +134,11 @@ class PublishedCRLs:
         found = self._crls.get(scope)
         return 0 if found is None else found.record.number
 
+    def of_issuer(self, issuer: bytes) -> CRL | None:
+        """The CRL of the CA whose certificate has this SHA-256, ended or not; None where there is none."""
+        scope = next((each.id for each in self.scopes.values() if issuer in each.issuers), None)
+        return None if scope is None else self._crls.get(scope)
+
     def find(self, scope: bytes, *, now: datetime) -> CRL:
         """The CRL of the scope.
 

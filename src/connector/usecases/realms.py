@@ -10,16 +10,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from cryptography import x509
+
 from connector.domain import certificates
 from connector.domain.administrators import Administrator
 from connector.domain.audit import About, Action, Event, event
 from connector.domain.certificates import Certificate
 from connector.domain.clients import Access
+from connector.domain.crls import CRLRecord
 from connector.domain.directory import Tenant
 from connector.domain.principals import ApiKey, Caller, Role, Scope
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound, TenantRequired
 from connector.domain.tokens import OneTimeToken
+from connector.pki.authority import Authority
+from connector.pki.crl import scope_of
 from connector.ports.administrators import Sessions, SignInLinks
 from connector.ports.catalogue import Catalogue
 from connector.ports.directory import Directory
@@ -222,6 +227,14 @@ class Installation:
             if tenant is not None:
                 return self.enter(tenant.external_id), certificate
         raise ObjectNotFound
+
+    def crl_of(self, issuer: bytes) -> tuple[CRLRecord, bytes] | None:
+        """The newest CRL of the CA whose certificate has this SHA-256: its record and its DER. Anybody may have it."""
+        certificate = next((each.der for each in self._tx.issuers.list() if each.fingerprint == issuer), None)
+        scope = None if certificate is None else scope_of(Authority.of(x509.load_der_x509_certificate(certificate)))
+        record = next((each for each in self._tx.crls.list() if each.scope == scope), None)
+        octets = None if record is None else self._tx.crls.octets(record.scope, record.number)
+        return None if record is None or octets is None else (record, octets)
 
     def record(self, action: Action, *, tenant: str | None, reason: str) -> None:
         """Record an event that concerns the tenant of that external id, or none."""

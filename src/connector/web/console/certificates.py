@@ -1,6 +1,7 @@
 """Certificates: looked for, read in words, downloaded, revoked."""
 
 import re
+from asyncio import to_thread
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from connector.domain.certificates import Certificate, CertificateState, Revocat
 from connector.domain.overview import SOON
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.ports.certificates import CertificateFilter
+from connector.usecases.crl_standing import standing
 from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke as revoke_those
 from connector.web import chains
@@ -59,8 +61,13 @@ async def list_certificates(visit: Visit) -> Response:
 async def one(visit: Visit) -> Response:
     """Every field and extension of one, in words."""
     certificate, owners = await visit.office.read(_found, visit)
+    crl = None if visit.desk.crls is None else visit.desk.crls.of_issuer(certificate.issuer)
+    # In a thread: a CRL may have a million entries.
+    said = None if crl is None else await to_thread(standing, certificate, crl.record, crl.octets)
     return visit.show(
         "certificate.html",
+        crl=said,
+        crl_word=None if said is None else said.word(now=visit.desk.clock()),
         certificate=certificate,
         owner=owners.get(certificate.owner_id),
         plural=PLURALS.get(certificate.owner_kind),

@@ -10,6 +10,7 @@ from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import SignsIn
 from connector.ports.passwords import Passwords
 from connector.ports.transaction import Clock, Random, Store
+from connector.usecases.crls import PublishedCRLs
 from connector.usecases.issuers import Issuers
 from connector.usecases.offices import Office
 from connector.usecases.quotas import Allowances
@@ -49,6 +50,7 @@ class Desk:
     sessions: SessionPolicy
     signs_in: SignsIn | None
     settings: Sequence[SettingLine]
+    crls: PublishedCRLs | None = None
     overviews: dict[str, Overview] = field(default_factory=dict)
     streams: set[object] = field(default_factory=set)
 
