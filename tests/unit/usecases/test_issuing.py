@@ -223,13 +223,14 @@ def test_there_is_no_other_way_to_a_certificate() -> None:
     assert callers("issue") == {"usecases/enrollment.py", "serving/certificates.py"}  # the latter: its own callable
     assert callers("Issuing") == {"usecases/enrollment.py"}
     assert callers("signed") == {"pki/issuer.py"}
-    assert callers("to_be_signed") == {"pki/issuer.py", "pki/crl.py"}  # the latter: its own method, of a CRL
+    assert callers("to_be_signed") == {"pki/issuer.py", "pki/ocsp.py"}  # the latter: its own method, of an answer
     assert callers("CertificateBuilder") == set()
     # The last reads rows; adoption records what another CA issued, and has nothing signed.
     assert callers("Certificate") == {"usecases/issuing.py", "usecases/adoption.py", "storage/repositories.py"}
     assert importers("connector.pki.signer") == {
         *("pki/issuer.py", "system/keystore.py", "usecases/signing.py"),
         *("pki/crl.py", "usecases/crl_publishing.py", "bootstrap/crls.py"),  # they have CRLs signed
+        *("pki/ocsp.py", "usecases/ocsp.py"),  # responders' keys, which sign answers
     }
     assert importers("connector.pki.plan") == {
         *("pki/exact.py", "pki/issuer.py", "pki/profile.py"),
@@ -238,6 +239,7 @@ def test_there_is_no_other_way_to_a_certificate() -> None:
     assert importers("connector.usecases.signing") == {
         *("usecases/enrollment.py", "usecases/issuing.py"),
         "usecases/crl_publishing.py",  # it waits for a signer in the same way
+        "usecases/ocsp.py",  # it has the certificates of responders signed
     }
     adding = {module for module in reads("inventory") if calls_add(SOURCE / module)}
     assert adding == {"usecases/issuing.py", "usecases/adoption.py"}
