@@ -69,10 +69,15 @@ def crl_url(certificate: x509.Certificate) -> str:
 
 
 def issuer_url(certificate: x509.Certificate) -> str:
-    """The one URL of its issuer's certificate, which is all that its authority information access has."""
-    (access,) = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    assert access.access_method == AuthorityInformationAccessOID.CA_ISSUERS
-    return str(access.access_location.value)
+    """The one URL of its issuer's certificate."""
+    (url,) = urls(certificate, AuthorityInformationAccessOID.CA_ISSUERS)
+    return url
+
+
+def urls(certificate: x509.Certificate, method: x509.ObjectIdentifier) -> list[str]:
+    """The URLs in its authority information access, of this kind."""
+    access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    return [str(each.access_location.value) for each in access if each.access_method == method]
 
 
 def lists(url: str, serial: int) -> bool:
@@ -151,6 +156,27 @@ def test_java_builds_the_chain_and_fetches_the_crls_by_the_pointers(site: Site) 
 
     assert said(site, *command, "root.pem", site.good).stdout.strip() == "good"
     assert said(site, *command, "root.pem", site.revoked).stdout.strip() == "REVOKED"
+
+
+def test_java_asks_the_responder_that_the_certificate_names(site: Site) -> None:
+    """Java's PKIX with OCSP alone, and no CRL to fall back on, gets its answers at the URL in the certificate."""
+    command = ["java", "-Dcom.sun.security.enableAIAcaIssuers=true", JAVA]
+
+    assert said(site, *command, "root.pem", site.good, "ocsp").stdout.strip() == "good"
+    assert said(site, *command, "root.pem", site.revoked, "ocsp").stdout.strip() == "REVOKED"
+
+
+def test_openssl_asks_the_responder_that_the_certificate_names(site: Site) -> None:
+    """OpenSSL reads the responder's URL out of the certificate and verifies its answers; an issuing CA names none."""
+    (shown,) = urls(read(site.good), AuthorityInformationAccessOID.OCSP)
+    assert said(site, "openssl", "x509", "-in", site.good, "-noout", "-ocsp_uri").stdout.strip() == shown
+    assert urls(read(site.directory / "issuing.pem"), AuthorityInformationAccessOID.OCSP) == []
+    command = ["openssl", "ocsp", "-url", shown, "-issuer", "issuing.pem", "-CAfile", "root.pem"]
+
+    for path, status in ((site.good, "good"), (site.revoked, "revoked")):
+        answer = said(site, *command, "-verify_other", "issuing.pem", "-cert", path)
+        assert "Response verify OK" in answer.stderr
+        assert f"{path}: {status}" in answer.stdout
 
 
 @pytest.mark.parametrize("name", ["", "0" * 64, "A" * 64, "zz", "%00", "../crl"])

@@ -109,7 +109,7 @@ def _is_in_use(tx: Transaction) -> bool:
 def _open_issuers(settings: Settings, *, now: datetime) -> Sequence[Issuer]:
     """All that are in the data directory, the built-in one first."""
     secret = passphrase(settings)
-    plan = CAPlan(settings.ca.key, settings.ca.root_validity, settings.ca.issuing_validity, settings.urls.pointers)
+    plan = CAPlan(settings.ca.key, settings.ca.root_validity, settings.ca.issuing_validity, settings.urls.root_pointers)
     directory, trusted = settings.data_dir / "ca", settings.trusted
     built_in = keystore.open_or_create(
         directory, plan=plan, passphrase=secret, trusted=trusted, now=now, random=token_bytes

@@ -1,5 +1,6 @@
 """Where the server listens, and where others reach it."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -51,13 +52,20 @@ class URLs(Section):
     mtls: _HttpsURL | None = Field(default=None, description="The https URL of the mutual TLS listener.")
     pki: _HttpURL | None = Field(
         default=None,
-        description="The http URL of the pki listener. If it is set, new certificates name the CRL and the certificate "
-        "of their CA below it.",
+        description="The http URL of the pki listener. If it is set, new certificates name the CRL, the OCSP responder "
+        "and the certificate of their CA below it.",
     )
 
     @property
     def pointers(self) -> Pointers:
-        """Where new certificates say that the CRL and the certificate of their CA are."""
+        """Where new client certificates say that the CRL, the OCSP responder and the certificate of their CA are."""
+        if self.pki is None:
+            return NO_POINTERS
+        return replace(self.root_pointers, ocsp=(f"{self.pki}/ocsp",))
+
+    @property
+    def root_pointers(self) -> Pointers:
+        """Where a new issuing CA says that the CRL and the certificate of its root are. No root answers by OCSP."""
         if self.pki is None:
             return NO_POINTERS
         return Pointers(crl=(f"{self.pki}/crl/{CA}.crl",), ca_issuers=(f"{self.pki}/ca/{CA}.crt",))

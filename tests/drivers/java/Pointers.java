@@ -5,12 +5,15 @@ import java.security.cert.CertPathBuilderException;
 import java.security.cert.CertPathValidatorException;
 import java.security.cert.CertificateFactory;
 import java.security.cert.PKIXBuilderParameters;
+import java.security.cert.PKIXRevocationChecker;
+import java.security.cert.PKIXRevocationChecker.Option;
 import java.security.cert.TrustAnchor;
 import java.security.cert.X509CertSelector;
 import java.security.cert.X509Certificate;
+import java.util.EnumSet;
 import java.util.Set;
 
-/** Builds a certificate's chain by its pointers, and checks it for revocation by theirs: ROOT CERTIFICATE. */
+/** Builds a certificate's chain by its pointers, and checks it by CRLs, or "ocsp": ROOT CERTIFICATE [ocsp]. */
 public final class Pointers {
     public static void main(String[] arguments) throws Exception {
         X509CertSelector wanted = new X509CertSelector();
@@ -18,8 +21,14 @@ public final class Pointers {
         PKIXBuilderParameters parameters =
             new PKIXBuilderParameters(Set.of(new TrustAnchor(read(arguments[0]), null)), wanted);
         parameters.setRevocationEnabled(true);
+        CertPathBuilder builder = CertPathBuilder.getInstance("PKIX");
+        if (arguments.length > 2) {
+            PKIXRevocationChecker checker = (PKIXRevocationChecker) builder.getRevocationChecker();
+            checker.setOptions(EnumSet.of(Option.NO_FALLBACK, Option.ONLY_END_ENTITY));
+            parameters.addCertPathChecker(checker);
+        }
         try {
-            CertPathBuilder.getInstance("PKIX").build(parameters);
+            builder.build(parameters);
             System.out.println("good");
         } catch (CertPathBuilderException failure) {
             Throwable cause = failure;
