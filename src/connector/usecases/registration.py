@@ -52,12 +52,12 @@ def registered(realm: Realm, kind: EntityKind, id: str) -> Entity:
 
 
 def named_or_identified(realm: Realm, kind: EntityKind, name_or_id: str) -> Entity:
-    """The tenant's entity of that kind and name, or else of that id.
+    """The tenant's entity of that kind and id, or else of that name. Ids come first: a name may equal another's id.
 
     Raises:
         ObjectNotFound: there is none.
     """
-    found = realm.directory.entity_named(kind, name_or_id) or realm.directory.entity(kind, name_or_id)
+    found = realm.directory.entity(kind, name_or_id) or realm.directory.entity_named(kind, name_or_id)
     if found is None:
         raise ObjectNotFound(f"Object not found: the tenant has no {kind.value.lower()} of that name or id. List them.")
     return found

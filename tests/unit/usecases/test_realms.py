@@ -15,6 +15,7 @@ from tests.support.records import audited, certificate, event, token
 from connector.domain import principals
 from connector.domain.audit import Action, Event
 from connector.domain.certificates import RevocationReason
+from connector.domain.directory import Entity, EntityKind
 from connector.domain.principals import SCOPES, ApiKey, Caller, Role, Scope
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectNotFound
@@ -25,6 +26,7 @@ from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Transaction
 from connector.usecases import administrators, offices, registration
 from connector.usecases.keys import make_api_key, revoke_api_key
+from connector.usecases.quotas import Allowances
 from connector.usecases.realms import COMMAND, Installation, Realm, enter_as_owner
 from connector.usecases.revocation import revoke, withdraw
 from connector.usecases.tenants import create_tenant
@@ -57,6 +59,10 @@ class Office:
 
     def enter(self, caller: Caller, external_id: str | None) -> Realm:
         return self.installed(caller, Installation.enter, external_id)
+
+    def within(self, external_id: str, use_case: Callable[..., T], *args: Any) -> T:
+        """What the use case of that tenant's realm returns."""
+        return self.installed(EVERYWHERE, lambda installation: use_case(installation.enter(external_id), *args))
 
     def key(self, caller: Caller, name: str = "robot", **changes: Any) -> tuple[str, ApiKey]:
         arguments = {"role": Role.VIEWER, "tenant": None, "lifetime": None, **changes}
@@ -287,6 +293,23 @@ def test_a_realm_records_nothing_about_anothers_records(office: Office) -> None:
 
     assert [event.reason for event in office.events(Action.LABEL_SET)] == ["ours"]
     assert office.events(Action.TOKEN_MINTED) == []
+
+
+def test_a_name_that_equals_an_id_does_not_shadow_its_owner(office: Office) -> None:
+    """Where a name or an id may be given, an id means its owner, even if another entity has that text as its name."""
+
+    def named(realm: Realm, name: str) -> Entity:
+        return registration.register(realm, EntityKind.APPLICATION, {"name": name}, allowances=Allowances())
+
+    def found(realm: Realm, name_or_id: str) -> Entity:
+        return registration.named_or_identified(realm, EntityKind.APPLICATION, name_or_id)
+
+    meant = office.within("acme", named, "shop")
+    other = office.within("acme", named, meant.id)
+
+    assert office.within("acme", found, meant.id) == meant
+    assert office.within("acme", found, "shop") == meant
+    assert office.within("acme", found, other.id) == other
 
 
 def test_each_attempt_has_one_moment(office: Office) -> None:
