@@ -97,6 +97,15 @@ def test_the_audit_by_command(server: Server) -> None:
     assert len(output(server, "audit", "--most", "1")) == 1  # type: ignore[arg-type]
 
 
+def test_events_outside_of_tenants_are_listed_by_command(server: Server) -> None:
+    """A new key for every tenant is listed only with --installation, and an empty list of a tenant names that option."""
+    server.command("key", "create", "anywhere", "--role", "viewer")
+    created = output(server, "audit", "--installation", "--action", "key.created", "--actor", "command")
+    assert "anywhere" in {each["reason"] for each in created}  # type: ignore[union-attr]
+    listed = server.command("audit", "--action", "key.created", "--actor", "command")
+    assert (listed.stdout, "--installation" in listed.stderr) == ("", True)
+
+
 def test_what_cannot_be_undone_is_asked_at_a_terminal(server: Server) -> None:
     """Whoever sits at a terminal is asked, and a no changes nothing; --yes and a script are not asked."""
     for name in ("asked", "by-yes", "by-script"):

@@ -30,13 +30,22 @@ def list_events(
     since: Since = None,
     until: Until = None,
     most: Annotated[int, typer.Option(min=1, max=MOST, help="So many at most.")] = USUAL,
+    of_installation: Annotated[
+        bool,
+        typer.Option(
+            "--installation",
+            help="List events outside of tenants: keys, administrators and sessions for every tenant, adopted CAs.",
+        ),
+    ] = False,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> list[Row]:
-    """List what happened in a tenant, newest first."""
-    realm = installation.enter(tenant_id)
+    """List what happened in a tenant, or outside of tenants, newest first."""
     which = EventFilter(
         actions=tuple(action or ()), about=about, actor=actor, since=_in_utc(since), until=_in_utc(until)
     )
+    if of_installation:
+        return [_event(each, {}) for each in installation.events(which, most=most)]
+    realm = installation.enter(tenant_id)
     found = realm.events.page(which, most=most)
     names = realm.directory.names({each.event.owner_id for each in found if each.event.owner_id is not None})
     return [_event(each, names) for each in found]

@@ -6,7 +6,7 @@ only what is the caller's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from cryptography import x509
 
 from connector.domain import certificates
 from connector.domain.administrators import Administrator
-from connector.domain.audit import About, Action, Event, event
+from connector.domain.audit import About, Action, Event, Recorded, event
 from connector.domain.certificates import Certificate
 from connector.domain.clients import Access
 from connector.domain.crls import CRLRecord
@@ -26,6 +26,7 @@ from connector.domain.tokens import OneTimeToken
 from connector.pki.authority import Authority
 from connector.pki.crl import scope_of
 from connector.ports.administrators import Sessions, SignInLinks
+from connector.ports.audit import EventFilter
 from connector.ports.catalogue import Catalogue
 from connector.ports.directory import Directory
 from connector.ports.formations import Formations
@@ -203,6 +204,15 @@ class Installation:
         """
         self.require_right_to(None)
         return self._tx.imports
+
+    def events(self, which: EventFilter, *, most: int) -> Sequence[Recorded]:
+        """The matching events outside of tenants, such as those about keys for every tenant, newest first.
+
+        Raises:
+            TenantForbidden: the caller may not enter every tenant.
+        """
+        self.require_right_to(None)
+        return self._tx.audit.page(replace(which, tenant_id=None), most=most)
 
     def enter_by_auth(self, system_auth_id: str) -> Realm:
         """The realm that the system auth is in, where the caller names no tenant.

@@ -312,6 +312,20 @@ def test_a_name_that_equals_an_id_does_not_shadow_its_owner(office: Office) -> N
     assert office.within("acme", found, other.id) == other
 
 
+def test_events_of_no_tenant_are_read_by_callers_for_every_tenant(office: Office) -> None:
+    """Events outside of tenants, such as a new key for every tenant, are for callers who may enter every tenant."""
+    office.key(EVERYWHERE, "anywhere")
+    office.key(LIMITED, "local", tenant="acme")
+
+    created = EventFilter(actions=[Action.KEY_CREATED])
+    listed = office.installed(EVERYWHERE, Installation.events, created, most=9)
+    assert [each.event.reason for each in listed] == ["anywhere"]
+    acme = office.enter(EVERYWHERE, "acme").tenant_id
+    assert office.installed(EVERYWHERE, Installation.events, replace(created, tenant_id=acme), most=9) == listed
+    with pytest.raises(TenantForbidden):
+        office.installed(LIMITED, Installation.events, created, most=9)
+
+
 def test_each_attempt_has_one_moment(office: Office) -> None:
     """All of one attempt has the same time; an office identifies its caller at that time too, and anew for each use."""
     seen: list[datetime] = []
