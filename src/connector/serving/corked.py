@@ -4,7 +4,7 @@ import asyncio
 
 # What is sent before any answer (RFC 9110 15.2.1).
 _CONTINUE = b"HTTP/1.1 100 "
-_CLOSE = b"connection: close\r\n\r\n"
+_CLOSE = b"connection: close\r\n"
 
 
 class CorkedAnswer:
@@ -24,7 +24,8 @@ class CorkedAnswer:
         if self._head is not None:
             data, self._head = self._head + data, b""
         elif not data.startswith(_CONTINUE):
-            self._head = data[:-2] + _CLOSE if self.is_last else data
+            is_said = not self.is_last or _CLOSE in data
+            self._head = data if is_said else data[:-2] + _CLOSE + data[-2:]
             return
         self._transport.write(data)
 

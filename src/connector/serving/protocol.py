@@ -155,7 +155,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        if self._answering:
+        if self._answering or self._deaf:
             raise _unreadable()
         super().on_message_begin()
         extensions: dict[str, dict[object, object]] = {}
@@ -276,6 +276,7 @@ class Connection(HttpToolsProtocol):
     def _await_next(self) -> None:
         """Give the peer time for the next request, or for what is left of the body that was answered already."""
         if self._corked is not None and self._corked.is_last and not self._in_body and not self._answering:
+            self._deaf = True
             self.transport.close()
         elif not self._answering and not self._deaf:
             wait = LINGER if self._in_body else self._limits.idle_timeout
@@ -334,6 +335,8 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, refused: _Refused) -> None:
         """Hear no more; answer with the refusal, unless an answer is due or begun already; close."""
+        if self._deaf:
+            return
         if self._answering and not self._in_body:
             self._finish()
             return

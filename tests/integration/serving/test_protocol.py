@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 from tests.support.ca import CA
-from tests.support.serving import BUSY, LARGE, connect, exchange, get, listener, read_all, read_answer, run
+from tests.support.serving import BUSY, LARGE, connect, exchange, get, listener, read_all, read_answer, run, tell
 
 from connector.serving import ServerContext
 from connector.serving.protocol import LINGER, MAX_HEADERS, MAX_URL
@@ -317,6 +317,55 @@ def test_answer_before_the_end_of_a_long_body_says_that_it_is_the_last(length: b
             assert read_all(connection) == b""
 
     served(prove)
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 9000", b"Transfer-Encoding: chunked"])
+def test_no_request_is_begun_after_the_answer_that_said_it_is_the_last(length: bytes) -> None:
+    """After an answer that ends the connection (RFC 9112 9.6), what follows the body reaches no application, even in
+    one piece with it: the sender gets no answer and may repeat the request elsewhere.
+    """
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["path"])
+        await tell(scope, receive, send)
+
+    request = POST.replace(b"/ ", b"/unread ", 1) + length + b"\r\n\r\n"
+    rest = b"0\r\n\r\n" if b"chunked" in length else b"a" * 9000
+    one = listener(app=app)
+
+    def prove() -> None:
+        with connect(one.bound.port) as connection:
+            connection.sendall(request)
+            read_answer(connection)
+            connection.sendall(rest[:-5])
+            connection.sendall(rest[-5:] + GET)
+            assert read_all(connection) == b""
+
+    run([one], prove)
+    assert seen == ["/unread"]
+
+
+@pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"])
+def test_an_answer_says_once_that_it_is_the_last(header: bytes) -> None:
+    """An answer before the end of a long body has one Connection header, even if the application or the request has
+    one already.
+    """
+    request = POST.replace(b"/ ", b"/closing ", 1) + header + b"Content-Length: 9000\r\n\r\n"
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"0"), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body"})
+
+    one = listener(app=app)
+
+    def prove() -> None:
+        with connect(one.bound.port) as connection:
+            connection.sendall(request)
+            assert read_all(connection).lower().count(b"connection: close") == 1
+
+    run([one], prove)
 
 
 def test_rest_of_an_unread_body_is_dropped() -> None:
