@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
 from typing import Any
-from uuid import uuid4
 
 from tests.support.issuing import DAY, PROFILE, make_issuer, only
 
@@ -90,7 +89,6 @@ class World:
             POLICY,
             lambda: self.time,
             token_bytes,
-            uuid4,
             allowances=Allowances(self.quotas),
         )
 

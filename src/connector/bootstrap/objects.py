@@ -23,7 +23,7 @@ from connector.pki.issuer import SERIAL_OCTETS, serial_number
 from connector.pki.profile import plan_server
 from connector.ports.transaction import Clock, Store
 from connector.settings import Problem, Settings, SettingsError, in_force
-from connector.storage.moments import make_id, now
+from connector.storage.moments import now
 from connector.system import keystore, telemetry
 from connector.system.passwords import Argon2Passwords
 from connector.usecases.administrators import remove_ended as remove_ended_sessions
@@ -112,15 +112,13 @@ def _desk(
     bearers: OIDC | None,
     urls: Mapping[str, str],
     lines: Sequence[SettingLine],
-    *,
-    clock: Clock,
 ) -> Desk:
     return Desk(
         store=web.store,
-        issuers=web.enrollment.issuers,
+        issuers=web.issuers,
         tokens=web.tokens,
         allowances=web.allowances,
-        clock=clock,
+        clock=web.clock,
         random=token_bytes,
         links=web.links,
         public_url=urls["public"],
@@ -156,9 +154,9 @@ def web(
         store=store,
         tokens=policy.tokens,
         allowances=allowances,
-        enrollment=Enrollment(
-            store, issuers, policy, clock, token_bytes, make_id, refusals=refusals, allowances=allowances
-        ),
+        enrollment=Enrollment(store, issuers, policy, clock, token_bytes, refusals=refusals, allowances=allowances),
+        issuers=issuers,
+        clock=clock,
         links=links(urls, issuers.current.root),
         addresses=addresses(urls),
         settings=_web_settings(settings, urls["public"]),
@@ -171,7 +169,7 @@ def web(
     )
     if not settings.console.enabled:
         return made
-    return replace(made, desk=_desk(settings, made, bearers, urls, lines, clock=clock))
+    return replace(made, desk=_desk(settings, made, bearers, urls, lines))
 
 
 def _web_settings(settings: Settings, public_url: str) -> WebSettings:

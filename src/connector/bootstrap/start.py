@@ -72,7 +72,7 @@ async def prepare(settings: Settings, store: Store, clock: Clock) -> Prepared:
         )
     recorded = await store.read(issuers.read)
     if not issuers.are_settled(recorded, held):
-        recorded = await store.transaction(lambda tx: issuers.settle(tx, held, now=tx.now))
+        recorded = await store.transaction(lambda tx: issuers.settle(tx, held))
     return Prepared(_holding_the_signing_one(held, recorded, directory), link)
 
 

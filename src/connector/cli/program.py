@@ -94,9 +94,9 @@ def run_demo(
     raise typer.Exit(demo.run(keep=keep))
 
 
-command(
-    app, "audit", nothing="No such event. Other tenants: --tenant ID. Events outside of tenants: --installation."
-)(auditing.list_events)
+command(app, "audit", nothing="No such event. Other tenants: --tenant ID. Events outside of tenants: --installation.")(
+    auditing.list_events
+)
 command(app, "gateway")(gateways.print_gateway)
 command(app, "revoke", writes=True, asks=administration.REVOKE)(administration.revoke_certificate)
 

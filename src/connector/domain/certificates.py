@@ -67,6 +67,11 @@ class Certificate:
     renewal_asked_at: datetime | None = None
     lapsed_at: datetime | None = None
 
+    @property
+    def actor(self) -> str:
+        """How the audit names the holder."""
+        return f"certificate:{self.serial}"
+
     def state(self, *, now: datetime) -> CertificateState:
         """The state at ``now``. Revoked stays revoked after expiry."""
         if self.revoked_at is not None:

@@ -96,9 +96,9 @@ def share(value: int, workers: int) -> int:
     return max(1, value // workers) if value else 0
 
 
-def seconds_until(moment: datetime, *, now: datetime) -> int:
-    """Whole seconds until then, at least one: the value of Retry-After (RFC 9110 10.2.3)."""
-    return max(1, ceil((moment - now).total_seconds()))
+def whole_seconds(wait: timedelta) -> int:
+    """The wait in whole seconds, at least one: the value of Retry-After (RFC 9110 10.2.3)."""
+    return max(1, ceil(wait.total_seconds()))
 
 
 @dataclass(slots=True)

@@ -87,6 +87,11 @@ class OneTimeToken:
     key: bytes | None = None
 
     @property
+    def actor(self) -> str:
+        """How the audit names the bearer."""
+        return f"token:{self.id}"
+
+    @property
     def terms(self) -> Terms:
         """What the token is bound to."""
         return Terms(self.source, self.key)

@@ -32,10 +32,6 @@ Random = Callable[[int], bytes]
 """So many octets from the system's secure source."""
 
 
-MakeID = Callable[[], UUID]
-"""A new UUID, which nobody has made before."""
-
-
 class Transaction(Protocol):
     """All that one transaction can read and write, and its moment."""
 

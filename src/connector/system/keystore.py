@@ -13,7 +13,7 @@ made anew in the place of one that was there.
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -93,7 +93,7 @@ def open_or_create(
         raise KeystoreError(f"The clock says {now:%Y-%m-%d}. Set it right first: certificates depend on it.")
     with _explained(directory):
         if not os.path.lexists(directory):
-            _create(directory, plan=plan, passphrase=passphrase, now=now, random=random)
+            _create(directory, _files(plan, passphrase=passphrase, now=now, random=random))
         return _open(directory, passphrase=passphrase, trusted=trusted, now=now)
 
 
@@ -161,12 +161,12 @@ def write_secret(path: Path, text: str) -> None:
         _sync(path.parent)
 
 
-def _create(directory: Path, *, plan: CAPlan, passphrase: bytes | None, now: datetime, random: Random) -> None:
+def _create(directory: Path, files: Mapping[str, bytes]) -> None:
     new = directory.with_name(f".{directory.name}.new")
     # Left by a start that was killed: those keys never signed anything for anybody.
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
-    for name, octets in _files(plan, passphrase=passphrase, now=now, random=random).items():
+    for name, octets in files.items():
         _write(new / name, octets)
     _sync(new)
     new.rename(directory)
@@ -176,12 +176,16 @@ def _create(directory: Path, *, plan: CAPlan, passphrase: bytes | None, now: dat
 def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Random) -> dict[str, bytes]:
     # Two installations are two CAs: their names differ, so that nobody takes one for the other (RFC 5280 4.1.2.6).
     suffix = random(SUFFIX_OCTETS).hex()
+
+    def serial() -> int:
+        return serial_number(random(SERIAL_OCTETS), now=now)
+
     root_signer, issuing_signer = KeySigner.generate(plan.key), KeySigner.generate(plan.key)
     root = make_root(
         root_signer,
         common_name=f"Connector Root CA {suffix}",
         validity=plan.root_validity,
-        serial=serial_number(random(SERIAL_OCTETS), now=now),
+        serial=serial(),
         now=now,
     )
     issuing = make_issuing(
@@ -190,7 +194,7 @@ def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Ran
         issuing_signer,
         common_name=f"Connector Issuing CA {suffix}",
         validity=plan.issuing_validity,
-        serial=serial_number(random(SERIAL_OCTETS), now=now),
+        serial=serial(),
         now=now,
         pointers=plan.pointers,
     )

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from connector.domain import certificates as inventory
 from connector.domain import steps, tokens
-from connector.domain.audit import Action, Event
+from connector.domain.audit import Action, Event, event
 from connector.domain.certificates import Certificate
 from connector.domain.directory import EntityKind
 from connector.domain.refusals import Refusal
@@ -25,7 +25,6 @@ from connector.domain.tokens import OneTimeToken
 from connector.pki.holders import Holder
 from connector.ports.transaction import Store, Transaction
 from connector.usecases import renewal
-from connector.usecases.events import certificate_event, token_spent
 from connector.usecases.quotas import CERTIFICATE_LIMITS, Allowances
 from connector.usecases.refusals import Refusals
 from connector.usecases.renewal import RenewalPolicy
@@ -80,7 +79,7 @@ Credential = PresentedToken | PresentedCertificate | LapsedCertificate
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The right to one certificate.
+    """The right to one certificate, granted ``at`` one moment.
 
     ``holder`` is whose it will be, and ``key`` the SHA-256 of the one key (its SPKI) that it is bound to, if any.
     ``by`` is who acts, for the audit; ``action`` and ``reason`` say what is done.
@@ -91,6 +90,7 @@ class Grant:
     ``note_refusal`` records why no certificate came of it.
     """
 
+    at: datetime
     holder: Holder
     owner_kind: EntityKind
     by: OneTimeToken | Certificate
@@ -108,15 +108,16 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Turns credentials into grants."""
+    """Turns a caller's credential into a grant. It is made for one call, and ``now`` is the moment of that."""
 
     store: Store
+    now: datetime
     renewal: RenewalPolicy
     most_refusals: int
     refusals: Refusals = field(default_factory=Refusals)
     allowances: Allowances = field(default_factory=Allowances)
 
-    async def admit(self, credential: Credential, request: CertificateRequest, *, now: datetime) -> Grant:
+    async def admit(self, credential: Credential, request: CertificateRequest) -> Grant:
         """The grant that the credential brings.
 
         Raises:
@@ -126,13 +127,13 @@ class Admission:
         """
         match credential:
             case PresentedToken():
-                return await self._by_token(credential, request, now=now)
+                return await self._by_token(credential, request)
             case PresentedCertificate():
-                return await self._by_certificate(credential, request, now=now)
+                return await self._by_certificate(credential, request)
             case LapsedCertificate():
-                return await self._by_lapsed(credential, request, now=now)
+                return await self._by_lapsed(credential, request)
 
-    async def token(self, credential: PresentedToken, *, now: datetime) -> OneTimeToken:
+    async def token(self, credential: PresentedToken) -> OneTimeToken:
         """The token, if it may be redeemed now, and from there. A refusal is recorded.
 
         Raises:
@@ -141,109 +142,122 @@ class Admission:
         presented = tokens.digest(credential.text)
         found = await self._find_token(presented)
         try:
-            tokens.check(found, presented, now=now)
+            tokens.check(found, presented, now=self.now)
             tokens.check_source(found, credential.source)
         except Unauthenticated as refusal:
-            await self.note_token(found, refusal, now=now)
+            await self.note_token(found, refusal)
             raise
         return found
 
-    async def certificate(self, fingerprint: bytes, *, now: datetime) -> Certificate:
+    async def recognize(self, credential: PresentedToken, key: str | None) -> OneTimeToken:
+        """The token, as :meth:`token` finds it. With a ``key`` (Idempotency-Key) one that was spent is as good, for as
+        long as what it brought is answered again.
+
+        Raises:
+            TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
+        """
+        if key is not None:
+            found = await self._find_token(tokens.digest(credential.text))
+            if found.spent_at is not None and self.now - found.spent_at <= TOKEN_REPLAY:
+                tokens.check_source(found, credential.source)
+                return found
+        return await self.token(credential)
+
+    async def certificate(self, fingerprint: bytes) -> Certificate:
         """The certificate with this fingerprint. It is never looked for by its subject.
 
         Raises:
             CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
         """
-        return inventory.check(await self._find_certificate(fingerprint), now=now)
+        return inventory.check(await self._find_certificate(fingerprint), now=self.now)
 
-    async def note_holder(self, holder: Certificate, refusal: Refusal, *, now: datetime) -> None:
+    async def note_holder(self, holder: Certificate, refusal: Refusal) -> None:
         """Record that the holder of a certificate was refused."""
-        event = certificate_event(Action.CERTIFICATE_REFUSED, holder, actor=holder, reason=refusal.code, at=now)
-        await self.refusals.record_event(self.store, event)
+        refused = event(Action.CERTIFICATE_REFUSED, holder, at=self.now, actor=holder.actor, reason=refusal.code)
+        await self.refusals.record_event(self.store, refused)
 
-    async def note_token(self, token: OneTimeToken, refusal: Refusal, *, now: datetime) -> None:
+    async def note_token(self, token: OneTimeToken, refusal: Refusal) -> None:
         """Record that the token was refused."""
-        await self.refusals.record(self.store, token, refusal, most=self.most_refusals, now=now)
+        await self.refusals.record(self.store, token, refusal, most=self.most_refusals, now=self.now)
 
-    async def _by_token(self, credential: PresentedToken, request: CertificateRequest, *, now: datetime) -> Grant:
+    async def _by_token(self, credential: PresentedToken, request: CertificateRequest) -> Grant:
         presented = tokens.digest(credential.text)
         token = await self._find_token(presented)
         barred: Refusal | None = None
         if token.certificate is not None:
-            barred = self.allowances.standing(token.system_auth_id, CERTIFICATE_LIMITS, now=now)
+            barred = self.allowances.standing(token.system_auth_id, CERTIFICATE_LIMITS, now=self.now)
         try:
             try:
-                tokens.check(token, presented, now=now)
+                tokens.check(token, presented, now=self.now)
             except TokenSpent as refusal:
                 barred = refusal
             tokens.check_source(token, credential.source)
         except Unauthenticated as refusal:
-            await self.note_token(token, refusal, now=now)
+            await self.note_token(token, refusal)
             raise
 
         def spend(tx: Transaction) -> tuple[Event, ...]:
-            redeem(tx, token, now=now)
+            spent = redeem(tx, token)
             if token.certificate is not None:  # fetched by a holder: an administrator's tokens lead to one each
-                self.allowances.admit_certificate(tx, token.system_auth_id, now=now)
-            return (token_spent(token, now=now),)
+                self.allowances.admit_certificate(tx, token.system_auth_id)
+            return (spent,)
 
         return Grant(
+            at=self.now,
             holder=_holder(token, token.type.value),
             owner_kind=EntityKind(token.type.value),
             by=token,
             action=Action.CERTIFICATE_ISSUED,
             spend=spend,
-            note_refusal=lambda refusal: self.note_token(token, refusal, now=now),
+            note_refusal=lambda refusal: self.note_token(token, refusal),
             key=token.key,
             step=request.step(presented),
-            replays_since=now - TOKEN_REPLAY,
+            replays_since=self.now - TOKEN_REPLAY,
             barred=barred,
         )
 
-    async def _by_certificate(
-        self, credential: PresentedCertificate, request: CertificateRequest, *, now: datetime
-    ) -> Grant:
-        former = await self.certificate(credential.fingerprint, now=now)
-        barred = self.allowances.standing(former.system_auth_id, CERTIFICATE_LIMITS, now=now)
+    async def _by_certificate(self, credential: PresentedCertificate, request: CertificateRequest) -> Grant:
+        former = await self.certificate(credential.fingerprint)
+        barred = self.allowances.standing(former.system_auth_id, CERTIFICATE_LIMITS, now=self.now)
         try:
-            self.allowances.admit_attempt(former.system_auth_id, now=now)
+            self.allowances.admit_attempt(former.system_auth_id, now=self.now)
         except LimitReached as refusal:
             barred = refusal
 
         async def note_refusal(refusal: Refusal) -> None:
             if isinstance(refusal, BadCSR | LimitReached):
-                self.allowances.refused(former.system_auth_id, now=now)
-                await self.note_holder(former, refusal, now=now)
+                self.allowances.refused(former.system_auth_id, now=self.now)
+                await self.note_holder(former, refusal)
 
         def spend(tx: Transaction) -> tuple[Event, ...]:
             # The exact certificate that was presented, as it is now: revoked in between means refused.
-            current = inventory.check(tx.inventory.find(former.fingerprint), now=now)
-            self.allowances.admit_certificate(tx, current.system_auth_id, now=now)
-            tx.inventory.supersede(current, now=now)
+            current = inventory.check(tx.inventory.find(former.fingerprint), now=tx.now)
+            self.allowances.admit_certificate(tx, current.system_auth_id)
+            tx.inventory.supersede(current, now=tx.now)
             return ()
 
-        return replace(_renewing(former, request, spend, note_refusal), barred=barred)
+        return replace(self._renewing(former, request, spend, note_refusal), barred=barred)
 
-    async def _by_lapsed(self, credential: LapsedCertificate, request: CertificateRequest, *, now: datetime) -> Grant:
+    async def _by_lapsed(self, credential: LapsedCertificate, request: CertificateRequest) -> Grant:
         policy = self.renewal
         found = await self._find_certificate(credential.fingerprint)
-        former = renewal.check_lapsed(found, policy=policy, now=now)
+        former = renewal.check_lapsed(found, policy=policy, now=self.now)
         renewal.check_proof(former, credential.proof, request.sent)
         step = request.step(former.fingerprint)
 
         def spend(tx: Transaction) -> tuple[Event, ...]:
             if step is not None and tx.inventory.of_step(step.name) is not None:
                 raise StepTaken
-            current = renewal.check_lapsed(tx.inventory.find(former.fingerprint), policy=policy, now=now)
-            renewal.check_graces(tx, current, policy=policy, now=now)
-            tx.inventory.supersede(current, now=now)
+            current = renewal.check_lapsed(tx.inventory.find(former.fingerprint), policy=policy, now=tx.now)
+            renewal.check_graces(tx, current, policy=policy)
+            tx.inventory.supersede(current, now=tx.now)
             return ()
 
         async def note_refusal(refusal: Refusal) -> None:
             if isinstance(refusal, BadCSR):
-                await self.note_holder(former, refusal, now=now)
+                await self.note_holder(former, refusal)
 
-        grant = _renewing(former, request, spend, note_refusal)
+        grant = self._renewing(former, request, spend, note_refusal)
         return replace(grant, alone=True, lapsed_at=former.not_after, reason=CertificateExpired.code)
 
     async def _find_token(self, presented: bytes) -> OneTimeToken:
@@ -255,29 +269,31 @@ class Admission:
     async def _find_certificate(self, fingerprint: bytes) -> Certificate | None:
         return await self.store.read(lambda tx: tx.inventory.find(fingerprint), single=True)
 
+    def _renewing(
+        self,
+        former: Certificate,
+        request: CertificateRequest,
+        spend: Callable[[Transaction], tuple[Event, ...]],
+        note_refusal: Callable[[Refusal], Awaitable[None]],
+    ) -> Grant:
+        return Grant(
+            at=self.now,
+            holder=_holder(former, former.owner_kind.value),
+            owner_kind=former.owner_kind,
+            by=former,
+            action=Action.CERTIFICATE_RENEWED,
+            spend=spend,
+            note_refusal=note_refusal,
+            step=request.step(former.fingerprint),
+        )
 
-def redeem(tx: Transaction, token: OneTimeToken, *, now: datetime) -> None:
-    """Spend the token; one that was fetched with a certificate only while that certificate is good."""
-    tx.tokens.redeem(token, now=now)
+
+def redeem(tx: Transaction, token: OneTimeToken) -> Event:
+    """Spend the token, and return the event; one that was fetched with a certificate only while that is good."""
+    tx.tokens.redeem(token, now=tx.now)
     if token.certificate is not None:
-        inventory.check(tx.inventory.find(token.certificate), now=now)
-
-
-def _renewing(
-    former: Certificate,
-    request: CertificateRequest,
-    spend: Callable[[Transaction], tuple[Event, ...]],
-    note_refusal: Callable[[Refusal], Awaitable[None]],
-) -> Grant:
-    return Grant(
-        holder=_holder(former, former.owner_kind.value),
-        owner_kind=former.owner_kind,
-        by=former,
-        action=Action.CERTIFICATE_RENEWED,
-        spend=spend,
-        note_refusal=note_refusal,
-        step=request.step(former.fingerprint),
-    )
+        inventory.check(tx.inventory.find(token.certificate), now=tx.now)
+    return event(Action.TOKEN_SPENT, token, at=tx.now, actor=token.actor)
 
 
 def _holder(owner: OneTimeToken | Certificate, kind: str) -> Holder:

@@ -1,20 +1,18 @@
 """What an external system does on its own: ask for its configuration and the next token, and for certificates."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from connector.domain import certificates as inventory
 from connector.domain import tokens
+from connector.domain.audit import Action, Event, event
 from connector.domain.certificates import Certificate
-from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 from connector.pki.profile import Profiles
-from connector.ports.transaction import Clock, MakeID, Random, Store, Transaction
+from connector.ports.transaction import Clock, Random, Store, Transaction
 from connector.usecases import renewal
 from connector.usecases.admission import Admission, CertificateRequest, Credential, PresentedToken, redeem
-from connector.usecases.events import name, token_minted, token_spent
 from connector.usecases.issuers import Issuers
 from connector.usecases.issuing import Issuing
 from connector.usecases.quotas import TOKEN_LIMITS, Allowances
@@ -49,7 +47,6 @@ class Enrollment:
     policy: EnrollmentPolicy
     clock: Clock
     random: Random
-    make_id: MakeID
     signing: Signing = field(default_factory=Signing)
     refusals: Refusals = field(default_factory=Refusals)
     allowances: Allowances = field(default_factory=Allowances)
@@ -62,40 +59,51 @@ class Enrollment:
             RateLimited: the system auth was given too many tokens within a minute; this one is not spent.
             StorageUnavailable: nothing was done.
         """
-        now, admission = self.clock(), self._admission
-        token = await admission.token(credential, now=now)
-        minted = self._mint(token, now=now)
+        admission = self._admission
+        token = await admission.token(credential)
 
-        def exchange(tx: Transaction) -> None:
-            redeem(tx, token, now=now)
-            self.allowances.admit_token(tx, token.system_auth_id, now=now)
-            tx.tokens.add(minted.token)
-            tx.audit.append(token_spent(token, now=now), token_minted(minted.token))
+        def exchange(tx: Transaction) -> Minted:
+            return self._mint(tx, token, redeem(tx, token))
 
         try:
-            self.allowances.refuse_again(token.system_auth_id, TOKEN_LIMITS, now=now)
-            await self.store.transaction(exchange, alone=False)
+            self.allowances.refuse_again(token.system_auth_id, TOKEN_LIMITS, now=admission.now)
+            minted = await self.store.transaction(exchange, alone=False)
         except (Unauthenticated, LimitReached) as refusal:
-            await admission.note_token(token, refusal, now=now)
+            await admission.note_token(token, refusal)
             raise
         return Configuration(self.subject_text(token.system_auth_id), minted)
 
-    async def describe(self, credential: PresentedToken) -> str:
+    async def describe(self, credential: PresentedToken, key: str | None = None) -> str:
         """The subject for a CSR under this token, which is not spent: no other is handed out for it.
+
+        With a ``key`` (Idempotency-Key) a token that was spent is as good, for as long as what it brought is answered
+        again.
 
         Raises:
             TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
             StorageUnavailable: the token cannot be looked up.
         """
-        return self.subject_text((await self.token(credential)).system_auth_id)
+        return self.subject_text((await self._admission.recognize(credential, key)).system_auth_id)
 
     async def token(self, credential: PresentedToken) -> OneTimeToken:
         """The token that somebody presents, which is not spent; raises as :meth:`describe` does."""
-        return await self._admission.token(credential, now=self.clock())
+        return await self._admission.token(credential)
 
-    async def note_token(self, token: OneTimeToken, refusal: Refusal) -> None:
-        """Record that the token was refused."""
-        await self._admission.note_token(token, refusal, now=self.clock())
+    async def spend(self, credential: PresentedToken) -> OneTimeToken:
+        """Spend the token for itself alone; of several that present it at once, one wins.
+
+        Raises:
+            TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
+            StorageUnavailable: it is not known whether it is.
+        """
+        admission = self._admission
+        token = await admission.token(credential)
+        try:
+            await self.store.transaction(lambda tx: tx.audit.append(redeem(tx, token)), alone=False)
+        except Unauthenticated as refusal:
+            await admission.note_token(token, refusal)
+            raise
+        return token
 
     async def mint_for_holder(self, holder: Certificate) -> Minted:
         """A short-lived token for the holder of a certificate.
@@ -107,21 +115,16 @@ class Enrollment:
             RateLimited: the system auth was given too many tokens within a minute.
             StorageUnavailable: nothing was done.
         """
-        now = self.clock()
+        admission = self._admission
 
         def mint(tx: Transaction) -> Minted:
-            certificate = inventory.check(tx.inventory.find(holder.fingerprint), now=now)
-            self.allowances.admit_token(tx, certificate.system_auth_id, now=now)
-            minted = self._mint(certificate, now=now)
-            tx.tokens.add(minted.token)
-            tx.audit.append(token_minted(minted.token))
-            return minted
+            return self._mint(tx, inventory.check(tx.inventory.find(holder.fingerprint), now=tx.now))
 
         try:
-            self.allowances.refuse_again(holder.system_auth_id, TOKEN_LIMITS, now=now)
+            self.allowances.refuse_again(holder.system_auth_id, TOKEN_LIMITS, now=admission.now)
             return await self.store.transaction(mint, alone=False)
         except LimitReached as refusal:
-            await self._admission.note_holder(holder, refusal, now=now)
+            await admission.note_holder(holder, refusal)
             raise
 
     async def sign(self, credential: Credential, request: CertificateRequest) -> Certificate:
@@ -138,14 +141,30 @@ class Enrollment:
             InvalidData: a certificate was said to be expired, and is not.
             ProfileUnknown, SignerUnavailable, StorageUnavailable: nothing was done.
         """
-        now = self.clock()
-        grant = await self._admission.admit(credential, request, now=now)
+        grant = await self._admission.admit(credential, request)
         issuing = Issuing(self.store, self.issuers, self.policy.profiles, self.random, self.signing)
-        return await issuing.issue(grant, request, now=now)
+        return await issuing.issue(grant, request)
+
+    def chain(self, certificate: Certificate) -> tuple[bytes, ...]:
+        """The certificates above this one, without the trust anchor; each is DER."""
+        return self.issuers.chain(certificate.issuer)
+
+    async def prove_signer(self) -> None:
+        """Return if the issuer could sign now.
+
+        Raises:
+            SignerUnavailable: it could not.
+        """
+        await self.signing.prove(self.issuers.signing)
 
     def window(self, certificate: Certificate) -> Window:
         """When the holder of this certificate is to renew it."""
         return renewal.window(certificate, issuer=self.issuers.current.fingerprint, policy=self.policy.renewal)
+
+    @property
+    def profiles(self) -> Profiles:
+        """What may be issued."""
+        return self.policy.profiles
 
     def subject_text(self, system_auth_id: str) -> str:
         """The subject that a CSR under this system auth must have, in the form that clients split."""
@@ -157,30 +176,35 @@ class Enrollment:
         Raises:
             CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
         """
-        return await self._admission.certificate(fingerprint, now=self.clock())
+        return await self._admission.certificate(fingerprint)
 
     @property
     def _admission(self) -> Admission:
-        most_refusals = self.policy.tokens.refusals
-        return Admission(self.store, self.policy.renewal, most_refusals, self.refusals, self.allowances)
+        """Admission for one call, at the moment of now."""
+        refusals, most = self.refusals, self.policy.tokens.refusals
+        return Admission(self.store, self.clock(), self.policy.renewal, most, refusals, self.allowances)
 
-    def _mint(self, owner: OneTimeToken | Certificate, *, now: datetime) -> Minted:
-        """The next token for a bearer, or one for a holder. What hangs on a certificate stays short-lived."""
+    def _mint(self, tx: Transaction, owner: OneTimeToken | Certificate, *before: Event) -> Minted:
+        """Record the next token of a bearer, or one for a holder. What hangs on a certificate stays short-lived."""
+        self.allowances.admit_token(tx, owner.system_auth_id)
         if isinstance(owner, OneTimeToken):
             token_type, certificate, terms = owner.type, owner.certificate, owner.terms
         else:
             token_type, certificate, terms = TokenType(owner.owner_kind), owner.fingerprint, Terms()
         policy = self.policy.tokens
-        return tokens.mint(
-            self.random(tokens.SECRET_OCTETS),
-            id=self.make_id(),
+        minted = tokens.mint(
+            tx.random(tokens.SECRET_OCTETS),
+            id=tx.new_id(),
             type=token_type,
             system_auth_id=owner.system_auth_id,
             owner_id=owner.owner_id,
             tenant_id=owner.tenant_id,
-            minted_by=name(owner),
-            now=now,
+            minted_by=owner.actor,
+            now=tx.now,
             lifetime=policy.lifetimes[token_type] if certificate is None else policy.renewal_lifetime,
             certificate=certificate,
             terms=terms,
         )
+        tx.tokens.add(minted.token)
+        tx.audit.append(*before, event(Action.TOKEN_MINTED, minted.token, at=tx.now, actor=owner.actor))
+        return minted

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from connector.domain.certificates import TrustAnchor
 from connector.domain.imports import AdoptedIssuer
@@ -135,7 +134,7 @@ def read(tx: Transaction) -> Recorded:
     return Recorded(tuple(tx.issuers.list()), tuple(tx.anchors.list()), tuple(tx.imports.issuers()))
 
 
-def settle(tx: Transaction, held: Sequence[Issuer], *, now: datetime) -> Recorded:
+def settle(tx: Transaction, held: Sequence[Issuer]) -> Recorded:
     """Record the issuers of a data directory; the first of them is the built-in one.
 
     A built-in issuer that is new signs from now on: this is the first start, or its files were replaced. Any other
@@ -149,9 +148,9 @@ def settle(tx: Transaction, held: Sequence[Issuer], *, now: datetime) -> Recorde
         if is_built_in:
             for each in recorded.values():
                 if each.state is IssuerState.SIGNING:
-                    tx.issuers.change(each.fingerprint, IssuerState.FORMER, now=now)
+                    tx.issuers.change(each.fingerprint, IssuerState.FORMER, now=tx.now)
         state = IssuerState.SIGNING if is_built_in else IssuerState.PREPARED
-        tx.issuers.add(IssuerRecord(issuer.fingerprint, issuer.der, issuer.root_fingerprint, state, now, now))
+        tx.issuers.add(IssuerRecord(issuer.fingerprint, issuer.der, issuer.root_fingerprint, state, tx.now, tx.now))
     return read(tx)
 
 

@@ -6,12 +6,12 @@ and its signed octets are dropped: what was never stored was never issued.
 """
 
 from asyncio import to_thread
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from hmac import compare_digest
 
 from connector.domain import certificates as inventory
+from connector.domain.audit import event
 from connector.domain.certificates import Certificate
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import Unauthenticated
@@ -20,13 +20,13 @@ from connector.domain.refusals.issuers import ProfileUnknown
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.refusals.steps import StepTaken
 from connector.domain.refusals.tokens import TokenSpent
+from connector.domain.tokens import OneTimeToken
 from connector.pki.csr import verify
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, serial_number
 from connector.pki.plan import Plan
 from connector.pki.profile import Profile, Profiles
 from connector.ports.transaction import Random, Store, Transaction
 from connector.usecases.admission import CertificateRequest, Grant
-from connector.usecases.events import certificate_event
 from connector.usecases.issuers import Issuers
 from connector.usecases.signing import Signing
 
@@ -45,7 +45,7 @@ class Issuing:
     random: Random
     signing: Signing = field(default_factory=Signing)
 
-    async def issue(self, grant: Grant, request: CertificateRequest, *, now: datetime) -> Certificate:
+    async def issue(self, grant: Grant, request: CertificateRequest) -> Certificate:
         """The certificate that the grant allows, recorded; or, for a step that was taken before, what it brought.
 
         Raises:
@@ -58,30 +58,32 @@ class Issuing:
         """
         try:
             try:
-                return await self._issue(grant, request, now=now)
+                return await self._issue(grant, request)
             except (TokenSpent, StepTaken, LimitReached) as refusal:
-                return await self._again(grant, refusal, now=now)
+                return await self._again(grant, refusal)
         except (BadCSR, StepTaken, Unauthenticated, LimitReached) as refusal:
             await grant.note_refusal(refusal)
             raise
 
-    async def _issue(self, grant: Grant, request: CertificateRequest, *, now: datetime) -> Certificate:
+    async def _issue(self, grant: Grant, request: CertificateRequest) -> Certificate:
         if grant.barred is not None:
             raise grant.barred
         # One issuer and one profile for the whole of it, whatever changes meanwhile.
         issuer, profile = self.issuers.signing, await self._profile(grant)
 
         def plan() -> Plan:
-            return self._plan(grant, request, issuer, profile, now=now)
+            return self._plan(grant, request, issuer, profile)
 
         planned = plan() if len(request.sent) < LONG_CSR else await to_thread(plan)
-        certificate = _record(grant, planned, await self.signing.sign(issuer, planned), issuer, now=now)
-        event = certificate_event(grant.action, certificate, actor=grant.by, at=now, reason=grant.reason)
+        certificate = _record(grant, planned, await self.signing.sign(issuer, planned), issuer)
+
+        token_id = grant.by.id if isinstance(grant.by, OneTimeToken) else None
 
         def record(tx: Transaction) -> None:
             events = grant.spend(tx)
             tx.inventory.add(certificate)
-            tx.audit.append(*events, event)
+            issued = event(grant.action, certificate, at=tx.now, actor=grant.by.actor, reason=grant.reason)
+            tx.audit.append(*events, replace(issued, token_id=token_id))
 
         await self.store.transaction(record, alone=grant.alone)
         return certificate
@@ -103,16 +105,14 @@ class Issuing:
             raise ProfileUnknown
         return profile
 
-    def _plan(
-        self, grant: Grant, request: CertificateRequest, issuer: Issuer, profile: Profile, *, now: datetime
-    ) -> Plan:
+    def _plan(self, grant: Grant, request: CertificateRequest, issuer: Issuer, profile: Profile) -> Plan:
         verified = verify(request.read(request.sent), policy=profile.csr, common_name=grant.holder.system_auth_id)
         if grant.key is not None and not compare_digest(grant.key, sha256(verified.spki).digest()):
             raise CSRKeyNotBound
-        serial = serial_number(self.random(SERIAL_OCTETS), now=now)
-        return profile.plan(verified, grant.holder, authority=issuer.authority, serial=serial, now=now)
+        serial = serial_number(self.random(SERIAL_OCTETS), now=grant.at)
+        return profile.plan(verified, grant.holder, authority=issuer.authority, serial=serial, now=grant.at)
 
-    async def _again(self, grant: Grant, refusal: Refusal, *, now: datetime) -> Certificate:
+    async def _again(self, grant: Grant, refusal: Refusal) -> Certificate:
         """What the grant's step brought, if it was taken lately enough; else the refusal stands.
 
         Raises:
@@ -128,10 +128,10 @@ class Issuing:
             raise refusal
         if not compare_digest(found.request or b"", step.request):
             raise StepTaken
-        return inventory.check(found, now=now)
+        return inventory.check(found, now=grant.at)
 
 
-def _record(grant: Grant, plan: Plan, der: bytes, issuer: Issuer, *, now: datetime) -> Certificate:
+def _record(grant: Grant, plan: Plan, der: bytes, issuer: Issuer) -> Certificate:
     holder, step = grant.holder, grant.step
     return Certificate(
         serial=f"{plan.serial:x}",
@@ -144,7 +144,7 @@ def _record(grant: Grant, plan: Plan, der: bytes, issuer: Issuer, *, now: dateti
         tenant_id=holder.tenant_id,
         not_before=plan.not_before,
         not_after=plan.not_after,
-        issued_at=now,
+        issued_at=grant.at,
         der=der,
         step=None if step is None else step.name,
         request=None if step is None else step.request,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connector.domain.catalogue import MOST_SERVICES, Service, Size
-from connector.domain.quotas import HOUR, Buckets, Limit, Quotas, seconds_until, share
+from connector.domain.quotas import HOUR, Buckets, Limit, Quotas, share, whole_seconds
 from connector.domain.refusals.quotas import QuotaExceeded, RateLimited
 
 
@@ -32,7 +32,7 @@ class Publications:
                 Limit.SERVICE_CHANGES_AN_HOUR,
                 self.quotas.service_changes_an_hour,
                 "This application changed its services too often",
-                retry_after=seconds_until(now + timedelta(seconds=wait), now=now),
+                retry_after=whole_seconds(timedelta(seconds=wait)),
             )
 
     def changed(self, application_id: str, *, now: datetime) -> None:

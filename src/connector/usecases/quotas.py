@@ -20,8 +20,8 @@ from connector.domain.quotas import (
     Limit,
     Quotas,
     Used,
-    seconds_until,
     share,
+    whole_seconds,
 )
 from connector.domain.refusals.quotas import LimitReached, QuotaExceeded, RateLimited
 from connector.ports.transaction import Transaction
@@ -41,13 +41,38 @@ TOKEN_LIMITS = (Limit.TOKENS_A_MINUTE,)
 
 
 @dataclass(frozen=True, slots=True)
+class _Rule:
+    """A limit of a system auth. ``frees_after`` is how long after its moment an entry no longer counts."""
+
+    limit: Limit
+    kind: type[LimitReached]
+    reason: str
+    frees_after: timedelta = timedelta(0)
+
+
+_CERTIFICATES_A_DAY = _Rule(
+    Limit.CERTIFICATES_A_DAY,
+    QuotaExceeded,
+    "This system was issued as many certificates within 24 hours as it may be",
+    DAY,
+)
+_CERTIFICATES = _Rule(
+    Limit.CERTIFICATES,
+    QuotaExceeded,
+    "This system has as many certificates that are still good as it may have. Revoke those that are not used, or wait "
+    "until one expires",
+)
+_TOKENS_A_MINUTE = _Rule(
+    Limit.TOKENS_A_MINUTE, RateLimited, "This system asked for too many tokens within a minute", MINUTE
+)
+
+
+@dataclass(frozen=True, slots=True)
 class _Met:
     """A limit that was met ``at`` some time; ``until`` is when there is room again by itself."""
 
-    kind: type[LimitReached]
-    limit: Limit
+    rule: _Rule
     most: int
-    reason: str
     at: datetime
     until: datetime
 
@@ -55,7 +80,8 @@ class _Met:
         return timedelta(0) <= now - self.at < REFUSED_FOR and now < self.until
 
     def refusal(self, now: datetime) -> LimitReached:
-        return self.kind(self.limit, self.most, self.reason, retry_after=seconds_until(self.until, now=now))
+        rule = self.rule
+        return rule.kind(rule.limit, self.most, rule.reason, retry_after=whole_seconds(self.until - now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +113,7 @@ class Allowances:
                 Limit.REFUSALS_A_MINUTE,
                 self.quotas.refusals_a_minute,
                 "Too many requests of this system were refused",
-                retry_after=seconds_until(now + timedelta(seconds=wait), now=now),
+                retry_after=whole_seconds(timedelta(seconds=wait)),
             )
 
     def refused(self, system_auth_id: str, *, now: datetime) -> None:
@@ -113,53 +139,33 @@ class Allowances:
                 return met.refusal(now)
         return None
 
-    def admit_certificate(self, tx: Transaction, system_auth_id: str, *, now: datetime) -> None:
+    def admit_certificate(self, tx: Transaction, system_auth_id: str) -> None:
         """Return if the system auth may be issued one more certificate by its own doing.
 
         Raises:
             QuotaExceeded: it was issued too many within a day, or has too many that are good.
         """
-        usage, since = tx.usage, now - DAY
 
         def issued(most: int) -> Sequence[datetime]:
-            return usage.issued(system_auth_id, since=since, most=most)
+            return tx.usage.issued(system_auth_id, since=tx.now - DAY, most=most)
 
         def good(most: int) -> Sequence[datetime]:
-            return usage.good(system_auth_id, now=now, most=most)
+            return tx.usage.good(system_auth_id, now=tx.now, most=most)
 
-        most = self.quotas.certificates_a_day
-        if not self._fits(Limit.CERTIFICATES_A_DAY, system_auth_id, issued, now=now):
-            reason = "This system was issued as many certificates within 24 hours as it may be"
-            until = issued(most)[-1] + DAY
-            raise self._meet(
-                system_auth_id, _Met(QuotaExceeded, Limit.CERTIFICATES_A_DAY, most, reason, at=now, until=until)
-            )
-        most = self.quotas.certificates
-        if not self._fits(Limit.CERTIFICATES, system_auth_id, good, now=now):
-            reason = (
-                "This system has as many certificates that are still good as it may have. Revoke those that are not "
-                "used, or wait until one expires"
-            )
-            until = good(most)[-1]
-            raise self._meet(system_auth_id, _Met(QuotaExceeded, Limit.CERTIFICATES, most, reason, at=now, until=until))
+        self._admit(_CERTIFICATES_A_DAY, tx, system_auth_id, issued)
+        self._admit(_CERTIFICATES, tx, system_auth_id, good)
 
-    def admit_token(self, tx: Transaction, system_auth_id: str, *, now: datetime) -> None:
+    def admit_token(self, tx: Transaction, system_auth_id: str) -> None:
         """Return if one more token may be minted for the system auth by its own doing.
 
         Raises:
             RateLimited: there were too many within a minute.
         """
-        usage, since, most = tx.usage, now - MINUTE, self.quotas.tokens_a_minute
 
         def minted(most: int) -> Sequence[datetime]:
-            return usage.minted(system_auth_id, since=since, most=most)
+            return tx.usage.minted(system_auth_id, since=tx.now - MINUTE, most=most)
 
-        if not self._fits(Limit.TOKENS_A_MINUTE, system_auth_id, minted, now=now):
-            reason = "This system asked for too many tokens within a minute"
-            until = minted(most)[-1] + MINUTE
-            raise self._meet(
-                system_auth_id, _Met(RateLimited, Limit.TOKENS_A_MINUTE, most, reason, at=now, until=until)
-            )
+        self._admit(_TOKENS_A_MINUTE, tx, system_auth_id, minted)
 
     def admit_entity(self, realm: Realm, kind: EntityKind) -> None:
         """Return if the tenant may have one more of that kind.
@@ -229,48 +235,44 @@ class Allowances:
         }
         return {auth: used for auth, used in met.items() if used}
 
-    def _meet(self, system_auth_id: str, met: _Met) -> LimitReached:
-        key = (met.limit, system_auth_id)
+    def _admit(
+        self, rule: _Rule, tx: Transaction, system_auth_id: str, moments: Callable[[int], Sequence[datetime]]
+    ) -> None:
+        """Return if there is room for one more; ``moments`` are those of the newest entries, at most so many."""
+        most, key = self.quotas.value(rule.limit), (rule.limit, system_auth_id)
+        if not most or self._estimates.is_new(key, most, now=tx.now):
+            return
+        # Half of it: two replicas that know nothing of each other do not pass the limit together.
+        if self._estimates.admit(
+            key, most, lambda: len(moments(most)), trusted=most // 2, now=tx.now, good_for=GOOD_FOR
+        ):
+            return
+        met = _Met(rule, most, at=tx.now, until=moments(most)[-1] + rule.frees_after)
         self._met[key] = met
         self._met.move_to_end(key)
         if len(self._met) > MOST_KEYS:
             self._met.popitem(last=False)
-        return met.refusal(met.at)
-
-    def _fits(
-        self, limit: Limit, system_auth_id: str, moments: Callable[[int], Sequence[datetime]], *, now: datetime
-    ) -> bool:
-        most, key = self.quotas.value(limit), (limit, system_auth_id)
-        if not most or self._estimates.is_new(key, most, now=now):
-            return True
-        # Half of it: two replicas that know nothing of each other do not pass the limit together.
-        return self._estimates.admit(
-            key, most, lambda: len(moments(most)), trusted=most // 2, now=now, good_for=GOOD_FOR
-        )
+        raise met.refusal(tx.now)
 
     def _admit_tenant(self, limit: Limit, realm: Realm, count: Callable[[int], int], reason: str) -> None:
         most = self.quotas.value(limit)
         if not most:
             return
-        if most <= COUNTED_EACH_TIME:
-            fits = count(most) < most
-        else:
-            fits = self._fits_large(limit, realm.tenant_id, most, count, now=realm.now)
+        fits = count(most) < most if most <= COUNTED_EACH_TIME else self._fits_large(limit, realm, most, count)
         if not fits:
             raise QuotaExceeded(limit, most, reason)
 
-    def _fits_large(
-        self, limit: Limit, tenant_id: str, most: int, count: Callable[[int], int], *, now: datetime
-    ) -> bool:
+    def _fits_large(self, limit: Limit, realm: Realm, most: int, count: Callable[[int], int]) -> bool:
         refused = self._refused.setdefault(limit, {})
-        since = refused.get(tenant_id)
-        if since is not None and timedelta(0) <= now - since < REFUSED_FOR:
+        since = refused.get(realm.tenant_id)
+        if since is not None and timedelta(0) <= realm.now - since < REFUSED_FOR:
             return False
+        key = (limit, realm.tenant_id)
         fits = self._estimates.admit(
-            (limit, tenant_id), most, lambda: count(most), trusted=most, now=now, good_for=TENANT_GOOD_FOR
+            key, most, lambda: count(most), trusted=most, now=realm.now, good_for=TENANT_GOOD_FOR
         )
         if fits:
-            refused.pop(tenant_id, None)
+            refused.pop(realm.tenant_id, None)
         else:
-            refused[tenant_id] = now
+            refused[realm.tenant_id] = realm.now
         return fits

@@ -362,7 +362,7 @@ def enter_as_owner(tx: Transaction, way_in: Certificate | Access, external_id: s
         raise TenantForbidden
     if isinstance(way_in, Access):
         return Realm(tx, tenant.id, way_in.actor, way_in.scopes.intersection(scopes), tenant)
-    return Realm(tx, tenant.id, f"certificate:{way_in.serial}", frozenset(scopes), tenant)
+    return Realm(tx, tenant.id, way_in.actor, frozenset(scopes), tenant)
 
 
 def enter_as_holder(tx: Transaction, fingerprint: bytes, *scopes: Scope) -> Realm:
@@ -384,7 +384,7 @@ def enter_as_bearer(tx: Transaction, token: OneTimeToken, *scopes: Scope) -> Rea
     tenant = tx.tenants.of_id(token.tenant_id)
     if tenant is None:
         raise TenantForbidden
-    return Realm(tx, tenant.id, f"token:{token.id}", frozenset(scopes), tenant)
+    return Realm(tx, tenant.id, token.actor, frozenset(scopes), tenant)
 
 
 def realm_of(tx: Transaction, record: OneTimeToken | Certificate, actor: str) -> Realm:

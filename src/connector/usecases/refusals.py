@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connector.domain.audit import Action, Event
+from connector.domain.audit import Action, Event, event
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.csr import BadCSR
 from connector.domain.refusals.quotas import LimitReached
@@ -18,7 +18,7 @@ from connector.domain.tokens import OneTimeToken
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Store, Transaction
 from connector.usecases.realms import SYSTEM, realm_of
-from connector.usecases.revocation import token_event, withdraw
+from connector.usecases.revocation import withdraw
 
 MOST_RECORDED = 1000
 """After so many refusals of one token no more is written: a token that leaked must not be good for filling the disk."""
@@ -102,7 +102,7 @@ class Refusals:
 
 
 def _token_refused(token: OneTimeToken, refusal: Refusal, at: datetime) -> Event:
-    return token_event(Action.TOKEN_REFUSED, token, actor=f"token:{token.id}", now=at, reason=refusal.code)
+    return event(Action.TOKEN_REFUSED, token, at=at, actor=token.actor, reason=refusal.code)
 
 
 def _write(

@@ -107,14 +107,14 @@ def check_proof(certificate: Certificate, proof: bytes, csr: bytes) -> None:
         raise ProofRefused from error
 
 
-def check_graces(tx: Transaction, certificate: Certificate, *, policy: RenewalPolicy, now: datetime) -> None:
+def check_graces(tx: Transaction, certificate: Certificate, *, policy: RenewalPolicy) -> None:
     """Return if this certificate's identity lives in it alone, and has a grace left.
 
     Raises:
         CertificateExpired: there is a successor already, or the identity was late too often.
     """
     same = CertificateFilter(certificate.tenant_id, system_auth_id=certificate.system_auth_id)
-    good = replace(same, state=CertificateState.ISSUED, now=now)
+    good = replace(same, state=CertificateState.ISSUED, now=tx.now)
     if certificate.superseded_at is not None or tx.inventory.count(good):
         raise CertificateExpired(
             "The client certificate has expired, and another was issued in its place. Use that one, or enroll again "

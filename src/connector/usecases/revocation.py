@@ -1,9 +1,8 @@
 """Revoke, and cut off: what ends a certificate ends the tokens that hang on it, in the same transaction."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from connector.domain.audit import Action, Event, event
+from connector.domain.audit import Action
 from connector.domain.certificates import Certificate, RevocationReason, check
 from connector.domain.tokens import OneTimeToken
 from connector.ports.certificates import CertificateFilter
@@ -31,7 +30,7 @@ def revoke_presented(tx: Transaction, fingerprint: bytes) -> Certificate:
         CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
     """
     certificate = check(tx.inventory.find(fingerprint), now=tx.now)
-    realm = realm_of(tx, certificate, f"certificate:{certificate.serial}")
+    realm = realm_of(tx, certificate, certificate.actor)
     revoke(realm, CertificateFilter(fingerprint=fingerprint), RevocationReason.UNSPECIFIED)
     return certificate
 
@@ -42,8 +41,3 @@ def withdraw(realm: Realm, which: TokenFilter) -> Sequence[OneTimeToken]:
     if withdrawn:
         realm.record(Action.TOKEN_WITHDRAWN, *withdrawn)
     return withdrawn
-
-
-def token_event(action: Action, token: OneTimeToken, *, actor: str, now: datetime, reason: str | None = None) -> Event:
-    """An event about a token."""
-    return event(action, token, at=now, actor=actor, reason=reason)

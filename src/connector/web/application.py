@@ -18,12 +18,13 @@ from connector.domain.principals import Anonymous, Bearer, Holder, Principal, To
 from connector.domain.refusals.requests import BadRequest, MethodNotAllowed, PathNotFound
 from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
-from connector.ports.transaction import Store
+from connector.ports.transaction import Clock, Store
 from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.adoption import Adoption
 from connector.usecases.clients import Authorization
 from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment
+from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
 from connector.usecases.publications import Publications
 from connector.usecases.quotas import Allowances
@@ -98,6 +99,8 @@ class Web:
 
     store: Store
     enrollment: Enrollment
+    issuers: Issuers
+    clock: Clock
     tokens: TokenPolicy
     allowances: Allowances
     links: Links
@@ -148,7 +151,7 @@ class Web:
                 **self._legacy(),
             },
         )
-        return adopting(application, Adoption(self.store, self.enrollment.issuers))
+        return adopting(application, Adoption(self.store, self.issuers))
 
     def pki(self) -> ASGIApp:
         """What is signed, and needs no TLS (RFC 5280 4.2.2.1)."""
@@ -168,7 +171,7 @@ class Web:
         application = self._application(self._health())
         if self.gateways is None:
             return application
-        return _first(self.gateways.endpoints(self.enrollment, self.settings.body), application)
+        return _first(self.gateways.endpoints(self.store, self.enrollment, self.settings.body), application)
 
     def _connector(self, authenticate: Authenticate) -> GraphQLEndpoint:
         if "connector" not in self._apis:
@@ -207,7 +210,9 @@ class Web:
     def _metadata(self) -> Metadata:
         settings, allowances = self.settings, self.allowances
         publications = Publications(allowances.quotas, allowances.workers)
-        api = CatalogueAPI(self.store, self.enrollment, publications, settings.body, settings.answers.budget)
+        api = CatalogueAPI(
+            self.store, self.enrollment, self.clock, publications, settings.body, settings.answers.budget
+        )
         return Metadata(api, self._guards)
 
     @property
@@ -229,11 +234,11 @@ class Web:
         )
 
     def _health(self) -> list[BaseRoute]:
-        readiness = Readiness(self.enrollment, self.bearers, self.crls)
+        readiness = Readiness(self.store, self.enrollment, self.clock, self.bearers, self.crls)
         return [Route("/healthz", healthz), Route("/readyz", readiness.readyz)]
 
     def _certificates(self) -> list[BaseRoute]:
-        issuers = self.enrollment.issuers
+        issuers = self.issuers
         files: Mapping[str, Callable[[], bytes]] = {
             "root.crt": lambda: issuers.root,
             "root.pem": lambda: pem(issuers.root).encode(),
@@ -242,7 +247,7 @@ class Web:
         }
         # RFC 2585 4.1
         types = {"crt": "application/pkix-cert", "pem": "application/x-pem-file"}
-        lists = [] if self.crls is None else CRLEndpoints(self.crls, self.enrollment.clock).routes()
+        lists = [] if self.crls is None else CRLEndpoints(self.crls, self.clock).routes()
         return [
             *(Route(f"/{name}", _file(file, types[name.rpartition(".")[2]])) for name, file in files.items()),
             *lists,

@@ -12,6 +12,7 @@ from connector.domain.refusals import Unavailable
 from connector.domain.refusals.issuers import SignerUnavailable
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.ports.oidc import Bearers
+from connector.ports.transaction import Clock, Store
 from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment
 from connector.web.answers import json_answer
@@ -36,7 +37,9 @@ class Readiness:
     CRL that is overdue: it is still served until its end.
     """
 
+    store: Store
     enrollment: Enrollment
+    clock: Clock
     bearers: Bearers | None = None
     crls: PublishedCRLs | None = None
     _failure: BaseException | None = None
@@ -56,13 +59,13 @@ class Readiness:
 
     def _warnings(self) -> Sequence[str]:
         ailing = self.bearers.ailing() if self.bearers is not None else None
-        overdue = self.crls.warnings(now=self.enrollment.clock()) if self.crls is not None else []
+        overdue = self.crls.warnings(now=self.clock()) if self.crls is not None else []
         return [*([ailing] if ailing else []), *overdue]
 
     async def _ask(self) -> BaseException | None:
         try:
-            await _within(StorageUnavailable, self.enrollment.store.probe())
-            await _within(SignerUnavailable, self.enrollment.signing.prove(self.enrollment.issuers.signing))
+            await _within(StorageUnavailable, self.store.probe())
+            await _within(SignerUnavailable, self.enrollment.prove_signer())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is a reason not to be ready
             note(error)
             return error

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.records import NOW, event
 
-from connector.domain.quotas import Buckets, Estimates, Limit, Quotas, Used, seconds_until, share
+from connector.domain.quotas import Buckets, Estimates, Limit, Quotas, Used, share, whole_seconds
 from connector.domain.repeats import Repeats
 
 SECOND = timedelta(seconds=1)
@@ -32,7 +32,7 @@ def test_workers_share_a_limit_out_and_never_make_it_none() -> None:
 
 def test_retry_after_is_a_whole_second_and_never_zero() -> None:
     """What is over within a second, or already, is to be tried again in one."""
-    assert [seconds_until(NOW + each * SECOND, now=NOW) for each in (-5, 0, 0.2, 1, 1.2)] == [1, 1, 1, 1, 2]
+    assert [whole_seconds(each * SECOND) for each in (-5, 0, 0.2, 1, 1.2)] == [1, 1, 1, 1, 2]
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=60), st.integers(1, 20))

@@ -66,12 +66,12 @@ async def overview(visit: Visit) -> Response:
 
 
 def _counted(realm: Realm, allowances: Allowances) -> Overview:
-    now, directory, since = realm.now, realm.directory, midnight(realm.now)
+    directory, since = realm.directory, midnight(realm.now)
     return Overview(
-        at=now,
-        applications=directory.standings(EntityKind.APPLICATION, now=now),
-        runtimes=directory.standings(EntityKind.RUNTIME, now=now),
-        certificates=realm.certificates.tally(soon=now + SOON),
+        at=realm.now,
+        applications=directory.standings(EntityKind.APPLICATION, now=realm.now),
+        runtimes=directory.standings(EntityKind.RUNTIME, now=realm.now),
+        certificates=realm.certificates.tally(soon=realm.now + SOON),
         expiring_by_day=realm.certificates.expiring_by_day(since=since, days=AHEAD_DAYS + WEEK),
         happened_by_day=realm.events.daily(since=since - (BACK_DAYS - 1) * DAY),
         quotas=allowances.used_by_tenant(realm),

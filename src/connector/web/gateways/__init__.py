@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp
 
+from connector.ports.transaction import Store
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.verdicts import Verdicts
 from connector.web.gateways import resolvers
@@ -32,9 +33,9 @@ class Gateways:
     verdicts: Verdicts
     foreign: Foreign = field(default_factory=Foreign)
 
-    def endpoints(self, enrollment: Enrollment, limits: BodyLimits) -> Mapping[str, ASGIApp]:
+    def endpoints(self, store: Store, enrollment: Enrollment, limits: BodyLimits) -> Mapping[str, ASGIApp]:
         """The endpoints by their paths."""
         return {
             **{f"{PREFIX}{each.name}": VerdictEndpoint(each, self.proxies, self.verdicts) for each in DIALECTS},
-            **resolvers.endpoints(enrollment, self.verdicts, self.proxies, limits, self.foreign),
+            **resolvers.endpoints(store, enrollment, self.verdicts, self.proxies, limits, foreign=self.foreign),
         }

@@ -15,8 +15,8 @@ from connector.domain.refusals.requests import BadRequest
 from connector.domain.subjects import Narrowing, Owner
 from connector.pki.distinguished_names import parse_name
 from connector.ports.oidc import Bearers
+from connector.ports.transaction import Store
 from connector.usecases import resolving
-from connector.usecases.enrollment import Enrollment
 from connector.usecases.verdicts import Verdicts
 from connector.web.gateways.sessions import (
     CERTIFICATE_HASH,
@@ -74,7 +74,7 @@ class Identity:
 class Consumers:
     """Finds out who the consumer is."""
 
-    enrollment: Enrollment
+    store: Store
     verdicts: Verdicts
     mapped: MappedSubjects
     bearers: Bearers | None
@@ -90,7 +90,7 @@ class Consumers:
         if by_certificate is not None and by_token is not None:
             raise BadRequest("The session names a client by certificate and by token. Resolve one of them.")
         if by_token is not None:
-            owner = await resolving.owner_of(self.enrollment, by_token)
+            owner = await resolving.owner_of(self.store, by_token)
             return session.octets if owner is None else _of_owner(session, owner, "OneTimeToken")
         fingerprint = _fingerprint(session)
         if by_certificate is None or fingerprint is None:
@@ -138,7 +138,7 @@ class Consumers:
         """
         value = sole(scope["headers"], b"tenant", TenantAmbiguous)
         external_id = tenant_of(tenants, None if value is None else value.decode("latin-1"))
-        tenant = None if external_id is None else await resolving.tenant(self.enrollment, external_id)
+        tenant = None if external_id is None else await resolving.tenant(self.store, external_id)
         if tenant is None:
             return session.octets
         return session.with_headers({}, extra=identity.extra(tenant_id=tenant.id, tenant=tenant.external_id))

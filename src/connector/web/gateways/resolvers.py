@@ -22,7 +22,8 @@ from connector.domain.refusals.gateways import (
 )
 from connector.domain.strict_json import JSON
 from connector.ports.oidc import Bearers
-from connector.usecases import resolving
+from connector.ports.transaction import Store
+from connector.usecases.admission import PresentedToken
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.verdicts import Verdicts
 from connector.web.answers import error_answer, octets_answer
@@ -64,10 +65,16 @@ class Foreign:
 
 
 def endpoints(
-    enrollment: Enrollment, verdicts: Verdicts, proxies: Proxies, limits: BodyLimits, foreign: Foreign
+    store: Store,
+    enrollment: Enrollment,
+    verdicts: Verdicts,
+    proxies: Proxies,
+    limits: BodyLimits,
+    *,
+    foreign: Foreign,
 ) -> Mapping[str, ASGIApp]:
     """The resolvers by their paths."""
-    consumers = Consumers(enrollment, verdicts, foreign.mapped, foreign.bearers)
+    consumers = Consumers(store, verdicts, foreign.mapped, foreign.bearers)
     resolvers = _Resolvers(enrollment, verdicts, consumers)
     found: dict[str, Resolve] = {
         TOKEN: resolvers.token,
@@ -118,7 +125,8 @@ class _Resolvers:
         if text is None:
             return session.octets
         try:
-            token = await resolving.spend(self.enrollment, text)
+            # A token that is bound to a network is refused: the gateway's address is not that of its bearer.
+            token = await self.enrollment.spend(PresentedToken(text, None))
         except Unavailable as error:
             raise TokenNotSpent("could not invalidate token") from error
         return session.with_headers({TOKEN_ID: token.system_auth_id})

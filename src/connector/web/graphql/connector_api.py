@@ -17,7 +17,6 @@ from connector.domain.refusals.requests import MethodNotAllowed
 from connector.ports.transaction import Store
 from connector.usecases.admission import Credential, LapsedCertificate, PresentedCertificate, PresentedToken
 from connector.usecases.enrollment import Enrollment
-from connector.usecases.recognition import recognize_bearer, recognize_holder
 from connector.usecases.renewal import Window
 from connector.usecases.revocation import revoke_presented
 from connector.web import chains, csrs
@@ -54,9 +53,9 @@ class ConnectorAPI:
         """Who calls, by the subject of their CSRs; raises Unauthenticated as the field of this name does."""
         match call.principal:
             case Holder(fingerprint):
-                return await recognize_holder(self.enrollment, fingerprint)
+                return self.enrollment.subject_text((await self.enrollment.identify(fingerprint)).system_auth_id)
             case TokenBearer(text) if field != REVOKE:
-                return await recognize_bearer(self.enrollment, text, call.source, call.step)
+                return await self.enrollment.describe(PresentedToken(text, call.source), call.step)
         raise _missing(field)
 
     async def _configuration(self, _: None, info: Info) -> dict[str, Any]:
@@ -115,7 +114,7 @@ class ConnectorAPI:
         except BadCSR as refusal:
             raise in_original_words(refusal) from refusal
         log.info(event, serial=certificate.serial)
-        encoded = chains.encode(certificate.der, self.enrollment.issuers.chain(certificate.issuer))
+        encoded = chains.encode(certificate.der, self.enrollment.chain(certificate))
         return {
             "certificateChain": encoded.certificate_chain,
             "caCertificate": encoded.ca_certificate,

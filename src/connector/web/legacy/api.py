@@ -11,7 +11,6 @@ from connector.ports.transaction import Store
 from connector.usecases.admission import CertificateRequest, PresentedCertificate, PresentedToken
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.own_application import own_application
-from connector.usecases.recognition import recognize_bearer, recognize_holder
 from connector.usecases.revocation import revoke_presented
 from connector.web import chains, csrs
 from connector.web.callers import source, step_key
@@ -106,7 +105,7 @@ class LegacyAPI:
             raise
         certificate = await self.enrollment.sign(credential, request)
         log.info(event, serial=certificate.serial)
-        encoded = chains.encode(certificate.der, self.enrollment.issuers.chain(certificate.issuer))
+        encoded = chains.encode(certificate.der, self.enrollment.chain(certificate))
         return legacy_answer(
             {
                 "crt": encoded.certificate_chain,
@@ -129,10 +128,10 @@ class LegacyAPI:
 
     async def _recognize(self, credential: PresentedToken | PresentedCertificate, key: str | None) -> None:
         match credential:
-            case PresentedToken(text, address):
-                await recognize_bearer(self.enrollment, text, address, key)
+            case PresentedToken():
+                await self.enrollment.describe(credential, key)
             case PresentedCertificate(fingerprint):
-                await recognize_holder(self.enrollment, fingerprint)
+                await self.enrollment.identify(fingerprint)
 
 
 def _unreadable(reason: str) -> BadRequest:

@@ -21,7 +21,7 @@ from connector.domain.refusals.requests import BadRequest
 from connector.domain.services import NESTED
 from connector.domain.strict_json import JSONError
 from connector.domain.strict_json import read as read_json
-from connector.ports.transaction import Store
+from connector.ports.transaction import Clock, Store
 from connector.usecases import catalogue
 from connector.usecases.catalogue import Published
 from connector.usecases.enrollment import Enrollment
@@ -82,6 +82,7 @@ class CatalogueAPI:
 
     store: Store
     enrollment: Enrollment
+    clock: Clock
     publications: Publications
     limits: BodyLimits
     budget: Budget
@@ -127,7 +128,7 @@ class CatalogueAPI:
         """Remove a service."""
         holder, place = await self._enter(call)
         refuse_browsers(call.scope)
-        self.publications.admit_change(holder.owner_id, now=self.enrollment.clock())
+        self.publications.admit_change(holder.owner_id, now=self.clock())
         removed = await self._office(holder, Right.APPLICATION_WRITE).run(
             catalogue.remove, holder.owner_id, place.application, _id(place)
         )
@@ -146,7 +147,7 @@ class CatalogueAPI:
         """The content of the body, from an application that may change its services now."""
         holder, place = await self._enter(call)
         refuse_browsers(call.scope)
-        self.publications.admit_change(holder.owner_id, now=self.enrollment.clock())
+        self.publications.admit_change(holder.owner_id, now=self.clock())
         body = await read_body(call.scope, call.receive, self.limits, anonymous=False)
         self._hold(call, len(body))
         if len(body) <= SMALL:
@@ -155,7 +156,7 @@ class CatalogueAPI:
             return holder, place, await to_thread(_content, body)
 
     def _changed(self, holder: Certificate, event: str, service: Service) -> None:
-        self.publications.changed(holder.owner_id, now=self.enrollment.clock())
+        self.publications.changed(holder.owner_id, now=self.clock())
         log.info(event, service=service.id)
 
     def _office(self, holder: Certificate, scope: Right) -> Office[Realm]:

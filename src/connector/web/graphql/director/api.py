@@ -22,7 +22,6 @@ from connector.usecases.enrollment import Enrollment
 from connector.usecases.offices import Office
 from connector.usecases.quotas import Allowances
 from connector.usecases.realms import Installation, Realm, enter_as_owner
-from connector.usecases.recognition import recognize_holder
 from connector.web.graphql.call import Call, Info
 from connector.web.graphql.director.scopes import required
 
@@ -174,7 +173,7 @@ class Director:
             case Bearer(text):
                 return (await self._bearer(text)).actor
             case Holder(fingerprint):
-                return await recognize_holder(self.enrollment, fingerprint)
+                return self.enrollment.subject_text((await self.enrollment.identify(fingerprint)).system_auth_id)
             case AdminHolder() as holder:
                 return (await self.store.read(lambda tx: self._admin_holder(tx, holder), single=True)).actor
         raise CredentialMissing

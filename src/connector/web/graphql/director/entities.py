@@ -201,7 +201,7 @@ class EntityFields:
         Raises:
             InvalidData: it is not.
         """
-        profiles = self.director.enrollment.policy.profiles
+        profiles = self.director.enrollment.profiles
         if profiles.named(particulars.get("profile")) is None:
             raise InvalidData(f"Invalid data certificateProfile: use {' or '.join(profiles.names)}, or null.")
         return particulars
