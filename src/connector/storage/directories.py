@@ -17,7 +17,7 @@ from connector.domain.labels import LabelFilter
 from connector.domain.overview import Standings
 from connector.domain.refusals.objects import NotUniqueName, ObjectInUse, ObjectNotFound
 from connector.ports.directory import EntityFilter
-from connector.storage import counting
+from connector.storage import searches
 from connector.storage.schema import entities, label_terms, system_auths, tenants
 from connector.storage.statements import Insert, Prepared, chunks, page
 
@@ -173,9 +173,9 @@ class SqlDirectory:
     def search(
         self, which: EntityFilter, *, newest_first: bool, after: tuple[datetime, str] | str | None = None, most: int
     ) -> Sequence[Entity]:
-        conditions = [*counting.entity_conditions(self._tenant, which), *map(_holds, which.labels)]
+        conditions = [*searches.conditions(self._tenant, which), *map(_holds, which.labels)]
         if which.begins is not None:
-            return counting.beginning(
+            return searches.beginning(
                 self._connection, which, conditions, newest_first=newest_first, after=after, most=most
             )
         order = [entities.c.created_at, entities.c.id] if newest_first else [entities.c.name]
@@ -184,7 +184,7 @@ class SqlDirectory:
         return [Entity(*row) for row in self._connection.execute(statement)]
 
     def standings(self, kind: EntityKind, *, now: datetime) -> Standings:
-        return counting.standings(self._connection, self._tenant, kind, now=now)
+        return searches.standings(self._connection, self._tenant, kind, now=now)
 
     def names(self, ids: Collection[str]) -> Mapping[str, str]:
         return {

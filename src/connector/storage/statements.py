@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     ColumnElement,
     Connection,
@@ -20,10 +22,16 @@ from sqlalchemy import (
     literal,
     literal_column,
     tuple_,
+    type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
 T = TypeVar("T")
+
+DAY = timedelta(days=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_DAY_MICROSECONDS = DAY // _MICROSECOND
 
 PARAMETERS = 500
 """So many values in one IN at most; databases count parameters."""
@@ -219,3 +227,11 @@ def beside(column: Column[str]) -> ColumnElement[str]:
     would read all that a tenant has.
     """
     return column.concat(_NOTHING)
+
+
+def whole_days(moment: ColumnElement[datetime], since: datetime) -> ColumnElement[int]:
+    """The number of whole days from ``since`` to the moment."""
+    # In whole numbers, as the database has them; as constants, so that PostgreSQL sees one expression in both places.
+    first = (since - _EPOCH) // _MICROSECOND
+    whole = type_coerce(moment, BigInteger) - literal_column(str(first), BigInteger)
+    return whole.op("/", precedence=20, return_type=BigInteger())(literal_column(str(_DAY_MICROSECONDS), BigInteger))

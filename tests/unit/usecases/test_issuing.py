@@ -226,7 +226,7 @@ def test_there_is_no_other_way_to_a_certificate() -> None:
     assert callers("to_be_signed") == {"pki/issuer.py", "pki/ocsp.py"}  # the latter: its own method, of an answer
     assert callers("CertificateBuilder") == set()
     # The last reads rows; adoption records what another CA issued, and has nothing signed.
-    assert callers("Certificate") == {"usecases/issuing.py", "usecases/adoption.py", "storage/repositories.py"}
+    assert callers("Certificate") == {"usecases/issuing.py", "usecases/adoption.py", "storage/certificates.py"}
     assert importers("connector.pki.signer") == {
         *("pki/issuer.py", "system/keystore.py", "usecases/signing.py"),
         *("pki/crl.py", "usecases/crl_publishing.py", "bootstrap/crls.py"),  # they have CRLs signed
