@@ -51,6 +51,7 @@ check: $(INSTALLED) ## Check style, types and the directions of imports.
 	@$(BIN)/ruff format --quiet --check $(PATHS)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/pytest --quiet tests/integration/test_project.py::test_no_two_modules_need_each_other
 
 .PHONY: bench
 bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao; BENCH=--help says what else it can do.
@@ -66,6 +67,8 @@ docs: $(INSTALLED) ## Make the pages that are made from the code.
 		echo "Making docs/$$page.md"; \
 		$(BIN)/connector $$page >docs/$$page.md.new && mv docs/$$page.md.new docs/$$page.md || exit 1; \
 	done
+	@echo "Making the drawing in docs/architecture.md"
+	@$(BIN)/python -m tests.support.drawing
 
 .PHONY: screenshots
 screenshots: $(INSTALLED) tools ## Make the pictures of the console in docs/images.

@@ -8,6 +8,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import grimp
+from tests.support import drawing
 from tests.support.refusals import all_refusals
 
 from connector.domain.refusals.csr import BadCSR
@@ -91,6 +92,14 @@ def test_no_two_modules_need_each_other() -> None:
         cyclic -= first | last
     assert len(graph.modules) > 150
     assert sorted(cyclic) == []
+
+
+def test_the_drawing_of_the_packages_is_current() -> None:
+    """The drawing in docs/architecture.md shows the packages and imports that there are."""
+    page = drawing.PAGE.read_text()
+
+    assert page.count(drawing.BEGIN) == page.count(drawing.END) == 1
+    assert page == drawing.with_drawing(page), "docs/architecture.md is old: run make docs"
 
 
 # What touches a transaction's own repositories, apart from the doorways: what finds a caller by a credential; what acts

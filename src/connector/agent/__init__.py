@@ -1,4 +1,7 @@
-"""``connector-agent``: an external system's identity, obtained once and kept good. It needs nothing of the server."""
+"""The external system's side as a program: ``connector-agent`` obtains an identity once and keeps it good.
+
+It needs nothing of the server, so that it installs alone.
+"""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What other users of this machine could get at: our files, and our memory in a core dump.
+"""Protection from other users of this machine: of our files, and of our memory in a core dump.
 
 ``files`` judges who can read or change a file, and returns what is wrong as values; ``memory`` keeps the kernel from
 writing this process's memory anywhere. The server and the agent use both.

@@ -1,1 +1,1 @@
-"""X.509: bytes in, values out. Names, keys, CSRs, profiles, issuers and chains."""
+"""X.509, bytes in and values out: names, keys, CSRs, profiles, issuers and chains."""

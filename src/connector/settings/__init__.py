@@ -1,4 +1,7 @@
-"""Settings: read once at start, checked, and handed on as frozen values. Nothing else reads the environment."""
+"""The settings from file, environment and flags: read once at start, checked, and handed on as frozen values.
+
+Nothing else reads the environment.
+"""
 
 from connector.settings.document import document, in_force
 from connector.settings.loading import Problem, SettingsError, load, load_told

@@ -1,4 +1,4 @@
-"""Where everything is kept: the stores behind the ports."""
+"""The ports over SQLite and PostgreSQL: stores, tables, migrations, a file a noun."""
 
 from connector.storage.database import Database
 from connector.storage.sqlite import SqliteStore, attach_sqlite, open_sqlite

@@ -1,1 +1,1 @@
-"""What the program needs from the operating system and libraries: the files of CA keys, password hashes, the log."""
+"""The operating system and libraries: the files of CA keys, password hashes, the log."""

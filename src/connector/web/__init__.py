@@ -1,1 +1,1 @@
-"""The ASGI applications: one for each listener."""
+"""The HTTP APIs and the console: an ASGI application for each listener."""
