@@ -13,9 +13,9 @@ from sqlalchemy import URL, Engine, NullPool, create_engine, insert, make_url, s
 from connector.domain import tokens
 from connector.domain.clients import SECRET_OCTETS as CLIENT_SECRET_OCTETS
 from connector.domain.clients import make_client
-from connector.domain.directory import EntityKind, SystemAuth
+from connector.domain.directory import EntityKind, Identity, SystemAuth
 from connector.domain.issuers import IssuerState
-from connector.domain.tokens import TokenType
+from connector.domain.origins import Origin
 from connector.storage import schema
 from connector.storage.moments import make_id
 
@@ -145,13 +145,8 @@ def _handed_over(tenant: str, now: datetime) -> tuple[Prepared, Sequence[Mapping
     }
     minted = tokens.mint(
         token_bytes(tokens.SECRET_OCTETS),
-        id=make_id(),
-        type=TokenType.APPLICATION,
-        system_auth_id=auth["id"],
-        owner_id=entity["id"],
-        tenant_id=tenant,
-        minted_by="key:bench",
-        now=now,
+        Origin(make_id(), now, "key:bench"),
+        Identity(tenant, entity["id"], EntityKind.APPLICATION, auth["id"]),
         lifetime=LIFETIME,
     )
     return Prepared(minted.secret.text, auth["id"]), (entity, auth, asdict(minted.token))

@@ -24,7 +24,8 @@ from connector.domain import tokens
 from connector.domain.certificates import Certificate
 from connector.domain.directory import EntityKind, Tenant, add_system_auth, register_entity, register_tenant
 from connector.domain.labels import terms
-from connector.domain.tokens import OneTimeToken, TokenType
+from connector.domain.origins import Origin
+from connector.domain.tokens import OneTimeToken
 from connector.storage import schema
 
 TENANTS = 1000
@@ -161,13 +162,8 @@ def _rows(tenant: Tenant, name: str, now: datetime) -> Iterator[tuple[Table, dic
     yield schema.system_auths, asdict(auth)
     token = tokens.mint(
         token_bytes(tokens.SECRET_OCTETS),
-        id=uuid4(),
-        type=TokenType.APPLICATION,
-        system_auth_id=auth.id,
-        owner_id=entity.id,
-        tenant_id=tenant.id,
-        minted_by="key:bench",
-        now=now,
+        Origin(uuid4(), now, "key:bench"),
+        auth.identity,
         lifetime=DAY,
     ).token
     yield schema.tokens, {**asdict(token), "spent_at": now}

@@ -17,8 +17,8 @@ from typing import Self
 from bench.clients import SUBJECT, new_csr
 from bench.processes import pinned
 from bench.rounds import Half, Plan, Round
+from connector.domain.directory import EntityKind, Identity
 from connector.pki.csr import CSRPolicy, verify
-from connector.pki.holders import Holder
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
 from connector.pki.profile import CLIENT, Profile
 from connector.pki.signer import KeySigner
@@ -43,7 +43,7 @@ def answer() -> None:
     """Sign for as long as each line says."""
     now = datetime.now(UTC)
     signer, profile = issuer(now), Profile(CLIENT, CSRPolicy(SUBJECT))
-    holder = Holder(COMMON_NAME, COMMON_NAME, "application", COMMON_NAME)
+    holder = Identity(COMMON_NAME, COMMON_NAME, EntityKind.APPLICATION, COMMON_NAME)
     texts = [b64encode(new_csr(SUBJECT.text(COMMON_NAME))) for _ in range(REQUESTS)]
     for line in sys.stdin:
         done, started, cpu = 0, time.perf_counter(), time.process_time()

@@ -98,7 +98,7 @@ def test_the_audit_by_command(server: Server) -> None:
 
 
 def test_events_outside_of_tenants_are_listed_by_command(server: Server) -> None:
-    """A new key for every tenant is listed only with --installation, and an empty list of a tenant names that option."""
+    """A key for every tenant is listed only with --installation, and an empty list of a tenant names that option."""
     server.command("key", "create", "anywhere", "--role", "viewer")
     created = output(server, "audit", "--installation", "--action", "key.created", "--actor", "command")
     assert "anywhere" in {each["reason"] for each in created}  # type: ignore[union-attr]

@@ -13,9 +13,9 @@ from tests.support.csr import COMMON_NAME, POLICY
 from tests.vectors.keys import rsa_private
 
 from connector.domain.certificates import TrustAnchor
+from connector.domain.directory import EntityKind, Identity
 from connector.domain.issuers import IssuerRecord, IssuerState
 from connector.pki.csr import VerifiedRequest
-from connector.pki.holders import Holder
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
 from connector.pki.plan import Plan
 from connector.pki.profile import CLIENT, Profile
@@ -24,10 +24,10 @@ from connector.usecases.issuers import Issuers, Recorded
 from connector.web.chains import pem
 
 PROFILE = Profile(CLIENT, POLICY)
-HOLDER = Holder(
+HOLDER = Identity(
     tenant_id="11111111-0000-4000-8000-000000000000",
     owner_id="22222222-0000-4000-8000-000000000000",
-    kind="application",
+    kind=EntityKind.APPLICATION,
     system_auth_id=COMMON_NAME,
 )
 DAY = timedelta(days=1)
@@ -101,7 +101,7 @@ def issue(
     now: datetime,
     profile: Profile = PROFILE,
     serial: int | None = None,
-    holder: Holder = HOLDER,
+    holder: Identity = HOLDER,
 ) -> Leaf:
     """A certificate of the profile."""
     number = fresh_serial(now) if serial is None else serial

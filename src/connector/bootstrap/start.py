@@ -8,6 +8,7 @@ from secrets import token_bytes
 
 from connector.domain import principals
 from connector.domain.certificates import TrustAnchor
+from connector.domain.origins import Origin
 from connector.domain.principals import Role
 from connector.domain.refusals.issuers import SignerUnavailable
 from connector.domain.secrets import Secret
@@ -157,13 +158,11 @@ async def _first_start(store: Store, directory: Path, *, at: datetime) -> Secret
     """
     text, key = principals.make_key(
         token_bytes(principals.KEY_OCTETS),
-        id=make_id(),
+        Origin(make_id(), at, SYSTEM.actor),
         name="first",
         role=Role.ADMINISTRATOR,
         tenant=None,
-        created_by=SYSTEM.actor,
         lifetime=None,
-        now=at,
     )
     keystore.write_secret(directory / ADMIN_KEY, text)
 

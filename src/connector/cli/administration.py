@@ -212,8 +212,7 @@ def mint_token(
         realm,
         kind,
         registration.named_or_identified(realm, kind, entity).id,
-        seconds=lifetime,
-        terms=read_terms(source, key),
+        terms=read_terms(source, key, lifetime),
         policy=admin.settings.token_policy,
         allowances=admin.allowances,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from connector.domain.directory import EntityKind
+from connector.domain.directory import EntityKind, Identity
 from connector.domain.refusals.certificates import CertificateExpired, CertificateRevoked, CertificateUnknown
 
 
@@ -66,6 +66,11 @@ class Certificate:
     request: bytes | None = None
     renewal_asked_at: datetime | None = None
     lapsed_at: datetime | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """Whom it stands for."""
+        return Identity(self.tenant_id, self.owner_id, self.owner_kind, self.system_auth_id)
 
     @property
     def actor(self) -> str:

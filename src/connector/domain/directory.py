@@ -98,6 +98,16 @@ class Entity:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom a token or a certificate stands for: a system auth, its owner, the owner's kind, and the tenant."""
+
+    tenant_id: str
+    owner_id: str
+    kind: EntityKind
+    system_auth_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SystemAuth:
     """One way in for one entity: it links tokens and certificates to their owner. Its id is the certificate's CN."""
 
@@ -106,6 +116,11 @@ class SystemAuth:
     owner_id: str
     owner_kind: EntityKind
     created_at: datetime
+
+    @property
+    def identity(self) -> Identity:
+        """Whom its tokens and certificates stand for."""
+        return Identity(self.tenant_id, self.owner_id, self.owner_kind, self.id)
 
 
 def register_tenant(external_id: str, name: str, *, id: UUID, now: datetime) -> Tenant:

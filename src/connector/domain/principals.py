@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from hmac import compare_digest
-from uuid import UUID
 
 from connector.domain.directory import check_name
+from connector.domain.origins import Origin
 from connector.domain.refusals.callers import InsufficientScopes
 from connector.domain.refusals.keys import KeyExpired, KeyRevoked, KeyUnknown
 from connector.domain.refusals.objects import InvalidData
@@ -188,15 +188,7 @@ class ApiKey:
 
 
 def make_key(
-    random: bytes,
-    *,
-    id: UUID,
-    name: str,
-    role: Role,
-    tenant: str | None,
-    created_by: str,
-    lifetime: timedelta | None,
-    now: datetime,
+    random: bytes, origin: Origin, *, name: str, role: Role, tenant: str | None, lifetime: timedelta | None
 ) -> tuple[str, ApiKey]:
     """A new key from 32 random octets: the text to hand over, and what is kept of it.
 
@@ -211,14 +203,14 @@ def make_key(
         raise InvalidData(f"Invalid data lifetimeSeconds: use 1 to {int(MAX_KEY_LIFETIME.total_seconds())}.")
     text = KEY_PREFIX + urlsafe_b64encode(random).decode("ascii").rstrip("=")
     return text, ApiKey(
-        id=str(id),
+        id=str(origin.id),
         name=name,
         digest=digest(text),
-        created_at=now,
+        created_at=origin.at,
         role=role,
         tenant=tenant,
-        created_by=created_by,
-        expires_at=None if lifetime is None else now + lifetime,
+        created_by=origin.by,
+        expires_at=None if lifetime is None else origin.at + lifetime,
     )
 
 

@@ -9,8 +9,9 @@ from hashlib import sha256
 from hmac import compare_digest
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
-from uuid import UUID
 
+from connector.domain.directory import EntityKind, Identity
+from connector.domain.origins import Origin
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.csr import CSRKeyNotBound
 from connector.domain.refusals.objects import InvalidData
@@ -52,14 +53,19 @@ class TokenPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a token is bound to beside its owner; nothing, unless it is said.
+    """The terms under which a token is handed over; none, unless they are given.
 
     ``source`` is the network (CIDR) from which alone it may be redeemed, ``key`` the SHA-256 of the SPKI of the one
-    key for which it gives a certificate.
+    key for which it gives a certificate. ``seconds`` is how long it lives, where that differs from the policy; a token
+    that follows under the same terms lives as the policy says.
     """
 
     source: str | None = None
     key: bytes | None = None
+    seconds: int | None = None
+
+
+NO_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +93,18 @@ class OneTimeToken:
     key: bytes | None = None
 
     @property
+    def identity(self) -> Identity:
+        """Whom it stands for."""
+        return Identity(self.tenant_id, self.owner_id, EntityKind(self.type), self.system_auth_id)
+
+    @property
     def actor(self) -> str:
         """How the audit names the bearer."""
         return f"token:{self.id}"
 
     @property
     def terms(self) -> Terms:
-        """What the token is bound to."""
+        """The terms for the token that follows this one."""
         return Terms(self.source, self.key)
 
     def state(self, *, now: datetime) -> TokenState:
@@ -121,19 +132,14 @@ _REFUSALS: Mapping[TokenState, type[Refusal]] = {
 
 def mint(
     random: bytes,
+    origin: Origin,
+    identity: Identity,
     *,
-    id: UUID,
-    type: TokenType,
-    system_auth_id: str,
-    owner_id: str,
-    tenant_id: str,
-    minted_by: str,
-    now: datetime,
     lifetime: timedelta,
     certificate: bytes | None = None,
-    terms: Terms = Terms(),
+    terms: Terms = NO_TERMS,
 ) -> Minted:
-    """A new token from 64 random octets.
+    """A new token from 64 random octets. Its lifetime is given, whatever the terms say of it.
 
     Raises:
         ValueError: ``random`` is not 64 octets.
@@ -142,15 +148,15 @@ def mint(
         raise ValueError(f"a token takes {SECRET_OCTETS} random octets")
     secret = Secret(urlsafe_b64encode(random).decode("ascii"))
     token = OneTimeToken(
-        id=str(id),
+        id=str(origin.id),
         digest=digest(secret.text),
-        type=type,
-        system_auth_id=system_auth_id,
-        owner_id=owner_id,
-        tenant_id=tenant_id,
-        minted_by=minted_by,
-        minted_at=now,
-        expires_at=now + lifetime,
+        type=TokenType(identity.kind),
+        system_auth_id=identity.system_auth_id,
+        owner_id=identity.owner_id,
+        tenant_id=identity.tenant_id,
+        minted_by=origin.by,
+        minted_at=origin.at,
+        expires_at=origin.at + lifetime,
         certificate=certificate,
         source=terms.source,
         key=terms.key,
@@ -158,8 +164,9 @@ def mint(
     return Minted(secret, token)
 
 
-def read_terms(source_network: str | None, key_sha256: str | None) -> Terms:
-    """The terms that an administrator gave: a network such as 192.0.2.0/24, a SHA-256 of the SPKI in hexadecimal.
+def read_terms(source_network: str | None, key_sha256: str | None, seconds: int | None = None) -> Terms:
+    """The terms that an administrator gave: a network such as 192.0.2.0/24, a SHA-256 of the SPKI in hexadecimal, a
+    lifetime.
 
     Raises:
         InvalidData: one of them cannot be read.
@@ -177,7 +184,7 @@ def read_terms(source_network: str | None, key_sha256: str | None) -> Terms:
         key = b""
     if key is not None and len(key) != sha256().digest_size:
         raise InvalidData("Invalid data keySHA256: use the SHA-256 of the public key's DER, 64 hexadecimal digits.")
-    return Terms(source, key)
+    return Terms(source, key, seconds)
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:
@@ -187,18 +194,18 @@ def _network(text: str) -> IPv4Network | IPv6Network:
     return network
 
 
-def lifetime(policy: TokenPolicy, type: TokenType, seconds: int | None) -> timedelta:
-    """How long a token of that type is to live: as asked for in seconds, or as the policy says.
+def lifetime(policy: TokenPolicy, type: TokenType, terms: Terms) -> timedelta:
+    """How long a token of that type lives: as its terms say, or else the policy.
 
     Raises:
         InvalidData: it is less than a second, or more than the policy allows.
     """
-    if seconds is None:
+    if terms.seconds is None:
         return policy.lifetimes[type]
     most = policy.longest[type]
-    if not 1 <= seconds <= most.total_seconds():
+    if not 1 <= terms.seconds <= most.total_seconds():
         raise InvalidData(f"Invalid data lifetimeSeconds: use 1 to {int(most.total_seconds())}.")
-    return timedelta(seconds=seconds)
+    return timedelta(seconds=terms.seconds)
 
 
 def check_source(token: OneTimeToken, source: str | None) -> None:

@@ -6,8 +6,8 @@ from enum import IntEnum
 from ipaddress import ip_address
 from string import Formatter
 
+from connector.domain.directory import EntityKind, Identity
 from connector.pki import der
-from connector.pki.holders import Holder
 
 MAX_NAME = 2048
 
@@ -68,7 +68,7 @@ def host(text: str) -> GeneralName:
 
 @dataclass(frozen=True, slots=True)
 class NamePattern:
-    """A name in which ``{tenant}``, ``{kind}``, ``{owner}`` and ``{system_auth}`` stand for the holder's.
+    """A name in which ``{tenant}``, ``{kind}``, ``{owner}`` and ``{system_auth}`` stand for those of an identity.
 
     Raises:
         ValueError: it asks for something else, or gives no name of its kind.
@@ -83,22 +83,25 @@ class NamePattern:
             raise ValueError(f"a name's pattern may hold {', '.join(f'{{{field}}}' for field in _FIELDS)}")
         self.fill(_SAMPLE)
 
-    def fill(self, holder: Holder) -> GeneralName:
-        """The holder's name.
+    def fill(self, whom: Identity) -> GeneralName:
+        """The name of this identity.
 
         Raises:
-            ValueError: with this holder's ids it is no name of its kind.
+            ValueError: with its ids it is no name of its kind.
         """
         return GeneralName(
             self.kind,
             self.template.format(
-                tenant=holder.tenant_id, kind=holder.kind, owner=holder.owner_id, system_auth=holder.system_auth_id
+                tenant=whom.tenant_id,
+                kind=whom.kind.value.lower(),
+                owner=whom.owner_id,
+                system_auth=whom.system_auth_id,
             ),
         )
 
 
 _FIELDS = ("tenant", "kind", "owner", "system_auth")
-_SAMPLE = Holder(tenant_id="t", owner_id="o", kind="application", system_auth_id="s")
+_SAMPLE = Identity("t", "o", EntityKind.APPLICATION, "s")
 
 
 def _is_of_kind(kind: NameKind, value: str) -> bool:

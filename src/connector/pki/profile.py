@@ -8,12 +8,12 @@ from functools import cached_property
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from connector.domain.directory import Identity
 from connector.pki import der, spiffe
 from connector.pki.authority import Authority, Content
 from connector.pki.csr import CSRPolicy, VerifiedRequest
 from connector.pki.extensions import NO_POINTERS, KeyUsage, Pointers, Purpose
 from connector.pki.general_names import NamePattern, host
-from connector.pki.holders import Holder
 from connector.pki.names import common_name_rdn
 from connector.pki.plan import Plan, Subject
 from connector.pki.signatures import IssuerPublicKey, encoded_key
@@ -52,13 +52,13 @@ class Profile:
     pointers: Pointers = NO_POINTERS
 
     def plan(
-        self, request: VerifiedRequest, holder: Holder, *, authority: Authority, serial: int, now: datetime
+        self, request: VerifiedRequest, whom: Identity, *, authority: Authority, serial: int, now: datetime
     ) -> Plan:
         """The certificate for a request. It begins and ends within the issuer's validity.
 
         Raises:
             ProfileViolation: the issuer is not valid at ``now``.
-            ValueError: the holder's ids make no name of the kind that the profile wants.
+            ValueError: the identity's ids make no name of the kind that the profile wants.
         """
         not_before, not_after = authority.window(now=now, backdate=self.backdate, validity=self.validity)
         return Plan(
@@ -67,9 +67,9 @@ class Profile:
             serial=serial,
             not_before=not_before,
             not_after=not_after,
-            subject=Subject(self.csr.subject.encoded(holder.system_auth_id), request.subject),
+            subject=Subject(self.csr.subject.encoded(whom.system_auth_id), request.subject),
             spki=request.spki,
-            names=tuple([pattern.fill(holder) for pattern in self.names]),
+            names=tuple([pattern.fill(whom) for pattern in self.names]),
         )
 
     @cached_property

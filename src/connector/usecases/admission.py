@@ -12,7 +12,7 @@ from connector.domain import certificates as inventory
 from connector.domain import steps, tokens
 from connector.domain.audit import Action, Event, event
 from connector.domain.certificates import Certificate
-from connector.domain.directory import EntityKind
+from connector.domain.directory import Identity
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.certificates import CertificateExpired
@@ -22,7 +22,6 @@ from connector.domain.refusals.steps import StepTaken
 from connector.domain.refusals.tokens import TokenSpent, TokenUnknown
 from connector.domain.steps import TOKEN_REPLAY, Step
 from connector.domain.tokens import OneTimeToken
-from connector.pki.holders import Holder
 from connector.ports.transaction import Store, Transaction
 from connector.usecases import renewal
 from connector.usecases.quotas import CERTIFICATE_LIMITS, Allowances
@@ -81,7 +80,7 @@ Credential = PresentedToken | PresentedCertificate | LapsedCertificate
 class Grant:
     """The right to one certificate, granted ``at`` one moment.
 
-    ``holder`` is whose it will be, and ``key`` the SHA-256 of the one key (its SPKI) that it is bound to, if any.
+    ``identity`` is whom it will stand for, ``key`` the SHA-256 of the one key (its SPKI) that it is bound to, if any.
     ``by`` is who acts, for the audit; ``action`` and ``reason`` say what is done.
     ``spend`` uses the credential up. It runs in the transaction that records the certificate, which runs alone if
     ``alone``; it returns what else is to be recorded, or raises a refusal.
@@ -91,8 +90,7 @@ class Grant:
     """
 
     at: datetime
-    holder: Holder
-    owner_kind: EntityKind
+    identity: Identity
     by: OneTimeToken | Certificate
     action: Action
     spend: Callable[[Transaction], tuple[Event, ...]] = field(repr=False)
@@ -204,8 +202,7 @@ class Admission:
 
         return Grant(
             at=self.now,
-            holder=_holder(token, token.type.value),
-            owner_kind=EntityKind(token.type.value),
+            identity=token.identity,
             by=token,
             action=Action.CERTIFICATE_ISSUED,
             spend=spend,
@@ -278,8 +275,7 @@ class Admission:
     ) -> Grant:
         return Grant(
             at=self.now,
-            holder=_holder(former, former.owner_kind.value),
-            owner_kind=former.owner_kind,
+            identity=former.identity,
             by=former,
             action=Action.CERTIFICATE_RENEWED,
             spend=spend,
@@ -294,7 +290,3 @@ def redeem(tx: Transaction, token: OneTimeToken) -> Event:
     if token.certificate is not None:
         inventory.check(tx.inventory.find(token.certificate), now=tx.now)
     return event(Action.TOKEN_SPENT, token, at=tx.now, actor=token.actor)
-
-
-def _holder(owner: OneTimeToken | Certificate, kind: str) -> Holder:
-    return Holder(owner.tenant_id, owner.owner_id, kind.lower(), owner.system_auth_id)

@@ -6,9 +6,10 @@ from connector.domain import certificates as inventory
 from connector.domain import tokens
 from connector.domain.audit import Action, Event, event
 from connector.domain.certificates import Certificate
+from connector.domain.origins import Origin
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.quotas import LimitReached
-from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
+from connector.domain.tokens import NO_TERMS, Minted, OneTimeToken, TokenPolicy, TokenType
 from connector.pki.profile import Profiles
 from connector.ports.transaction import Clock, Random, Store, Transaction
 from connector.usecases import renewal
@@ -188,20 +189,15 @@ class Enrollment:
         """Record the next token of a bearer, or one for a holder. What hangs on a certificate stays short-lived."""
         self.allowances.admit_token(tx, owner.system_auth_id)
         if isinstance(owner, OneTimeToken):
-            token_type, certificate, terms = owner.type, owner.certificate, owner.terms
+            certificate, terms = owner.certificate, owner.terms
         else:
-            token_type, certificate, terms = TokenType(owner.owner_kind), owner.fingerprint, Terms()
-        policy = self.policy.tokens
+            certificate, terms = owner.fingerprint, NO_TERMS
+        identity, policy = owner.identity, self.policy.tokens
         minted = tokens.mint(
             tx.random(tokens.SECRET_OCTETS),
-            id=tx.new_id(),
-            type=token_type,
-            system_auth_id=owner.system_auth_id,
-            owner_id=owner.owner_id,
-            tenant_id=owner.tenant_id,
-            minted_by=owner.actor,
-            now=tx.now,
-            lifetime=policy.lifetimes[token_type] if certificate is None else policy.renewal_lifetime,
+            Origin(tx.new_id(), tx.now, owner.actor),
+            identity,
+            lifetime=policy.lifetimes[TokenType(identity.kind)] if certificate is None else policy.renewal_lifetime,
             certificate=certificate,
             terms=terms,
         )

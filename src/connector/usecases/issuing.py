@@ -96,9 +96,9 @@ class Issuing:
         """
         if len(self.profiles.names) == 1:
             return self.profiles.default
-        holder, kind = grant.holder, grant.owner_kind
+        whom = grant.identity
         entity = await self.store.read(
-            lambda tx: tx.directory(holder.tenant_id).entity(kind, holder.owner_id), single=True
+            lambda tx: tx.directory(whom.tenant_id).entity(whom.kind, whom.owner_id), single=True
         )
         profile = self.profiles.named(None if entity is None else entity.profile)
         if profile is None:
@@ -106,11 +106,11 @@ class Issuing:
         return profile
 
     def _plan(self, grant: Grant, request: CertificateRequest, issuer: Issuer, profile: Profile) -> Plan:
-        verified = verify(request.read(request.sent), policy=profile.csr, common_name=grant.holder.system_auth_id)
+        verified = verify(request.read(request.sent), policy=profile.csr, common_name=grant.identity.system_auth_id)
         if grant.key is not None and not compare_digest(grant.key, sha256(verified.spki).digest()):
             raise CSRKeyNotBound
         serial = serial_number(self.random(SERIAL_OCTETS), now=grant.at)
-        return profile.plan(verified, grant.holder, authority=issuer.authority, serial=serial, now=grant.at)
+        return profile.plan(verified, grant.identity, authority=issuer.authority, serial=serial, now=grant.at)
 
     async def _again(self, grant: Grant, refusal: Refusal) -> Certificate:
         """What the grant's step brought, if it was taken lately enough; else the refusal stands.
@@ -132,16 +132,16 @@ class Issuing:
 
 
 def _record(grant: Grant, plan: Plan, der: bytes, issuer: Issuer) -> Certificate:
-    holder, step = grant.holder, grant.step
+    whom, step = grant.identity, grant.step
     return Certificate(
         serial=f"{plan.serial:x}",
         fingerprint=sha256(der).digest(),
         issuer=issuer.fingerprint,
         key=sha256(plan.spki).digest(),
-        system_auth_id=holder.system_auth_id,
-        owner_id=holder.owner_id,
-        owner_kind=grant.owner_kind,
-        tenant_id=holder.tenant_id,
+        system_auth_id=whom.system_auth_id,
+        owner_id=whom.owner_id,
+        owner_kind=whom.kind,
+        tenant_id=whom.tenant_id,
         not_before=plan.not_before,
         not_after=plan.not_after,
         issued_at=grant.at,

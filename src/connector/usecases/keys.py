@@ -21,13 +21,11 @@ def make_api_key(
     installation.require_right_to(tenant)
     text, key = principals.make_key(
         installation.random(principals.KEY_OCTETS),
-        id=installation.new_id(),
+        installation.origin(),
         name=name,
         role=role,
         tenant=tenant,
-        created_by=installation.caller.actor,
         lifetime=lifetime,
-        now=installation.now,
     )
     record_key(installation, key)
     return text, key

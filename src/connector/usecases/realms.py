@@ -19,6 +19,7 @@ from connector.domain.certificates import Certificate
 from connector.domain.clients import Access
 from connector.domain.crls import CRLRecord
 from connector.domain.directory import Tenant
+from connector.domain.origins import Origin
 from connector.domain.principals import ApiKey, Caller, Role, Scope
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound, TenantRequired
@@ -63,6 +64,10 @@ class Realm:
     def random(self, octets: int) -> bytes:
         """Octets from the system's secure source."""
         return self._tx.random(octets)
+
+    def origin(self) -> Origin:
+        """The origin of a new record that the actor makes."""
+        return Origin(self.new_id(), self.now, self.actor)
 
     @property
     def tenant(self) -> Tenant:
@@ -141,6 +146,10 @@ class Installation:
     def random(self, octets: int) -> bytes:
         """Octets from the system's secure source."""
         return self._tx.random(octets)
+
+    def origin(self) -> Origin:
+        """The origin of a new record that the caller makes."""
+        return Origin(self.new_id(), self.now, self.caller.actor)
 
     def enter(self, external_id: str | None) -> Realm:
         """The realm of the tenant that the caller names, or where it names none, of the one that is its home.

@@ -10,7 +10,7 @@ from connector.domain.directory import MOST_SYSTEM_AUTHS, Entity, EntityKind, Sy
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
 from connector.domain.secrets import Secret
 from connector.domain.strict_json import JSON
-from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenPolicy, TokenType
+from connector.domain.tokens import NO_TERMS, Minted, OneTimeToken, Terms, TokenPolicy, TokenType
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
 from connector.usecases import formations
@@ -18,8 +18,6 @@ from connector.usecases.offices import together
 from connector.usecases.quotas import Allowances
 from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke, withdraw
-
-NO_TERMS = Terms()
 
 
 @together
@@ -171,24 +169,21 @@ def hand_over(
     kind: EntityKind,
     id: str,
     *,
-    seconds: int | None = None,
     terms: Terms = NO_TERMS,
     policy: TokenPolicy,
     allowances: Allowances,
 ) -> Minted:
     """Mint a token for an application or runtime, under a new system auth, where it meets no other.
 
-    The token lives for ``seconds``, or as long as the policy says.
-
     Raises:
         ObjectNotFound: there is no such entity.
         InvalidData: the lifetime is out of bounds, or the entity has too many system auths.
         QuotaExceeded: the tenant has as many unspent tokens or good certificates as it may.
     """
-    tokens.lifetime(policy, TokenType(kind.value), seconds)
+    tokens.lifetime(policy, TokenType(kind.value), terms)
     auth = _add_system_auth(realm, registered(realm, kind, id))
     allowances.admit_hand_over(realm)
-    return _mint(realm, auth, seconds=seconds, terms=terms, policy=policy)
+    return _mint(realm, auth, terms=terms, policy=policy)
 
 
 def hand_over_under(
@@ -196,7 +191,6 @@ def hand_over_under(
     kind: EntityKind,
     system_auth_id: str,
     *,
-    seconds: int | None = None,
     terms: Terms = NO_TERMS,
     policy: TokenPolicy,
     allowances: Allowances,
@@ -208,11 +202,11 @@ def hand_over_under(
         InvalidData: the lifetime is out of bounds.
         QuotaExceeded: the tenant has as many unspent tokens or good certificates as it may.
     """
-    tokens.lifetime(policy, TokenType(kind.value), seconds)
+    tokens.lifetime(policy, TokenType(kind.value), terms)
     auth = _system_auth(realm, kind, system_auth_id)
     withdraw(realm, TokenFilter(system_auth_id=auth.id))
     allowances.admit_hand_over(realm)
-    return _mint(realm, auth, seconds=seconds, terms=terms, policy=policy)
+    return _mint(realm, auth, terms=terms, policy=policy)
 
 
 @together
@@ -243,18 +237,12 @@ def withdraw_token(realm: Realm, id: str) -> OneTimeToken:
     return withdrawn[0]
 
 
-def _mint(realm: Realm, auth: SystemAuth, *, seconds: int | None, terms: Terms, policy: TokenPolicy) -> Minted:
-    token_type = TokenType(auth.owner_kind.value)
+def _mint(realm: Realm, auth: SystemAuth, *, terms: Terms, policy: TokenPolicy) -> Minted:
     minted = tokens.mint(
         realm.random(tokens.SECRET_OCTETS),
-        id=realm.new_id(),
-        type=token_type,
-        system_auth_id=auth.id,
-        owner_id=auth.owner_id,
-        tenant_id=auth.tenant_id,
-        minted_by=realm.actor,
-        now=realm.now,
-        lifetime=tokens.lifetime(policy, token_type, seconds),
+        realm.origin(),
+        auth.identity,
+        lifetime=tokens.lifetime(policy, TokenType(auth.owner_kind), terms),
         terms=terms,
     )
     realm.tokens.add(minted.token)

@@ -18,10 +18,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.support.records import NOW, api_key, entity, tenant, token
 
 from connector.domain import tokens
+from connector.domain.directory import EntityKind, Identity
+from connector.domain.origins import Origin
 from connector.domain.refusals.objects import NotUniqueName
 from connector.domain.refusals.storage import StorageFull, StorageUnavailable
 from connector.domain.refusals.tokens import TokenSpent
-from connector.domain.tokens import TokenType
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Transaction
 from connector.storage import SqliteStore, open_sqlite
@@ -66,13 +67,8 @@ def test_no_secret_is_in_the_files(path: Path, store: SqliteStore, runner: Runne
     random = bytes(range(100, 164))
     minted = tokens.mint(
         random,
-        id=uuid4(),
-        type=TokenType.APPLICATION,
-        system_auth_id="auth",
-        owner_id="owner",
-        tenant_id="tenant",
-        minted_by="admin:test",
-        now=NOW,
+        Origin(uuid4(), NOW, "admin:test"),
+        Identity("tenant", "owner", EntityKind.APPLICATION, "auth"),
         lifetime=timedelta(minutes=5),
     )
     runner.run(store.transaction(lambda tx: tx.tokens.add(minted.token)))

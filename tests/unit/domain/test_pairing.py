@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain import pairing, tokens
+from connector.domain.directory import EntityKind, Identity
+from connector.domain.origins import Origin
 from connector.domain.pairing import Links
 from connector.domain.refusals.objects import InvalidData
-from connector.domain.tokens import TokenType
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LINKS = Links(
@@ -26,13 +27,8 @@ LINKS = Links(
 )
 MINTED = tokens.mint(
     bytes(64),
-    id=UUID(int=1),
-    type=TokenType.APPLICATION,
-    system_auth_id="auth",
-    owner_id="owner",
-    tenant_id="tenant",
-    minted_by="admin:test",
-    now=NOW,
+    Origin(UUID(int=1), NOW, "admin:test"),
+    Identity("tenant", "owner", EntityKind.APPLICATION, "auth"),
     lifetime=timedelta(minutes=5),
 )
 CONTROLS = st.characters(max_codepoint=32) | st.just("\x7f")

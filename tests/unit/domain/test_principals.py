@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain import principals
+from connector.domain.origins import Origin
 from connector.domain.principals import MAX_KEY_LIFETIME, SCOPES, ApiKey, Caller, Role, Scope
 from connector.domain.refusals.callers import InsufficientScopes
 from connector.domain.refusals.keys import KeyExpired, KeyRevoked, KeyUnknown
@@ -30,13 +31,11 @@ ADMINISTRATORS_ALONE = {
 
 def make(random: bytes = bytes(32), **changes: Any) -> tuple[str, ApiKey]:
     arguments: dict[str, Any] = {
-        "id": UUID(int=1),
+        "origin": Origin(UUID(int=1), NOW, "admin:first"),
         "name": "robot",
         "role": Role.OPERATOR,
         "tenant": None,
-        "created_by": "admin:first",
         "lifetime": None,
-        "now": NOW,
     }
     return principals.make_key(random, **{**arguments, **changes})
 

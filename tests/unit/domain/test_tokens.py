@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain import tokens
+from connector.domain.directory import EntityKind, Identity
+from connector.domain.origins import Origin
 from connector.domain.refusals.csr import CSRKeyNotBound
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.refusals.tokens import TokenExpired, TokenSourceRefused, TokenSpent, TokenUnknown, TokenWithdrawn
@@ -21,13 +23,8 @@ LIFETIME = timedelta(minutes=5)
 
 def mint(random: bytes = bytes(64), **changes: object) -> Minted:
     arguments: dict[str, object] = {
-        "id": UUID(int=1),
-        "type": TokenType.APPLICATION,
-        "system_auth_id": "auth",
-        "owner_id": "owner",
-        "tenant_id": "tenant",
-        "minted_by": "admin:test",
-        "now": NOW,
+        "origin": Origin(UUID(int=1), NOW, "admin:test"),
+        "identity": Identity("tenant", "owner", EntityKind.APPLICATION, "auth"),
         "lifetime": LIFETIME,
     }
     return tokens.mint(random, **{**arguments, **changes})  # type: ignore[arg-type]
@@ -242,7 +239,7 @@ POLICY = TokenPolicy(
 )
 def test_lifetimes(type: TokenType, seconds: int | None, expected: timedelta) -> None:
     """A token lives as long as was asked for, else as long as the policy says for its type."""
-    assert tokens.lifetime(POLICY, type, seconds) == expected
+    assert tokens.lifetime(POLICY, type, Terms(seconds=seconds)) == expected
 
 
 @pytest.mark.parametrize(
@@ -259,4 +256,4 @@ def test_lifetimes(type: TokenType, seconds: int | None, expected: timedelta) ->
 def test_lifetimes_refused(type: TokenType, seconds: int) -> None:
     """A lifetime of nothing, and one beyond the bound of the type, are refused; the message names the bound."""
     with pytest.raises(InvalidData, match=f"lifetimeSeconds: use 1 to {int(POLICY.longest[type].total_seconds())}"):
-        tokens.lifetime(POLICY, type, seconds)
+        tokens.lifetime(POLICY, type, Terms(seconds=seconds))

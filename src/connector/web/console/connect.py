@@ -14,7 +14,7 @@ from connector.domain.directory import Entity
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
 from connector.domain.refusals.requests import Overloaded
-from connector.domain.tokens import Minted, OneTimeToken, TokenState
+from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenState
 from connector.ports.audit import EventFilter
 from connector.ports.tokens import TokenFilter
 from connector.usecases import registration, revocation
@@ -48,7 +48,7 @@ async def connect(visit: Visit) -> Response:
             registration.hand_over,
             kind.kind,
             entity_id,
-            seconds=_seconds(text),
+            terms=Terms(seconds=_seconds(text)),
             policy=visit.desk.tokens,
             allowances=visit.desk.allowances,
         )

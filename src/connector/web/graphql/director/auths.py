@@ -107,8 +107,7 @@ class AuthFields:
             registration.hand_over_under if systemAuthID else registration.hand_over,
             self.kind,
             systemAuthID or id,
-            seconds=given.get("lifetimeSeconds"),
-            terms=read_terms(given.get("sourceNetwork"), given.get("keySHA256")),
+            terms=read_terms(given.get("sourceNetwork"), given.get("keySHA256"), given.get("lifetimeSeconds")),
             policy=self.director.tokens,
             allowances=self.director.allowances,
         )
