@@ -1,7 +1,6 @@
 """From settings to objects."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from ipaddress import ip_network
 from secrets import token_bytes
 from time import monotonic
@@ -13,7 +12,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from connector import serving
 from connector.bootstrap.chores import Chore
-from connector.bootstrap.gateways import gateways
 from connector.domain.administrators import SessionPolicy
 from connector.domain.pairing import Links
 from connector.domain.principals import Role
@@ -27,7 +25,6 @@ from connector.storage.moments import now
 from connector.system import keystore, telemetry
 from connector.system.passwords import Argon2Passwords
 from connector.usecases.administrators import remove_ended as remove_ended_sessions
-from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
 from connector.usecases.issuers import Issuers
 from connector.usecases.maintenance import BATCH, remove_ended_access_tokens, remove_ended_tokens
@@ -106,13 +103,41 @@ def setting_lines(settings: Settings, origins: Mapping[str, str]) -> list[Settin
     ]
 
 
-def _desk(
+def web(
     settings: Settings,
-    web: Web,
-    bearers: OIDC | None,
+    issuers: Issuers,
+    store: Store,
     urls: Mapping[str, str],
-    lines: Sequence[SettingLine],
-) -> Desk:
+    *,
+    clock: Clock,
+    refusals: Refusals,
+) -> Web:
+    """What makes the applications."""
+    policy = EnrollmentPolicy(settings.profiles, settings.token_policy, settings.renewal_policy)
+    limits = settings.limits
+    allowances = Allowances(settings.quotas.values(), settings.serving.workers)
+    return Web(
+        store=store,
+        tokens=policy.tokens,
+        allowances=allowances,
+        enrollment=Enrollment(store, issuers, policy, clock, token_bytes, refusals=refusals, allowances=allowances),
+        issuers=issuers,
+        clock=clock,
+        links=links(urls, issuers.current.root),
+        addresses=addresses(urls),
+        settings=_web_settings(settings, urls["public"]),
+        throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
+        shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
+        custody=Custody(Shelf(settings.graphql.kept)),
+    )
+
+
+def desk(settings: Settings, web: Web, bearers: OIDC | None, lines: Sequence[SettingLine]) -> Desk:
+    """What the console's pages share; ``lines`` are the settings in force.
+
+    Raises:
+        KeystoreError: the file with the client's secret cannot be used.
+    """
     return Desk(
         store=web.store,
         issuers=web.issuers,
@@ -121,7 +146,7 @@ def _desk(
         clock=web.clock,
         random=token_bytes,
         links=web.links,
-        public_url=urls["public"],
+        public_url=web.links.issuer,
         body=web.settings.body,
         # Apart from the API's: whoever forgets a password must not lock the programs beside out.
         throttle=Throttle(share(settings.limits.attempts, settings.serving.workers), monotonic),
@@ -132,44 +157,6 @@ def _desk(
         settings=lines,
         crls=web.crls,
     )
-
-
-def web(
-    settings: Settings,
-    issuers: Issuers,
-    store: Store,
-    bearers: OIDC | None,
-    urls: Mapping[str, str],
-    *,
-    clock: Clock,
-    refusals: Refusals,
-    lines: Sequence[SettingLine] = (),
-    crls: PublishedCRLs | None = None,
-) -> Web:
-    """What makes the applications."""
-    policy = EnrollmentPolicy(settings.profiles, settings.token_policy, settings.renewal_policy)
-    limits = settings.limits
-    allowances = Allowances(settings.quotas.values(), settings.serving.workers)
-    made = Web(
-        store=store,
-        tokens=policy.tokens,
-        allowances=allowances,
-        enrollment=Enrollment(store, issuers, policy, clock, token_bytes, refusals=refusals, allowances=allowances),
-        issuers=issuers,
-        clock=clock,
-        links=links(urls, issuers.current.root),
-        addresses=addresses(urls),
-        settings=_web_settings(settings, urls["public"]),
-        bearers=bearers,
-        throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
-        shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
-        custody=Custody(Shelf(settings.graphql.kept)),
-        gateways=gateways(settings, issuers, store, clock, bearers),
-        crls=crls,
-    )
-    if not settings.console.enabled:
-        return made
-    return replace(made, desk=_desk(settings, made, bearers, urls, lines))
 
 
 def _web_settings(settings: Settings, public_url: str) -> WebSettings:

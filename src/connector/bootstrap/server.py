@@ -21,6 +21,7 @@ from connector.bootstrap import admin_certificates, gateways, objects, start
 from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
 from connector.bootstrap.crls import keep_published, publishing
 from connector.bootstrap.files import load_safely
+from connector.bootstrap.gateways import gateways
 from connector.bootstrap.ocsp import keep_answering, responder
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.secrets import Secret
@@ -221,18 +222,19 @@ class _Server:
     def _listeners(
         self, store: Store, loads: Mapping[str, serving.Load], refusals: Refusals, crls: PublishedCRLs, ocsp: OCSP
     ) -> Iterator[serving.Listener]:
-        web = objects.web(
-            self.settings,
-            self.issuers,
-            store,
-            self.outsiders.bearers,
-            self._public_urls,
-            clock=self.database.clock,
-            refusals=refusals,
-            lines=self.lines,
+        clock = self.database.clock
+        web = objects.web(self.settings, self.issuers, store, self._public_urls, clock=clock, refusals=refusals)
+        bearers = self.outsiders.bearers
+        web = replace(
+            web,
+            bearers=bearers,
+            admin_certificates=self.outsiders.administrators,
+            gateways=gateways(self.settings, self.issuers, store, clock, bearers),
             crls=crls,
+            ocsp=ocsp,
         )
-        web = replace(web, admin_certificates=self.outsiders.administrators, ocsp=ocsp)
+        if self.settings.console.enabled:
+            web = replace(web, desk=objects.desk(self.settings, web, bearers, self.lines))
         apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():

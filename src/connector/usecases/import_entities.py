@@ -232,7 +232,7 @@ class EntityBatch:
         raise Left("A system auth of this id is here, and was not taken from there.")
 
     def _take_token(self, token: CompassToken, auth: SystemAuth, home: Home) -> None:
-        tx, realm = self.tx, home.realm
+        realm, tx = home.realm, self.tx
         found = tx.tokens.find(token.digest)
         if found is not None:
             self.report.count(Kind.TOKEN, Outcome.KNOWN)

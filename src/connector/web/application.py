@@ -108,8 +108,8 @@ class Web:
     settings: WebSettings
     throttle: Throttle
     shares: Shares
-    bearers: Bearers | None
     custody: Custody
+    bearers: Bearers | None = None
     admin_certificates: AdminCertificates | None = None
     desk: Desk | None = None
     _apis: dict[str, API] = field(default_factory=dict, init=False)

@@ -25,6 +25,7 @@ from spiffe import SpiffeId, X509Svid
 from tests.support.csr import COMMON_NAME, POLICY, PrivateKey, make_csr, send, verify
 from tests.support.issuing import HOLDER, PROFILE, issue, issuer_pem, make_issuer, root_pem
 
+from connector.domain.directory import EntityKind
 from connector.domain.refusals.csr import BadCSR, CSRExtensionRefused, CSRKeyRefused
 from connector.pki import der, exact, keys
 from connector.pki.authority import Authority, ProfileViolation
@@ -133,14 +134,14 @@ def request_for(key: PrivateKey = KEY, policy: CSRPolicy = POLICY, *extensions: 
     return verify(send(make_csr(key, *extensions)), policy=policy, common_name=COMMON_NAME)
 
 
-@pytest.mark.parametrize("kind", ["application", "runtime"])
+@pytest.mark.parametrize("kind", [EntityKind.APPLICATION, EntityKind.RUNTIME])
 @pytest.mark.parametrize("key", [KEY, rsa.generate_private_key(65537, 2048)], ids=["P-256", "RSA"])
-def test_spiffe_id_is_read_by_others(kind: str, key: PrivateKey, tmp_path: Path) -> None:
+def test_spiffe_id_is_read_by_others(kind: EntityKind, key: PrivateKey, tmp_path: Path) -> None:
     """With a SPIFFE id a certificate is an X.509 SVID for py-spiffe, and openssl and GnuTLS verify its chain."""
     now = datetime.now(UTC)
     issuer = make_issuer(now=now)
     leaf = issue(issuer, request_for(key), now=now, profile=SPIFFE_PROFILE, holder=replace(HOLDER, kind=kind))
-    expected = SPIFFE_ID.replace("/application/", f"/{kind}/")
+    expected = SPIFFE_ID.replace("/application/", f"/{kind.value.lower()}/")
     for name, text in (("leaf", leaf.pem), ("issuing", issuer_pem(issuer)), ("root", root_pem(issuer))):
         (tmp_path / name).write_text(text)
 
