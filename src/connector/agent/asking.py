@@ -23,7 +23,7 @@ EXPIRED = "certificate_expired"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Asks again what may be asked again, for ``seconds`` at most; what is refused for good is told at once."""
+    """Asks again what may be asked again, for ``seconds`` at most; a final refusal is raised at once."""
 
     output: Output
     seconds: float = 0

@@ -1,4 +1,4 @@
-"""The command line. What a command needs is imported when it runs, so that each starts quickly."""
+"""The command line. Each command imports its modules when it runs, so that all start quickly."""
 
 import argparse
 import os

@@ -53,7 +53,7 @@ MAX_PASSPHRASE_FILE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where the server is, and as what: all that it said, so that nothing is asked twice.
+    """The server's address, and all that it said, so that nothing is asked twice.
 
     ``connector`` is the public address, the others need the certificate. ``key`` is the kind of key to make;
     ``passphrase_file`` has what encrypts the key's file.
@@ -133,7 +133,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The directory of one identity. ``group`` is one whose members may read and write it beside the owner."""
+    """The directory of one identity. The members of ``group`` may read and write it too."""
 
     path: Path
     group: int | None = None
@@ -144,7 +144,7 @@ class Directory:
         return Trusted.within(self.path, self.group)
 
     def findings(self) -> Iterator[Finding]:
-        """What others could read or change in the directory."""
+        """The files in the directory that others could read or change."""
         trusted = self.trusted
         yield from exposure.examine(self.path, self.path.stat(), is_secret=False, trusted=trusted)
         for path in sorted(self.path.rglob("*")):
@@ -216,7 +216,7 @@ class Directory:
         return current, connection
 
     def connection(self, *, pending: bool = False) -> Connection | None:
-        """What the server said about itself; with ``pending``, within the step under way."""
+        """The server's own description; with ``pending``, within the step under way."""
         told = self._json(f"{PENDING}/{CONNECTION}" if pending else CONNECTION)
         try:
             return None if told is None else Connection(**told)
@@ -228,7 +228,7 @@ class Directory:
         files.replace(self.path / CONNECTION, connection.encode())
 
     def state(self) -> Mapping[str, Any]:
-        """What was noted at the last look at the server."""
+        """The note of the last look at the server."""
         try:
             return self._json(STATE) or {}
         except FilesUnusable:
@@ -270,7 +270,7 @@ class Directory:
         files.replace(self.pending / name, octets)
 
     def kept(self, name: str) -> bytes | None:
-        """What was kept under that name."""
+        """The content kept under that name."""
         return files.read(self.pending / name)
 
     def brought(self) -> x509.Certificate:
@@ -284,7 +284,7 @@ class Directory:
     # Versions
 
     def install(self) -> Pair:
-        """Make a version of what the step under way brought, and put it in use; the former one is kept beside it.
+        """Make a version of the result of the step under way, and put it in use; the former version is kept.
 
         May be called again after a kill: it ends the same.
         """

@@ -33,7 +33,7 @@ _LAST_RESORT = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, whether it is well, what was seen, and what to do where it is not."""
+    """One check: its subject, whether all is well, the observation, and the remedy if it is not."""
 
     name: str
     is_well: bool
@@ -118,7 +118,7 @@ def _writable(directory: Directory) -> Finding:
 
 
 def _files(directory: Directory, pair: Pair, connection: Connection, clock: Finding) -> Iterator[Finding]:
-    """What the files say: whether they fit together, the certificate's dates, and what is under way."""
+    """The evidence of the files: whether they fit together, the certificate's dates, and what is under way."""
     yield _key(pair, connection)
     try:
         with explained():

@@ -36,7 +36,7 @@ MAX_KEY_FILE = 65536
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the identity is to be like: the kind of key, and the file with the passphrase for it, if it has one.
+    """The identity that is wanted: the kind of key, and the file with the passphrase for it, if it has one.
 
     ``key_file`` holds a key to use instead of a new one.
     """
@@ -92,7 +92,7 @@ def obtain(directory: Directory, asking: Asking) -> None:
     """Bring the enrollment that was begun to a checked chain, from wherever it was.
 
     Raises:
-        AgentError: it cannot go on. What may go on later is kept; a refusal for good ends the step.
+        AgentError: it cannot go on. A step that may go on later is kept; a final refusal ends it.
     """
     step = directory.step()
     if step is None or directory.kept(CHAIN) is not None:
@@ -123,13 +123,13 @@ def _describe(directory: Directory, pairing: Pairing, asking: Asking) -> None:
     connection = _connection(directory)
     key = load_key(directory.kept(KEY) or b"", read_passphrase(connection.passphrase_file))
     with Client(root=directory.kept(ANCHORS), token=pairing.token) as client:
-        told = asking.persist("configuration", lambda: client.describe(pairing.connector_url))
+        known = asking.persist("configuration", lambda: client.describe(pairing.connector_url))
     connection = replace(
-        connection, secured_connector=told.connector_url, director=told.director_url, subject=told.subject
+        connection, secured_connector=known.connector_url, director=known.director_url, subject=known.subject
     )
     directory.keep(CONNECTION, connection.encode())
-    directory.keep(REQUEST, make_csr(key, told.subject))
-    asking.output.progress(f"the server knows this system as {told.subject.rpartition('CN=')[2]}")
+    directory.keep(REQUEST, make_csr(key, known.subject))
+    asking.output.progress(f"the server knows this system as {known.subject.rpartition('CN=')[2]}")
 
 
 def _sign(directory: Directory, pairing: Pairing, step: Step, asking: Asking) -> None:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside, flushed to disk, and renamed."""
+"""Files that are whole or not there: written under another name, flushed to disk, and renamed."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def link(path: Path, target: str) -> None:
 
 
 def make_directory(path: Path, content: dict[str, bytes]) -> None:
-    """A directory with these files in it; a kill at any moment leaves all of it or nothing of that name."""
+    """A directory with these files; a kill at any moment leaves the whole directory or none of that name."""
     new = path.with_name(f".{path.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -63,7 +63,7 @@ def make_directory(path: Path, content: dict[str, bytes]) -> None:
 
 
 def remove_directory(path: Path) -> None:
-    """Remove the directory; a kill at any moment leaves all of it or nothing of that name."""
+    """Remove the directory; a kill at any moment leaves the whole directory or none of that name."""
     gone = path.with_name(f".{path.name}.gone")
     shutil.rmtree(gone, ignore_errors=True)
     path.rename(gone)

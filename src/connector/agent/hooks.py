@@ -63,9 +63,9 @@ class Hooks:
                 "hook_failed", f"{command!r} did not end within {self.seconds:g} s and was killed."
             ) from error
         if process.returncode != 0:
-            told = " ".join(output.decode(errors="replace").split())[-MAX_TOLD:]
+            said = " ".join(output.decode(errors="replace").split())[-MAX_TOLD:]
             raise HookFailed(
-                "hook_failed", f"{command!r} ended with status {process.returncode}: {told or 'no output'}"
+                "hook_failed", f"{command!r} ended with status {process.returncode}: {said or 'no output'}"
             )
 
 

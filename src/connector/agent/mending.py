@@ -1,4 +1,4 @@
-"""What to do when the file system refuses: the least destructive step that can help, for each kind of error."""
+"""Advice for when the file system refuses: the least destructive step that can help, for each kind of error."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify): that we are ready, that we are alive, what we are doing."""
+"""Messages for systemd (sd_notify): that we are ready, that we are alive, what we are doing."""
 
 import os
 import socket

@@ -36,7 +36,7 @@ class AgentError(Exception):
 
 
 class BadInput(AgentError):
-    """What was given cannot be used: the pairing string, or a directory without an identity."""
+    """The input cannot be used: the pairing string, or a directory without an identity."""
 
     exit = Exit.INPUT
 
@@ -102,6 +102,6 @@ def explained() -> Iterator[None]:
 
 
 def told(error: OSError) -> str:
-    """What the system says about a file, with the file's name and the next step."""
+    """The system's error about a file, with the file's name and the next step."""
     what = error.filename or "A file"
     return f"{what} cannot be used: {error.strerror or error}. {next_step(error)}"

@@ -55,7 +55,7 @@ class Renewing:
     def look(self) -> Plan:
         """Ask the server how things stand and when to renew, as the holder of the certificate in use.
 
-        That is a use of it: the one before is needed no more.
+        This counts as a use: the one before is not needed any more.
 
         Raises:
             AgentError: the server cannot be asked, or takes the certificate no more.
@@ -91,7 +91,7 @@ class Renewing:
         """Renew now, or go on with the renewal that was under way.
 
         Raises:
-            AgentError: it cannot go on. What may go on later is kept; a refusal for good ends the step.
+            AgentError: it cannot go on. A step that may go on later is kept; a final refusal ends it.
             HookFailed: the former pair is in use again; the next call tries the new one once more.
         """
         with explained():

@@ -33,7 +33,7 @@ class Agent:
     is_ready: bool = False
 
     def run(self) -> None:
-        """Go on until told to stop.
+        """Go on until stopped.
 
         Raises:
             ServerRefused: the server takes this identity no more.
@@ -94,7 +94,7 @@ class Agent:
         try:
             return self.renewing.look()
         except Unreachable:
-            # What is due is tried all the same, and each failure is told by what failed.
+            # Work that is due is tried all the same, and each failure is reported by its cause.
             if plan is None or plan.serial != pair.serial or not plan.is_due(self.renewing.now()):
                 raise
             return plan

@@ -13,7 +13,7 @@ from connector.client.calls import Renewal
 # Where the server knows no windows: as it would by default.
 WINDOW = (0.67, 0.83)
 CHECK = timedelta(hours=6)
-# Of a certificate that ends soon, the window is asked about at least so many times within its validity.
+# Of a certificate that ends soon, the window is asked about at least this many times within its validity.
 CHECKS = 12
 PAUSE = timedelta(minutes=5)
 
@@ -66,15 +66,15 @@ def plan(
     now: datetime,
     random: float,
 ) -> Plan:
-    """What to do about a certificate, after the server was asked.
+    """Decide the next step for a certificate, after the server was asked.
 
-    The moment is drawn once for a window, so that asking often does not draw it nearer. Who comes into a window late
-    draws from what is left of it; after it, the moment is now.
+    The moment is drawn once for a window, so that asking often does not draw it nearer. An agent that comes late draws
+    from the rest of the window; after it, the moment is now.
 
     Args:
         serial: of the certificate.
         validity: its beginning and end.
-        told: the window as the server says; None where it says none.
+        told: the window from the server; None where it names none.
         former: the plan so far.
         now: the server's time.
         random: the die.
@@ -87,8 +87,8 @@ def plan(
     else:
         moment = _between(max(start, now), end, random)
     check = min(told.check if told else CHECK, length / CHECKS)
-    # Who has just renewed because the server asked is not asked again at once: else a server at odds with itself, as
-    # replicas are while their CA is changed, would have it renewed without end.
+    # An agent that has just renewed because the server asked does not renew again at once: else a server at odds with
+    # itself, as replicas are while their CA is changed, would have it renewed without end.
     is_asked = told is not None and told.now
     is_repeated = is_asked and former is not None and former.asked and former.serial != serial
     if is_repeated:
@@ -99,7 +99,7 @@ def plan(
 
 
 def backoff(failures: int, *, random: float, longest: float = LONGEST_DELAY) -> float:
-    """Seconds to wait after so many failures in a row: twice as many each time, of which half is drawn."""
+    """Seconds to wait after that number of failures in a row: doubled each time, of which half is random."""
     full = min(longest, FIRST_DELAY * 2.0 ** min(failures - 1, 20))
     return full * (0.5 + random / 2)
 

@@ -1,4 +1,4 @@
-"""What people and programs are shown: progress and colour in a terminal, plain lines elsewhere, JSON on demand."""
+"""Output for people and programs: progress and colour in a terminal, plain lines elsewhere, JSON on demand."""
 
 import json
 import os
@@ -60,8 +60,8 @@ class Output:
         if self.as_json:
             line = json.dumps({"at": at, "event": name, **fields}, default=str)
         else:
-            told = " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
-            line = f"{at} {name} {told}".rstrip()
+            shown = " ".join(f"{key}={_quoted(value)}" for key, value in fields.items())
+            line = f"{at} {name} {shown}".rstrip()
         print(line, file=sys.stderr, flush=True)
 
 

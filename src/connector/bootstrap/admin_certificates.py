@@ -34,7 +34,7 @@ def authorities(settings: Settings, origins: Mapping[str, str]) -> tuple[bytes, 
 def admin_certificates(
     settings: Settings, authorities: tuple[bytes, ...], issuers: Issuers, origins: Mapping[str, str]
 ) -> AdminCertificates | None:
-    """Who finds out which administrator has a certificate; None where none has.
+    """The check of administrators' certificates; None if the settings have none.
 
     Raises:
         SettingsError: one of the CA certificates is our own, or stands above one of ours.

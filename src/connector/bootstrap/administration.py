@@ -1,4 +1,4 @@
-"""What the commands for administrators work with: the data directory of a server that may be running."""
+"""The commands for administrators work with this: the data directory of a server that may be running."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -37,7 +37,7 @@ class NotReady(Exception):  # noqa: N818 - named for what is the matter
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """What a command works with, on the database of a server that may be running. It needs no key of the CA."""
+    """The objects of a command, on the database of a server that may be running. It needs no key of the CA."""
 
     settings: Settings
     store: Store
@@ -58,7 +58,7 @@ class Administration:
 
     @property
     def allowances(self) -> Allowances:
-        """What quotas leave room for; they hold for commands too."""
+        """The quotas, which hold for commands too."""
         return Allowances(self.settings.quotas.values())
 
     def console_link(self, code: str) -> str:

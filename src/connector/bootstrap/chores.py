@@ -25,7 +25,7 @@ APART = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Something to do by and by. ``do`` does a batch of it and says how much it was; less than BATCH is the last.
+    """A periodic job. ``do`` runs one batch and returns its size; less than BATCH is the last.
 
     It is done by one process at a time, among all workers and replicas on one database.
     """
@@ -37,7 +37,7 @@ class Chore:
 async def keep_up(
     store: Store, chores: Sequence[Chore], interval: timedelta, chance: Callable[[], float] = random.random
 ) -> None:
-    """Do them again and again until cancelled. What fails is logged, and tried again the next time.
+    """Run them again and again until cancelled. A failure is logged, and the job is tried again the next time.
 
     Args:
         store: where they are done.

@@ -34,7 +34,7 @@ LONGEST_PAUSE_SECONDS = 30.0
 def publishing(
     settings: Settings, issuers: Issuers, store: Store, published: PublishedCRLs, started: datetime
 ) -> CRLPublishing:
-    """What makes the CRLs of the CAs whose keys are in the data directory."""
+    """The publishing of CRLs for the CAs whose keys are in the data directory."""
     given = settings.crl
     return CRLPublishing(
         store=store,
@@ -63,7 +63,7 @@ def _signers(settings: Settings, issuers: Issuers) -> Mapping[bytes, FindSigner]
 
 
 async def keep_published(publishing: CRLPublishing) -> None:
-    """Follow and make CRLs until cancelled. What fails is logged, and tried again."""
+    """Follow and make CRLs until cancelled. A failure is logged, and tried again."""
     not_before: dict[bytes, float] = {}
     while True:
         try:

@@ -23,7 +23,7 @@ _OWN = NameAttribute(ATTRIBUTES["CN"], "x")
 def gateways(
     settings: Settings, issuers: Issuers, store: Store, clock: Clock, bearers: Bearers | None
 ) -> Gateways | None:
-    """What answers gateways; None if the settings name none.
+    """The endpoints for gateways; None if the settings name none.
 
     Raises:
         KeystoreError: the file with the secret cannot be used.

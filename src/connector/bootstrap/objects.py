@@ -48,7 +48,7 @@ CONNECTOR_PATH = "/connector/graphql"
 
 
 def bearers_of(settings: Settings) -> OIDC | None:
-    """Whoever knows the bearers of the OpenID Connect issuer's tokens, where one is set.
+    """The check of the OpenID Connect issuer's tokens, where one is set.
 
     Raises:
         SettingsError: the settings for it cannot be.
@@ -80,7 +80,7 @@ def bearers_of(settings: Settings) -> OIDC | None:
 
 
 def code_flow(settings: Settings, bearers: OIDC | None) -> CodeFlow | None:
-    """What lets people sign in at the OpenID Connect issuer, where a client is set.
+    """The sign-in at the OpenID Connect issuer, where a client is set.
 
     Raises:
         KeystoreError: the file with the client's secret cannot be used.
@@ -112,7 +112,7 @@ def web(
     clock: Clock,
     refusals: Refusals,
 ) -> Web:
-    """What makes the applications."""
+    """The builder of the applications."""
     policy = EnrollmentPolicy(settings.profiles, settings.token_policy, settings.renewal_policy)
     limits = settings.limits
     allowances = Allowances(settings.quotas.values(), settings.serving.workers)
@@ -133,7 +133,7 @@ def web(
 
 
 def desk(settings: Settings, web: Web, bearers: OIDC | None, lines: Sequence[SettingLine]) -> Desk:
-    """What the console's pages share; ``lines`` are the settings in force.
+    """The shared objects of the console's pages; ``lines`` are the settings in force.
 
     Raises:
         KeystoreError: the file with the client's secret cannot be used.
@@ -148,7 +148,7 @@ def desk(settings: Settings, web: Web, bearers: OIDC | None, lines: Sequence[Set
         links=web.links,
         public_url=web.links.issuer,
         body=web.settings.body,
-        # Apart from the API's: whoever forgets a password must not lock the programs beside out.
+        # Separate from the API's throttle: a forgotten password must not lock out programs.
         throttle=Throttle(share(settings.limits.attempts, settings.serving.workers), monotonic),
         shares=web.shares,
         passwords=Argon2Passwords(),
@@ -240,7 +240,7 @@ def server_certificate(
 
 
 def chores(settings: Settings) -> Sequence[Chore]:
-    """What has to be done from time to time."""
+    """The periodic jobs."""
     retention = settings.tokens.retention
     return [
         Chore("tokens", lambda tx: remove_ended_tokens(tx, retention=retention)),
@@ -250,7 +250,7 @@ def chores(settings: Settings) -> Sequence[Chore]:
 
 
 def connection_limits(settings: Settings) -> serving.Limits:
-    """What a connection to any listener, and all of one listener, may take."""
+    """The limits of a connection to any listener, and of all connections to one listener."""
     limits = settings.limits
     return serving.Limits(
         head=limits.header,

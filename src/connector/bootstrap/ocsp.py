@@ -17,12 +17,12 @@ PAUSE_SECONDS = 30.0
 
 
 def responder(settings: Settings, issuers: Issuers, store: Store, clock: Clock) -> OCSP:
-    """What answers OCSP requests for the issuers of the data directory."""
+    """The OCSP responders of the issuers in the data directory."""
     return OCSP(store, Responders(issuers, clock, token_bytes), clock, settings.ocsp.validity)
 
 
 async def keep_answering(responders: Responders) -> None:
-    """Make the responders that are due, until cancelled. What fails is logged, and tried again."""
+    """Make the responders that are due, until cancelled. A failure is logged, and tried again."""
     log = telemetry.logger()
     while True:
         pause = ROUND_SECONDS

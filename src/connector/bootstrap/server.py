@@ -1,7 +1,7 @@
 """Running the server: from its settings to listeners that serve, in one process or in several.
 
 What is done once is done before there are workers: the data directory is held, the CA opened, the database brought up
-to date, the sockets bound, the server certificate issued. What has a connection or a thread is each worker's own.
+to date, the sockets bound, the server certificate issued. Anything with a connection or a thread belongs to one worker.
 """
 
 import asyncio
@@ -21,7 +21,6 @@ from connector.bootstrap import admin_certificates, gateways, objects, start
 from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
 from connector.bootstrap.crls import keep_published, publishing
 from connector.bootstrap.files import load_safely
-from connector.bootstrap.gateways import gateways
 from connector.bootstrap.ocsp import keep_answering, responder
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.secrets import Secret
@@ -48,7 +47,7 @@ STRANGERS = ("public", "pki")
 def serve(
     *, data_dir: Path | None, config: Path | None, flags: Mapping[str, object], say: Callable[[str], None]
 ) -> None:
-    """Run the server until it is told to stop. The first start makes what is missing.
+    """Run the server until it is stopped. The first start makes what is missing.
 
     Raises:
         SettingsError, Exposed, KeystoreError, ListenerError, ServerCertificateError: the start was stopped, and why.
@@ -91,7 +90,7 @@ class _Outsiders:
     administrators: AdminCertificates | None
 
     def context(self) -> serving.ServerContext:
-        """What the public listener serves TLS with: it asks for a certificate only where one can be good there."""
+        """The public listener's TLS context: it asks for a certificate only where one can be good there."""
         if not self.authorities:
             return serving.ServerContext()
         return serving.ServerContext(client_ca=self.authorities, optional=True)
@@ -123,7 +122,7 @@ def _server(
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """What all workers share: what was made before them, and is theirs by the fork."""
+    """The state that all workers share: made before them, and inherited by the fork."""
 
     settings: Settings
     database: Database
@@ -160,7 +159,7 @@ class _Server:
         )
 
     def _work(self, worker: serving.Worker, loads: Mapping[str, serving.Loads]) -> None:
-        """What a worker does."""
+        """Run one worker."""
         log = self.settings.log
         telemetry.configure(log.level, log.format, fields={"worker": worker.number, "pid": os.getpid()})
 
@@ -202,7 +201,7 @@ class _Server:
     def _beside(
         self, store: Store, refusals: Refusals, crls: PublishedCRLs, ocsp: OCSP
     ) -> Iterator[Coroutine[Any, Any, None]]:
-        """What goes on while a process serves."""
+        """The background tasks of a process that serves."""
         self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
         yield self.certificate.keep_fresh()
         if self.outsiders.bearers is not None:
@@ -229,7 +228,7 @@ class _Server:
             web,
             bearers=bearers,
             admin_certificates=self.outsiders.administrators,
-            gateways=gateways(self.settings, self.issuers, store, clock, bearers),
+            gateways=gateways.gateways(self.settings, self.issuers, store, clock, bearers),
             crls=crls,
             ocsp=ocsp,
         )

@@ -1,4 +1,4 @@
-"""What the first start makes in the data directory, and every later one finds there."""
+"""The start: the first one makes the files of the data directory, and every later one finds them there."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ ADMINISTRATOR = "admin"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a start finds, or makes. ``link`` is the first administrator's sign-in link, where this start made it."""
+    """The result of a start. ``link`` is the first administrator's sign-in link, where this start made it."""
 
     issuers: Issuers
     link: Secret | None = None
@@ -92,7 +92,7 @@ def database(settings: Settings) -> Database:
 
 
 def passphrase(settings: Settings) -> bytes | None:
-    """What the CA's key files are encrypted with.
+    """The passphrase of the CA's key files.
 
     Raises:
         KeystoreError: the file with the passphrase cannot be used.

@@ -259,7 +259,7 @@ def list_certificates(_: Administration, installation: Installation, tenant_id: 
 
 @command(certificate, "show")
 def show_certificate(_: Administration, installation: Installation, serial: Serial) -> Row:
-    """Show the certificate of this serial number, and what the newest CRL says of it."""
+    """Show the certificate of this serial number, and its standing in the newest CRL."""
     realm, found = _certificate_of(installation, serial)
     return {
         **_certificate(found, realm),
@@ -329,7 +329,7 @@ def _certificate_of(installation: Installation, serial: str) -> tuple[Realm, Cer
 
 
 def _crl(installation: Installation, certificate: Certificate) -> Row:
-    """What relying parties learn from the CRL."""
+    """The certificate's standing in the CRL, as relying parties see it."""
     found = installation.crl_of(certificate.issuer)
     if found is None:
         return {"crl": "none"}

@@ -1,4 +1,4 @@
-"""What the commands for administrators share: their options, the office they run in, and how they print."""
+"""The common parts of the commands for administrators: their options, the office they run in, and how they print."""
 
 import asyncio
 import inspect
@@ -88,7 +88,7 @@ def command(
     """Make a command of a function over an Administration and an Installation, and print what it returns.
 
     The function's further parameters are the command's own; --data-dir, --config and --json come with every command.
-    Without ``writes`` it reads only, and works where nothing can be written: on a full disk, beside a busy server.
+    Without ``writes`` it reads only, and works where nothing can be written: on a full disk, next to a busy server.
     ``asks`` is the question, with the command's arguments in it, before what cannot be undone: whoever is at a terminal
     answers it, unless they say --yes; a script is not asked.
     ``help`` is the function's docstring unless given; ``nothing`` is what to say of an empty list.

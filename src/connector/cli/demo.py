@@ -34,7 +34,7 @@ START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 REGISTER = 'mutation { result: registerApplication(in: {name: "%s"}) { id name } }'
 REQUEST = 'mutation { result: requestOneTimeTokenForApplication(id: "%s") { rawEncoded expiresAt } }'
-# What a server of one's own may show, to look around.
+# Shown by one's own server, to look around.
 OPEN = {"CONNECTOR_GRAPHQL__INTROSPECTION": "true", "CONNECTOR_GRAPHQL__EXPLORER": "true"}
 UNREGISTER = 'mutation { result: unregisterApplication(id: "%s") { id } }'
 
@@ -164,7 +164,7 @@ class Demo:
             self.show("system", "revokeCertificate", lambda: client.revoke(url), lambda _: "revoked")
             self.refused("system", "configuration over mTLS", lambda: client.configuration(url), "certificate_revoked")
         with self.certified(first, root) as client:
-            self.show("system", "configuration with the former certificate", lambda: client.configuration(url), _told)
+            self.show("system", "configuration with the former certificate", lambda: client.configuration(url), _shown)
             self.show(
                 "administrator",
                 "unregisterApplication",
@@ -182,7 +182,7 @@ class Demo:
         """From the token to the first certificate: its directory, and the URL for everything after."""
         with Client(root=root, token=found.token) as client:
             told = self.show(
-                "system", "configuration with the token", lambda: client.configuration(found.connector_url), _told
+                "system", "configuration with the token", lambda: client.configuration(found.connector_url), _shown
             )
             self.refused(
                 "system", "the same token again", lambda: client.configuration(found.connector_url), "token_spent"
@@ -196,7 +196,7 @@ class Demo:
     def live(self, identity: Path, root: bytes, url: str, application: str) -> Path:
         """Over mutual TLS: configuration, who am I, renewal. Returns the renewed identity."""
         with self.certified(identity, root) as client:
-            told = self.show("system", "configuration over mTLS", lambda: client.configuration(url), _told)
+            told = self.show("system", "configuration over mTLS", lambda: client.configuration(url), _shown)
             viewer = self.show(
                 "system",
                 "viewer over mTLS",
@@ -305,8 +305,8 @@ def _common_name(certificate: x509.Certificate) -> str:
     return str(attribute.value)
 
 
-def _told(told: Configuration) -> str:
-    return f"{told.subject}, then {told.connector_url}"
+def _shown(given: Configuration) -> str:
+    return f"{given.subject}, then {given.connector_url}"
 
 
 def _certificate(chain: bytes) -> str:

@@ -1,4 +1,4 @@
-"""What commands print: tables and colour in a terminal, tab-separated lines elsewhere, JSON on demand."""
+"""The output of commands: tables and colour in a terminal, tab-separated lines elsewhere, JSON on demand."""
 
 import json
 import sys

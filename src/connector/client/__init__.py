@@ -9,11 +9,11 @@ It needs nothing of the server, so that it installs alone.
         enrolled = client.enroll(paired.pairing.connector_url, make_key(), idempotency_key)
     # keep enrolled.key and enrolled.chain in files, and from now on:
     with Client(root=paired.root, identity=(chain, key)) as client:
-        told = client.standing(enrolled.configuration.connector_url)          # and when to renew
-        renewed = client.renew(told.connector_url, make_key(), another_idempotency_key)
+        standing = client.standing(enrolled.configuration.connector_url)          # and when to renew
+        renewed = client.renew(standing.connector_url, make_key(), another_idempotency_key)
 
 :class:`AsyncClient` is the same in coroutines. A request with an ``idempotency_key`` whose reply was lost is sent again
-as it was, key, CSR and all, with :meth:`Client.sign`. What the server refuses is raised as :class:`Refused`, with the
+as it was, key, CSR and all, with :meth:`Client.sign`. A refusal of the server is raised as :class:`Refused`, with the
 server's code. The command ``connector-agent`` does all of this; :mod:`connector.client.following` follows its files.
 """
 

@@ -67,7 +67,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the server tells: the next token, the subject for the CSR, and where to go from here.
+    """The server's answer: the next token, the subject for the CSR, and where to go from here.
 
     ``token`` is empty where none was asked for; ``renewal`` is None where a token asks, or the server knows no windows;
     ``date`` is the server's time.
@@ -84,7 +84,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """A certificate, ``chain`` in PEM with the leaf first, for ``key``, and what the server told with it."""
+    """A certificate, ``chain`` in PEM with the leaf first, for ``key``, and the server's answer with it."""
 
     chain: bytes
     key: PrivateKey = field(repr=False)
@@ -145,7 +145,7 @@ def viewer(url: str) -> Flow[tuple[str, str]]:
 
 
 def query(request: Request) -> Flow[Any]:
-    """What the document's one root field, aliased to ``result``, answers."""
+    """The answer of the document's one root field, aliased to ``result``."""
     return (yield request).result
 
 

@@ -1,4 +1,4 @@
-"""The two clients: one that waits, one that awaits. What they say is in :mod:`connector.client.calls`."""
+"""The two clients: one that waits, one that awaits. Their requests are in :mod:`connector.client.calls`."""
 
 import ssl
 from collections.abc import Mapping
@@ -91,7 +91,7 @@ class Client:
     def query(
         self, url: str, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """What the document's one root field, aliased to ``result``, answers."""
+        """The answer of the document's one root field, aliased to ``result``."""
         return self._run(calls.query(Request(url, query, variables, headers)))
 
     def _run(self, flow: Flow[T]) -> T:
@@ -181,7 +181,7 @@ class AsyncClient:
     async def query(
         self, url: str, query: str, variables: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """What the document's one root field, aliased to ``result``, answers."""
+        """The answer of the document's one root field, aliased to ``result``."""
         return await self._run(calls.query(Request(url, query, variables, headers)))
 
     async def _run(self, flow: Flow[T]) -> T:

@@ -34,7 +34,7 @@ def context(directory: Path, *, passphrase: bytes | None = None) -> ssl.SSLConte
 
 
 def version(directory: Path) -> str:
-    """What the directory's link says now; another after each renewal."""
+    """The target of the directory's link; it changes with each renewal."""
     return str((directory / CURRENT).readlink())
 
 

@@ -213,7 +213,7 @@ def open_database(url: str) -> Iterator[CompassDatabase]:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """What libpq and the server say holds no password, and no value of a row: nothing is converted there."""
+    """The messages of libpq and the server hold no password, and no value of a row: nothing is converted there."""
     try:
         yield
     except psycopg.ProgrammingError as error:

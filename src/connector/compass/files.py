@@ -53,7 +53,7 @@ def read_revocations(path: Path, trusted: Trusted) -> frozenset[bytes]:
     One entry that cannot be read refuses the file: it may be the one that matters.
 
     Raises:
-        InvalidData: the file cannot be read, or an entry of it.
+        InvalidData: the file or one of its entries cannot be read.
         Exposed: others can change it.
     """
     octets = _read(path, trusted, is_secret=False, most=MAX_REVOCATIONS)

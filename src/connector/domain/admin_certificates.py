@@ -14,7 +14,7 @@ from connector.domain.refusals.admin_certificates import (
 )
 
 ACTOR = "admin_certificate"
-"""What the audit's name of such a caller begins with, before a colon."""
+"""The beginning of such a caller's name in the audit, before a colon."""
 
 
 class AlternativeKind(StrEnum):
@@ -34,12 +34,12 @@ class AlternativeName:
 
 
 Match = DistinguishedName | AlternativeName
-"""What a rule looks for in a certificate: its whole subject, or one of its alternative names."""
+"""The mark that a rule looks for in a certificate: its whole subject, or one of its alternative names."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdminCertificate:
-    """What a client certificate of another CA says. ``fingerprint`` is the SHA-256 of its DER."""
+    """The content of another CA's client certificate. ``fingerprint`` is the SHA-256 of its DER."""
 
     fingerprint: bytes
     subject: DistinguishedName
@@ -54,7 +54,7 @@ class AdminCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Who has a certificate that matches has this role, in the tenants of these external ids; None is every tenant."""
+    """Holders of matching certificates have this role in the tenants of these external ids; None is every tenant."""
 
     name: str
     match: Match
@@ -84,7 +84,7 @@ class Rules:
                     )
 
     def caller(self, certificate: AdminCertificate, *, now: datetime) -> Caller:
-        """Who calls with the certificate, whose chain TLS has verified.
+        """The caller with this certificate, whose chain TLS has verified.
 
         Raises:
             AdminCertificateExpired: it is not valid now.

@@ -43,7 +43,7 @@ class Administrator:
 
     @property
     def caller(self) -> Caller:
-        """Who acts."""
+        """The caller that the administrator is."""
         tenants = None if self.tenant is None else frozenset({self.tenant})
         return Caller(self.name, f"administrator:{self.name}", self.role, tenants)
 
@@ -81,7 +81,7 @@ class Session:
 
     @property
     def caller(self) -> Caller:
-        """Who acts, as it was at sign-in."""
+        """The caller, as it was at sign-in."""
         return Caller(self.name, self.actor, self.role, self.tenants)
 
 
@@ -105,7 +105,7 @@ def make_administrator(
 
 
 def make_link(random: bytes, administrator: Administrator, *, now: datetime) -> tuple[str, SignInLink]:
-    """A new link from 32 random octets: the text to hand over, and what is kept of it."""
+    """A new link from 32 random octets: the text to hand over, and the record."""
     text = make_secret(random)
     return text, SignInLink(digest(text), administrator.id, now, now + LINK_LIFETIME)
 
@@ -113,7 +113,7 @@ def make_link(random: bytes, administrator: Administrator, *, now: datetime) -> 
 def make_session(
     random: bytes, caller: Caller, administrator_id: str | None, *, id: UUID, policy: SessionPolicy, now: datetime
 ) -> tuple[str, Session]:
-    """A new session from 32 random octets: the text of its cookie, and what is kept of it."""
+    """A new session from 32 random octets: the text of its cookie, and the record."""
     text = make_secret(random)
     return text, Session(
         id=str(id),
@@ -177,7 +177,7 @@ def check_session(
     policy: SessionPolicy,
     now: datetime,
 ) -> Caller:
-    """Who acts in the session.
+    """The caller of the session.
 
     Raises:
         SessionEnded: nobody does: it is unknown, was ended, is too old, was not used for too long, or its

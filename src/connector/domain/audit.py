@@ -1,4 +1,4 @@
-"""What happened: one event for each decision, appended in the transaction that made it."""
+"""The audit: one event for each decision, appended in the transaction that made it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ About = Entity | Formation | SystemAuth | OneTimeToken | Certificate
 
 
 class Action(StrEnum):
-    """What can happen; the values are API."""
+    """The kinds of events; the values are API."""
 
     TENANT_CREATED = "tenant.created"
     ADMINISTRATOR_CREATED = "administrator.created"

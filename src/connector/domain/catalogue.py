@@ -22,7 +22,7 @@ _NAME = "name"
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What can be long in a service, each as the text of a JSON value; None where it is not given."""
+    """The fields of a service that can be long, each as the text of a JSON value; None where it is not given."""
 
     api_spec: str | None = None
     event_spec: str | None = None
@@ -74,7 +74,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an application sends for a service, found to be good, and taken apart."""
+    """A service that an application sent, checked and taken apart."""
 
     facts: Mapping[str, JSON] = field(repr=False)
     texts: Texts
@@ -107,10 +107,10 @@ def whole(service: Service, texts: Texts) -> str:
     members = []
     for name, value in {**service.facts, "provider": ""}.items():
         key, text = long.get(name, ("", None))
-        told = _text(value)
+        written = _text(value)
         if text is not None:
-            told = f'{told[:-1]}{"," if value else ""}"{key}":{text}}}'
-        members.append(f'"{name}":{told}')
+            written = f'{written[:-1]}{"," if value else ""}"{key}":{text}}}'
+        members.append(f'"{name}":{written}')
     return f"{{{','.join(members)}}}"
 
 

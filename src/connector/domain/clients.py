@@ -53,8 +53,8 @@ SCOPES: Mapping[EntityKind, frozenset[Scope]] = {
         }
     ),
 }
-"""What a client may do. Applications and runtimes may do it to themselves alone, as with a certificate; an integration
-system registers both in its tenant, hands over their tokens and puts them into formations.
+"""The scopes of a client. Applications and runtimes have them for themselves alone, as with a certificate; integration
+systems register both in their tenant, hand over their tokens and put them into formations.
 """
 
 _NO_DIGEST = bytes(sha256().digest_size)
@@ -101,13 +101,13 @@ class Access:
 
     @property
     def scopes(self) -> frozenset[Scope]:
-        """What the bearer may do."""
+        """The scopes of the bearer."""
         allowed = SCOPES[self.auth.owner_kind]
         return allowed if self.token.scopes is None else frozenset(s for s in allowed if s.value in self.token.scopes)
 
     @property
     def caller(self) -> Caller:
-        """Who administers with it, for an integration system: in its own tenant, which it need not name."""
+        """The caller, for an integration system: it administers its own tenant, which it need not name."""
         home = self.tenant.external_id
         return Caller(self.auth.owner_id, self.actor, Role.OPERATOR, frozenset({home}), home=home, granted=self.scopes)
 
@@ -124,7 +124,7 @@ class Access:
 
 
 def make_client(random: bytes, auth: SystemAuth, *, created_by: str, now: datetime) -> tuple[Secret, Client]:
-    """New client credentials for a system auth, from 32 random octets: the secret, and what is kept of it."""
+    """New client credentials for a system auth, from 32 random octets: the secret, and the record."""
     secret = _secret(SECRET_PREFIX, random)
     return secret, Client(auth.id, digest(secret.text), now, created_by)
 
@@ -132,7 +132,7 @@ def make_client(random: bytes, auth: SystemAuth, *, created_by: str, now: dateti
 def make_access_token(
     random: bytes, client: Client, *, scopes: frozenset[str] | None, lifetime: timedelta, now: datetime
 ) -> tuple[Secret, AccessToken]:
-    """A new access token from 32 random octets: its text, and what is kept of it."""
+    """A new access token from 32 random octets: its text, and the record."""
     secret = _secret(ACCESS_PREFIX, random)
     return secret, AccessToken(digest(secret.text), client.id, now, now + lifetime, scopes)
 

@@ -1,4 +1,4 @@
-"""What a Compass database holds, and what becomes of each record here.
+"""The records of a Compass database, and their translation.
 
 A record that cannot be taken raises :class:`Left` with the reason. What is changed on the way is said in words.
 """
@@ -185,7 +185,7 @@ def _is_name(kind: EntityKind, name: str) -> bool:
 
 
 def read_labels(source: CompassEntity, home: str, given: Labels) -> tuple[Labels, Sequence[tuple[str, str]]]:
-    """The labels that may be kept beside those that are ``given``; and the keys of the others, with the reason.
+    """The labels that may be kept in addition to those that are ``given``; and the keys of the others, with the reason.
 
     ``home`` is the id of the owner's tenant there, whose label stands before another tenant's of the same key. The
     label that says the formations is none here.
@@ -272,7 +272,7 @@ def read_auth(source: CompassAuth) -> CompassToken | None:
 
 
 def _read_object(text: str | None) -> dict[str, JSON]:
-    """The value of a system auth. What cannot be read holds no token; the system auth is its id, and not this."""
+    """The value of a system auth. An unreadable value holds no token; the system auth is its id, and not this."""
     try:
         value = read_text(text or "{}")
     except JSONError:

@@ -22,7 +22,7 @@ class Consumer:
 
 @dataclass(frozen=True, slots=True)
 class MappedSubject:
-    """Who has a certificate with this subject is this consumer, unless its SHA-256 is among the refused ones."""
+    """The holder of a certificate with this subject is this consumer, unless its SHA-256 is among the refused ones."""
 
     subject: DistinguishedName
     consumer: Consumer
@@ -47,7 +47,7 @@ class MappedSubjects:
         object.__setattr__(self, "_by_subject", found)
 
     def consumer(self, subject: DistinguishedName, fingerprint: bytes) -> Consumer | None:
-        """Who has the certificate with this subject and SHA-256; None if nobody is mapped to it, or it is refused."""
+        """The consumer with this subject and certificate; None if none is mapped to it, or it is refused."""
         found = self._by_subject.get(subject)
         return None if found is None or fingerprint in found.refused else found.consumer
 

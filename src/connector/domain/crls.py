@@ -17,7 +17,7 @@ OVERDUE_AFTER = 0.6
 
 
 class Revocation(NamedTuple):
-    """What a CRL says of one certificate. ``serial`` is lower-case hex. ``not_after`` is not in the CRL."""
+    """The entry of one certificate in a CRL. ``serial`` is lower-case hex. ``not_after`` is not in the CRL."""
 
     not_after: datetime
     serial: str

@@ -1,4 +1,4 @@
-"""What was taken over from another installation, and the CA whose certificates came with it."""
+"""The records taken over from another installation, and the CA whose certificates came with it."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -104,7 +104,7 @@ class Progress:
 
 
 class Outcome(StrEnum):
-    """What became of a record. A changed one was taken as well. One that is gone was taken once, and removed there."""
+    """The outcome for a record. A changed one was taken as well. One that is gone was taken once, and removed there."""
 
     TAKEN = "taken"
     KNOWN = "known"
@@ -115,7 +115,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What there is to say of one record. Names are as they are in the other installation."""
+    """A remark about one record. Names are as they are in the other installation."""
 
     outcome: Outcome
     kind: Kind
@@ -130,7 +130,7 @@ MOST_NOTES = 20_000
 
 @dataclass(slots=True)
 class Report:
-    """What became of everything: the numbers by kind and outcome, and notes of what is not as it was."""
+    """The outcome of an import: the numbers by kind and outcome, and notes about every difference."""
 
     counts: Counter[tuple[Kind, Outcome]] = field(default_factory=Counter)
     notes: list[Note] = field(default_factory=list)
@@ -141,7 +141,7 @@ class Report:
         self.counts[kind, outcome] += number
 
     def note(self, outcome: Outcome, kind: Kind, id: str, name: str, why: str) -> None:
-        """Count a record, and say what there is to say of it."""
+        """Count a record, and note the remark about it."""
         self.count(kind, outcome)
         self._keep([Note(outcome, kind, id, name, why)])
 

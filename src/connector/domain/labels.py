@@ -97,7 +97,7 @@ def normalized(name: str) -> str:
     """The name by which an application is known in URLs: ``mp-`` and lower-case letters, digits and single dashes.
 
     A name without a Latin letter or a digit would leave ``mp-`` alone, the same for all such names. It gets the first
-    octets of the name's SHA-256 in hexadecimal, so that they can be told apart.
+    octets of the name's SHA-256 in hexadecimal, so that they differ.
     """
     plain = _dashed(name)
     if name == plain and name.startswith(_PREFIX):

@@ -1,4 +1,4 @@
-"""What the overview of a tenant tells: numbers, and how they came about over time."""
+"""The overview of a tenant: numbers, and how they came about over time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from connector.domain.strict_json import read_object
 from connector.domain.tokens import OneTimeToken
 
 ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
-"""What the original answers for a time that is not yet known."""
+"""The original's answer for a time that is not yet known."""
 
 MAX_CHARACTERS = 8192
 
@@ -44,7 +44,7 @@ class Links:
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """What a pairing string says to the external system."""
+    """The content of a pairing string."""
 
     token: str = field(repr=False)
     connector_url: str

@@ -1,4 +1,4 @@
-"""Who calls, and what they may do: bearers of tokens and keys, holders of certificates, and nobody."""
+"""Callers, and their rights: bearers of tokens and keys, holders of certificates, and nobody."""
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ MAX_KEY_LIFETIME = timedelta(days=3660)
 
 
 class Scope(StrEnum):
-    """What can be allowed, one by one. The names are those of Compass's Director, and further ones like them.
+    """The single rights. The names are those of Compass's Director, and further ones like them.
 
     To write an application or a runtime covers handing over its tokens and deleting its system auths.
     """
@@ -114,7 +114,7 @@ class AdminHolder:
     """Somebody who proved in the TLS handshake to hold the key of a certificate of a CA that is set for administrators.
 
     Whether a rule makes them one is decided by the operation. ``by_page`` says that a page in a browser sent the
-    request: it may be any site's, and the user does not know of it.
+    request: it may be any site's, and the user does not know about that.
     """
 
     certificate: bytes = field(repr=False)
@@ -122,7 +122,7 @@ class AdminHolder:
 
 
 Principal = Anonymous | TokenBearer | Bearer | Holder | AdminHolder
-"""Who calls, as far as the connection and the headers tell."""
+"""The caller, as far as the connection and the headers identify them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Caller:
 
     @property
     def scopes(self) -> frozenset[Scope]:
-        """What the caller may do."""
+        """The rights of the caller."""
         return SCOPES[self.role] if self.granted is None else self.granted
 
     def may(self, scope: Scope) -> bool:
@@ -190,7 +190,7 @@ class ApiKey:
 def make_key(
     random: bytes, origin: Origin, *, name: str, role: Role, tenant: str | None, lifetime: timedelta | None
 ) -> tuple[str, ApiKey]:
-    """A new key from 32 random octets: the text to hand over, and what is kept of it.
+    """A new key from 32 random octets: the text to hand over, and the record.
 
     Raises:
         ValueError: ``random`` is not 32 octets.
@@ -220,7 +220,7 @@ def digest(text: str) -> bytes:
 
 
 def check(key: ApiKey | None, presented: bytes, *, now: datetime) -> Caller:
-    """Who calls with the key of the presented digest.
+    """The caller with the key of the presented digest.
 
     Raises:
         KeyUnknown, KeyRevoked, KeyExpired: nobody does.

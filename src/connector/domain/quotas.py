@@ -109,7 +109,7 @@ class _Known:
 
 @dataclass(slots=True)
 class Estimates:
-    """What one process knows of numbers that the database holds, so that it seldom has to count them.
+    """Numbers in the database, as far as one process knows them, so that it seldom has to count them.
 
     A number that was counted is good for a while; what this process adds is added. Near the limit it is counted again
     each time, so nothing is refused by an estimate. Other processes add too: a limit can be passed by what they add

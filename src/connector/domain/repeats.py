@@ -15,7 +15,7 @@ class Repeats:
     """Counts the events of one process that differ in nothing but their time.
 
     Whoever calls :meth:`take` at the end of each minute records what it returns. In a minute, ``most_of_one`` kinds of
-    each system auth are told apart; its other events are counted by their action alone. However many tokens and
+    each system auth are counted apart; its other events are counted by their action alone. However many tokens and
     certificates its holder tries, and in however many ways, the audit grows by a few rows a minute.
     """
 
@@ -40,7 +40,7 @@ class Repeats:
         return event
 
     def take(self) -> Sequence[Event]:
-        """What was counted, with ``times`` as how often; the next minute begins."""
+        """The counted events, with the number in ``times``; the next minute begins."""
         counted = [event for event in self._counted.values() if event.times]
         self._counted.clear()
         self._kinds.clear()

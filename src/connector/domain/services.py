@@ -77,7 +77,7 @@ class _OneOf:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A text of at most so many characters; with ``full`` it may not be empty."""
+    """A text of at most that number of characters; with ``full`` it may not be empty."""
 
     most: int
     full: bool = False

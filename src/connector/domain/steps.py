@@ -1,6 +1,6 @@
 """Steps: what a client does once, however often it has to ask (Idempotency-Key).
 
-A reply can be lost after its commit. Who asks again with the same credential, the same key and the same CSR means the
+A reply can be lost after its commit. A client that asks again with the same credential, key and CSR means the
 same step, and gets the certificate that the step brought; a step never brings a second one.
 """
 

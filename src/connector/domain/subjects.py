@@ -34,7 +34,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """Who may pass, of all holders of good certificates. A field that is None admits any value.
+    """The holders of good certificates who may pass. A field that is None admits any value.
 
     ``tenant`` is an external id, ``application`` the id of an application.
     """

@@ -117,7 +117,7 @@ class OneTimeToken:
 
 
 class Minted(NamedTuple):
-    """A new token: the secret, which nobody can ask for again, and what is kept of it."""
+    """A new token: the secret, which is shown this once, and the record."""
 
     secret: Secret
     token: OneTimeToken
@@ -139,7 +139,7 @@ def mint(
     certificate: bytes | None = None,
     terms: Terms = NO_TERMS,
 ) -> Minted:
-    """A new token from 64 random octets. Its lifetime is given, whatever the terms say of it.
+    """A new token from 64 random octets. Its lifetime is an argument: the one in the terms was checked before.
 
     Raises:
         ValueError: ``random`` is not 64 octets.

@@ -1,4 +1,4 @@
-"""Who else on this machine could read or change a file (decision 0045).
+"""Which other users of this machine could read or change a file (decision 0045).
 
 A secret file (a key, a passphrase, a database) is for its owner alone. Any other file (settings, certificates) may be
 read by everyone, but only its owner may change it. The owner is the user of this process, or root. A directory that

@@ -56,7 +56,7 @@ class OIDC:
         self._fetching: asyncio.Task[None] | None = None
 
     async def caller(self, text: str) -> Caller:
-        """Who calls with this token.
+        """The caller with this token.
 
         Raises:
             JWTRefused: nobody does; the message says why, and holds nothing of the token.
@@ -64,7 +64,7 @@ class OIDC:
         return read_caller(await self._claims(text, self._policy), self._policy)
 
     async def signed_in(self, text: str, *, client_id: str, nonce: str) -> Caller:
-        """Who signed in, by an ID token that was made for this client and this sign-in (OpenID Connect Core 3.1.3.7).
+        """The user who signed in, by an ID token for this client and this sign-in (OpenID Connect Core 3.1.3.7).
 
         Raises:
             JWTRefused: nobody did; the message says why, and holds nothing of the token.
@@ -83,7 +83,7 @@ class OIDC:
         return self._source
 
     async def _claims(self, text: str, policy: OIDCPolicy) -> dict[str, object]:
-        """What the issuer says, once it is certain that it does, to whom, and now."""
+        """The claims, once signature, audience and times are certain."""
         header, claims = _read(text)
         algorithm, kid = self._check_header(header)
         key = await self._key(algorithm, kid)

@@ -1,4 +1,4 @@
-"""What a token whose signature is good says: whether it is meant for us and for now, and who calls."""
+"""The claims of a token whose signature is good: whether it is for us and for now, and the caller."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -54,7 +54,7 @@ def _time(claims: Claims, name: str) -> int | float:
 
 
 def read_caller(claims: Claims, policy: OIDCPolicy) -> Caller:
-    """Who calls, by the claims.
+    """The caller, by the claims.
 
     Raises:
         JWTRefused: a claim that is needed is missing, or is not what it must be.

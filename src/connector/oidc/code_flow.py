@@ -44,7 +44,7 @@ class CodeFlow:
         return f"{address}{'&' if urlsplit(address).query else '?'}{urlencode(parameters)}"
 
     async def finish(self, *, code: str, redirect_uri: str, nonce: str, verifier: str) -> Caller:
-        """Who signed in.
+        """The user who signed in.
 
         Raises:
             JWTRefused: nobody did; the message says why, without the code or a token.

@@ -17,7 +17,7 @@ CURVES = {"EC": ("P-256", "P-384", "P-521"), "OKP": ("Ed25519",)}
 RSA_BITS = range(2048, 8193)
 # RFC 7515 header parameters and JWK members may be long names; a header is still no place for documents.
 MAX_HEADER = 4096
-# What makes a key; its certificates and whatever else is published with it are not looked at.
+# The parameters of a key; its certificates and anything else that is published with it are ignored.
 _MEMBERS = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y")
 
 

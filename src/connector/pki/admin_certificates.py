@@ -48,7 +48,7 @@ class UnusableAuthorityError(ValueError):
 
 @lru_cache(_KEPT)
 def read_certificate(encoded: bytes) -> AdminCertificate:
-    """What a client certificate says that is good for a client.
+    """The content of a certificate that is good for a client.
 
     Raises:
         AdminCertificateRefused: it is not, or cannot be read.

@@ -39,7 +39,7 @@ class Presented:
 
     @classmethod
     def read(cls, encoded: bytes) -> "Presented":
-        """What the certificate says.
+        """The content of the certificate.
 
         Raises:
             ValueError: it is not the DER of a certificate.

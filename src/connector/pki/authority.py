@@ -1,4 +1,4 @@
-"""What signs certificates, as the certificates under it see it: its name, its key, how long it is valid."""
+"""An authority, as the certificates under it see it: its name, its key, how long it is valid."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ class ProfileViolation(Exception):  # noqa: N818 - named for what is wrong; a fa
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What all certificates of a kind under one authority share: constraints, usages, purposes, pointers.
+    """The common content of all certificates of a kind under one authority: constraints, usages, purposes, pointers.
 
     Whether one with ``no_check`` is revoked, nobody has to ask: it is an OCSP responder's.
     """

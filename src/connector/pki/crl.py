@@ -67,7 +67,7 @@ def entries(revocations: Iterable[Revocation], *, until: datetime) -> bytes:
 
 
 def _tail(revoked_at: datetime, reason: RevocationReason | None) -> bytes:
-    """What follows the serial number in an entry."""
+    """The part of an entry after the serial number."""
     return der.encode_time(revoked_at.astimezone(UTC).replace(microsecond=0)) + _extensions(reason)
 
 

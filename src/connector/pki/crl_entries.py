@@ -1,4 +1,4 @@
-"""What a CRL says of one certificate, as a relying party reads it."""
+"""The entry of one certificate in a CRL, as a relying party reads it."""
 
 from dataclasses import dataclass
 from datetime import datetime

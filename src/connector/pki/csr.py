@@ -21,12 +21,12 @@ MAX_CSR_OCTETS = 32 * 1024
 
 @dataclass(frozen=True, slots=True)
 class CSRPolicy:
-    """What a CSR must be.
+    """The requirements for a CSR.
 
     ``keys``: the kinds of keys that are certified.
     ``sha1_proof``: a SHA-1 signature is taken as proof of possession of an RSA key. Some clients make no other, and
     the certificate is signed by the issuer's algorithm all the same.
-    ``refuses``: a request for any of these is refused. Whatever else a CSR asks for is ignored.
+    ``refuses``: a request for any of these is refused. Anything else that a CSR asks for is ignored.
     """
 
     subject: SubjectPolicy

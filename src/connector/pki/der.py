@@ -76,7 +76,7 @@ def elements(data: bytes) -> list[Element]:
 
 
 def _long_length(data: bytes, start: int, octets: int) -> tuple[int, int]:
-    """Where the content begins, and its length, which stands in so many octets at ``start``."""
+    """The start of the content, and its length, which is encoded in that number of octets at ``start``."""
     content = start + octets
     if not 1 <= octets <= _LENGTH_OCTETS or content > len(data):
         raise DERError("an indefinite or impossible length")

@@ -23,11 +23,11 @@ _OCSP = der.encode(der.OBJECT_IDENTIFIER, der.object_identifier("1.3.6.1.5.5.7.4
 _CA_ISSUERS = der.encode(der.OBJECT_IDENTIFIER, der.object_identifier("1.3.6.1.5.5.7.48.2"))
 
 CA, CA_DIGITS = "{ca}", 64
-"""What stands for the id of a CA in a URL, and how many hexadecimal digits take its place."""
+"""The placeholder for the id of a CA in a URL, and the number of hexadecimal digits that replace it."""
 
 
 class KeyUsage(IntEnum):
-    """What a key may be used for, by the bits of RFC 5280 4.2.1.3."""
+    """The uses of a key, by the bits of RFC 5280 4.2.1.3."""
 
     DIGITAL_SIGNATURE = 0
     KEY_CERT_SIGN = 5

@@ -1,4 +1,4 @@
-"""RSA moduli that somebody can factor: what can be seen of it in the modulus alone."""
+"""RSA moduli that can be factored, as far as the modulus alone shows it."""
 
 from functools import cache
 from hashlib import sha256
@@ -83,7 +83,7 @@ def _has_roca_fingerprint(n: int) -> bool:
 def _is_prime(n: int) -> bool:
     """Fermat's little theorem, up to 3072 bits: for a prime n, x ** (n - 2) is the inverse of x.
 
-    So the inverse of a padded digest is a good signature of it under the exponent n - 2. OpenSSL finds out in 2.5 ms
+    So the inverse of a padded digest is a good signature under the exponent n - 2. OpenSSL finds out in 2.5 ms
     for 2048 bits, Python's ``pow`` in 17. Above 3072 bits OpenSSL takes no such exponent, and Python needs up to a
     second: more than this fault is worth, which only its maker can make and which harms nobody else.
     """

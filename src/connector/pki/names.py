@@ -70,7 +70,7 @@ class SubjectPolicy:
         return der.encode(der.SEQUENCE, self._shared_der, common_name_rdn(common_name))
 
     def text(self, common_name: str) -> str:
-        """The subject as clients are told it, in the form that they split at "," and "="."""
+        """The subject for clients, in the form that they split at "," and "="."""
         return f"{self._shared_text},CN={common_name}"
 
     def check(self, name: bytes, common_name: str) -> x509.Name:

@@ -75,7 +75,7 @@ def issuer_ids(authority: Authority) -> Iterator[IssuerID]:
 
 
 def read_request(octets: bytes) -> OCSPRequest:
-    """What the request (its DER) asks. That it is signed does not matter: everybody may ask.
+    """The question of a request (its DER). That it is signed does not matter: everybody may ask.
 
     Raises:
         OCSPRequestMalformed: it cannot be read, or is not one that is answered here.

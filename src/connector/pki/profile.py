@@ -35,7 +35,7 @@ _CA_USAGES = frozenset((KeyUsage.KEY_CERT_SIGN, KeyUsage.CRL_SIGN))
 # No slots: its content is made once.
 @dataclass(frozen=True)
 class Profile:
-    """What client certificates hold, and for which CSRs they are issued.
+    """The content of client certificates, and the CSRs for which they are issued.
 
     ``csr`` says which keys are certified, which subject a CSR must have, and what it must not ask for. ``backdate`` is
     for clients whose clocks are behind. ``names`` are the alternative names, ``pointers`` where the certificate's
@@ -74,7 +74,7 @@ class Profile:
 
     @cached_property
     def content(self) -> Content:
-        """What all certificates of the profile share."""
+        """The common content of all certificates of the profile."""
         return Content(self.usages, self.purposes, self.pointers)
 
 

@@ -1,4 +1,4 @@
-"""What a CSR asks for besides its key: attributes and the extensions in them. Nothing of it reaches a certificate.
+"""The requests of a CSR besides its key: attributes and the extensions in them. None reaches a certificate.
 
 It is read all the same: one that two readers could read in two ways is malformed, and a policy may refuse a request
 for what no client certificate of ours may hold.
@@ -117,7 +117,7 @@ def _extension(member: der.Element) -> RequestedExtension:
 
 
 class Requested(Enum):
-    """What a CSR may ask for in its extensions, as far as a policy can refuse it."""
+    """The requests in a CSR's extensions that a policy can refuse."""
 
     CA = "basicConstraints of a CA, or keyUsage of one"
     PURPOSES = "extendedKeyUsage without clientAuth"
@@ -126,7 +126,7 @@ class Requested(Enum):
 
 
 UNGRANTED = frozenset((Requested.CA, Requested.PURPOSES, Requested.OTHERS))
-"""What no client certificate of ours holds. Names are not among it: common tools add some to every CSR."""
+"""Requests that our client certificates never grant. Names are not among them: common tools add some to every CSR."""
 
 
 def refuse(requested: Sequence[RequestedExtension], refused: frozenset[Requested]) -> None:

@@ -1,6 +1,6 @@
 """Signature algorithms: which are accepted, and which an issuer uses.
 
-An algorithm is told by its whole AlgorithmIdentifier, octet for octet, so that no parameter is left unread.
+An algorithm is recognized by its whole AlgorithmIdentifier, octet for octet, so that no parameter is left unread.
 """
 
 from collections.abc import Mapping

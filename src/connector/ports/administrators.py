@@ -22,7 +22,7 @@ class Administrators(Protocol):
     def list(
         self, *, within: frozenset[str] | None = None, after: str | None = None, most: int | None = None
     ) -> Sequence[Administrator]:
-        """Those for the tenants of these external ids, or all; by name, those after that name, so many at most."""
+        """Those for the tenants of these external ids, or all; by name, after that name, ``most`` at most."""
 
     def set_password(self, id: str, password: str) -> None:
         """Set the hash of the password."""
@@ -44,7 +44,7 @@ class SignInLinks(Protocol):
         """Use it up in one conditional statement; of any number of callers, one wins. Raises LinkRefused."""
 
     def remove_ended(self, before: datetime, most: int) -> int:
-        """Remove links that expired before that time, so many at most; how many it were."""
+        """Remove links that expired before that time, ``most`` at most, and return the number removed."""
 
 
 class Sessions(Protocol):
@@ -66,7 +66,7 @@ class Sessions(Protocol):
         """End the session of that id, of that actor or of anybody; None where there is none that has not ended."""
 
     def end_all(self, actor: str, *, now: datetime) -> int:
-        """End all of an actor's; how many it were."""
+        """End all sessions of an actor, and return the number ended."""
 
     def remove_ended(self, before: datetime, most: int) -> int:
-        """Remove sessions that expired before that time, so many at most; how many it were."""
+        """Remove sessions that expired before that time, ``most`` at most, and return the number removed."""

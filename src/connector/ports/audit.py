@@ -36,10 +36,10 @@ class Audit(Protocol):
         """Record the events, in their order."""
 
     def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
-        """The events that fit, newest first: those after that time and number, so many at most."""
+        """The events that fit, newest first: those after that time and number, ``most`` at most."""
 
     def later(self, tenant_id: str, owner_id: str, *, number: int, most: int) -> Sequence[Recorded]:
-        """The events about that owner with a greater number, oldest first, so many at most."""
+        """The events about that owner with a greater number, oldest first, ``most`` at most."""
 
     def daily(self, tenant_id: str, *, since: datetime) -> Daily:
         """How often what happened to the tenant on each day, by days since then, and by action."""

@@ -54,7 +54,7 @@ class Inventory(Protocol):
     def list(
         self, which: CertificateFilter, *, after: tuple[datetime, bytes] | None = None, most: int | None = None
     ) -> Sequence[Certificate]:
-        """The certificates that fit, newest first: those after that time of issue and fingerprint, so many at most."""
+        """The certificates that fit, newest first: those after that time of issue and fingerprint, ``most`` at most."""
 
     def count(self, which: CertificateFilter) -> int:
         """How many fit."""
@@ -66,7 +66,7 @@ class Inventory(Protocol):
         """How many of the tenant's there are in each state; expiring are those issued that end by ``soon``."""
 
     def expiring_by_day(self, tenant_id: str, *, since: datetime, days: int) -> Mapping[int, int]:
-        """How many that are neither revoked nor superseded end on each of so many days; days without are left out."""
+        """The number of unrevoked and current ones by the day on which they end; days without are left out."""
 
     def certified(self, tenant_id: str, system_auth_ids: Collection[str]) -> frozenset[str]:
         """Those of the system auths under which a certificate was ever issued."""

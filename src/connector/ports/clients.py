@@ -33,4 +33,4 @@ class Clients(Protocol):
         """Remove that access token, if there is one."""
 
     def remove_ended(self, before: datetime, most: int) -> int:
-        """Remove access tokens that expired before that time, so many at most; how many it were."""
+        """Remove access tokens that expired before that time, ``most`` at most, and return the number removed."""

@@ -1,4 +1,4 @@
-"""A Compass installation that is moved from: what an import reads of it."""
+"""A Compass installation that is moved from, as an import reads it."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""What publishing CRLs needs of the store."""
+"""Certificate revocation lists, and the revocations for them."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ class CRLs(Protocol):
 
     def entries(self, issuer: bytes, *, since: datetime, until: datetime, after: Place | None, most: int) -> Entries:
         """Those that :meth:`count` counts, as they are listed in a CRL of the time ``until``
-        (:func:`connector.pki.crl.entries`), by ``not_after`` and serial: those after that place, so many at most.
+        (:func:`connector.pki.crl.entries`), by ``not_after`` and serial: those after that place, ``most`` at most.
 
         Raises ValueError where a serial number or a reason is none that a CRL can list.
         """

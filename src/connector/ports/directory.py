@@ -75,7 +75,7 @@ class Directory(Protocol):
         """Record an entity. Raises NotUniqueName when the tenant has one of that kind and name; one of two wins."""
 
     def update_entity(self, entity: Entity) -> None:
-        """Record what has changed of it. Raises NotUniqueName as add_entity does, ObjectNotFound when it is gone."""
+        """Record the changes of an entity. Raises NotUniqueName as add_entity does, ObjectNotFound when it is gone."""
 
     def is_free(self, kind: EntityKind, name: str, normalized_name: str | None) -> bool:
         """Whether the tenant has no entity of that kind and name, and none of that normalised name if one is given."""
@@ -94,7 +94,7 @@ class Directory(Protocol):
         after: str | None = None,
         most: int | None = None,
     ) -> Sequence[Entity]:
-        """The entities of that kind that fit every filter, by name: those after that name, so many at most."""
+        """The entities of that kind that fit every filter, by name: those after that name, ``most`` at most."""
 
     def count_entities(self, kind: EntityKind, filters: Sequence[LabelFilter] = ()) -> int:
         """How many fit."""
@@ -102,7 +102,7 @@ class Directory(Protocol):
     def search(
         self, which: EntityFilter, *, newest_first: bool, after: tuple[datetime, str] | str | None = None, most: int
     ) -> Sequence[Entity]:
-        """The entities that fit, so many at most: by name, those after that name; or newest first, those after that
+        """The entities that fit, ``most`` at most: by name, those after that name; or newest first, those after that
         time of registration and id.
         """
 
@@ -125,7 +125,7 @@ class Directory(Protocol):
         """The system auth of that id."""
 
     def system_auths(self, owner_ids: Collection[str], *, most: int | None = None) -> Sequence[SystemAuth]:
-        """The system auths of these entities, oldest first, so many at most."""
+        """The system auths of these entities, oldest first, ``most`` at most."""
 
     def remove_system_auth(self, auth: SystemAuth) -> bool:
         """Remove the system auth. False when it was gone already."""

@@ -1,4 +1,4 @@
-"""What was taken over from another installation."""
+"""The records taken over from another installation."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ class Imports(Protocol):
         """Those of the ids that were taken, whether or not the records are still there."""
 
     def all_taken(self, kind: Kind, *, after: str, most: int) -> Sequence[Taken]:
-        """What was taken of that kind, by id: those after that id, so many at most."""
+        """The records of that kind, by id: those after that id, ``most`` at most."""
 
     def issuers(self) -> Sequence[AdoptedIssuer]:
         """The adopted CAs, by the time of adoption, then by fingerprint."""
@@ -38,4 +38,4 @@ class Imports(Protocol):
         """How far the system auths are that were taken and are still there. It looks at each."""
 
     def holders(self, *, after: str, most: int) -> Sequence[AdoptedHolder]:
-        """Those that have not renewed yet, by id: those after that id, so many at most."""
+        """Those that have not renewed yet, by id: those after that id, ``most`` at most."""

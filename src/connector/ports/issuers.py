@@ -1,4 +1,4 @@
-"""What the use cases need of the records of issuers."""
+"""The records of issuers."""
 
 from collections.abc import Sequence
 from datetime import datetime

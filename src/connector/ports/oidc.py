@@ -1,4 +1,4 @@
-"""What an OpenID Connect issuer says of people and programs."""
+"""People and programs that an OpenID Connect issuer vouches for."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ class Bearers(Protocol):
     """Knows the bearers of tokens that somebody else issued: an OpenID Connect issuer."""
 
     async def caller(self, text: str) -> Caller:
-        """Who calls with this token. Raises JWTRefused: nobody does; the message says why, without the token."""
+        """The caller with this token. Raises JWTRefused; the message says why, without the token."""
 
     def ailing(self) -> str | None:
         """What is wrong with the source of trust, in a sentence for people; None when nothing is."""
@@ -22,4 +22,4 @@ class SignsIn(Protocol):
         """The URL to send the browser to. Raises JWTRefused where the issuer cannot be reached."""
 
     async def finish(self, *, code: str, redirect_uri: str, nonce: str, verifier: str) -> Caller:
-        """Who signed in. Raises JWTRefused: nobody did."""
+        """The user who signed in. Raises JWTRefused if nobody did."""

@@ -41,7 +41,7 @@ class Tokens(Protocol):
     def list(
         self, which: TokenFilter, *, after: tuple[datetime, str] | None = None, most: int | None = None
     ) -> Sequence[OneTimeToken]:
-        """The tokens that fit, newest first: those after that minting time and id, so many at most."""
+        """The tokens that fit, newest first: those after that minting time and id, ``most`` at most."""
 
     def count(self, which: TokenFilter) -> int:
         """How many fit."""
@@ -54,7 +54,7 @@ class Tokens(Protocol):
         """
 
     def count_refusals(self, token: OneTimeToken, number: int = 1) -> OneTimeToken:
-        """Add so many to the token's refused attempts, and return it as it is then."""
+        """Add the number to the token's refused attempts, and return the token with it."""
 
     def withdraw(self, which: TokenFilter, *, now: datetime) -> Sequence[OneTimeToken]:
         """Withdraw the tokens that fit and were neither spent nor withdrawn, and return those, newest first.
@@ -63,7 +63,7 @@ class Tokens(Protocol):
         """
 
     def remove_ended(self, before: datetime, most: int) -> int:
-        """Remove tokens that expired before that time, in whatever state, those that expired first; how many it were.
+        """Remove tokens that expired before that time, in any state, the oldest first, and return the number removed.
 
         So many at most. Where a token was spent or withdrawn, its expiry is when it would have ended by itself: no
         token is removed sooner than it could have been used.

@@ -50,7 +50,7 @@ class Transaction(Protocol):
         """The tenants."""
 
     def directory(self, tenant_id: str) -> Directory:
-        """What that tenant has registered."""
+        """The registrations of that tenant."""
 
     def formations(self, tenant_id: str) -> Formations:
         """That tenant's formations."""
@@ -112,7 +112,7 @@ class Transaction(Protocol):
 
     @property
     def imports(self) -> Imports:
-        """What was taken over from another installation."""
+        """The records taken over from another installation."""
 
     @property
     def usage(self) -> Usage:
@@ -131,8 +131,8 @@ class Store(Protocol):
 
         No other transaction runs meanwhile, on any replica. Where ``alone`` is false, others that are not alone may:
         then the function has to be right whatever they commit between two of its statements. It is, if all that it
-        relies on is in the condition of a write or held by a constraint. What ends the good standing of more than one
-        record, or writes what it has read, runs alone.
+        relies on is in the condition of a write or held by a constraint. Work that ends the good standing of more than
+        one record, or writes what it has read, runs alone.
         """
 
     async def read(self, function: Callable[[Transaction], T], *, single: bool = False) -> T:

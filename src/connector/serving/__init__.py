@@ -1,7 +1,7 @@
 """Sockets, TLS and the limits of connections. It is given ASGI applications and knows nothing of what they do.
 
 ``bind`` each listener; make the applications, now that the addresses are known; ``load`` a ``ServerCertificate`` into
-the ``ServerContext``s; ``serve`` the ``Listener``s on uvloop, with ``keep_fresh`` running beside. Where several
+the ``ServerContext``s; ``serve`` the ``Listener``s on uvloop, with ``keep_fresh`` as a background task. Where several
 processes are to serve, ``work`` is given what each of them does.
 
 Behind TLS, ``scope["extensions"]["tls"]["client_cert"]`` is the DER of the client's verified certificate, or None.

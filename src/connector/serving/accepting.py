@@ -1,4 +1,4 @@
-"""Accepting connections: each shakes hands beside the others, and silent peers keep nobody out."""
+"""Accepting connections: handshakes run at the same time, and silent peers keep nobody out."""
 
 import asyncio
 import socket
@@ -32,7 +32,7 @@ LEFT = 4
 # So long, when stopping, a handshake is waited for.
 HONEST_SECONDS = 1.0
 
-# What cut handshakes have to end; they are told at once.
+# The time that cut handshakes have to end; they are closed at once.
 CUT_SECONDS = 1.0
 
 
@@ -105,7 +105,7 @@ class Acceptor:
         self._watch()
 
     def stop(self) -> None:
-        """Accept no more, but who has come already: the system has told them that they are connected.
+        """Accept no more, but who has come already: for the system they are connected.
 
         The handshakes under way go on.
         """
@@ -156,7 +156,7 @@ class Acceptor:
                 asyncio.get_running_loop().remove_reader(one)
 
     def _accept(self, listening: socket.socket) -> None:
-        """Somebody has come. Who has more connections than another worker leaves them to that one."""
+        """A connection has come. A worker with more connections than another one leaves it to that one."""
         self.tell()
         if self._load is None or self._load.is_least:
             self._take(listening, BATCH if self._load is None else 1)
@@ -203,7 +203,7 @@ class Acceptor:
         task.add_done_callback(partial(self._connected, handshake))
 
     def _served(self, handshake: _Handshake) -> asyncio.BaseProtocol:
-        """What the event loop tells of the connection."""
+        """The event loop's view of the connection."""
         if self._tls is None:
             if not self._strangers:
                 handshake.account.vouch()

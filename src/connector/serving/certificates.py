@@ -108,8 +108,8 @@ class ServerCertificate:
             contexts: they serve it.
             directory: where the key lies for the moment in which OpenSSL reads it; only its owner can look into it.
             clock: the time now, UTC-aware.
-            loaded: told of each certificate that is served from now on.
-            failed: told why :meth:`refresh` left the former one in place.
+            loaded: called with each certificate that is served from now on.
+            failed: called with the reason when :meth:`refresh` left the former one in place.
         """
         self._source = source
         self._contexts = contexts

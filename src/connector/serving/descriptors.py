@@ -8,7 +8,7 @@ from dataclasses import replace
 from connector.serving.listeners import ListenerError
 from connector.serving.protocol import FEWEST_HANDSHAKES, Limits
 
-# What else this process opens: the database, the listening sockets, the event loop's own, log and certificate files.
+# Other descriptors of this process: database, listening sockets, the event loop's own, log and certificate files.
 RESERVE = 128
 
 

@@ -24,7 +24,7 @@ BACKLOG = 2048
 # How often a port is looked for that is free on every address of a host.
 PORT_ATTEMPTS = 16
 
-# What an application has for tidying up when its time is over.
+# The time that an application has for tidying up when its time is over.
 CANCEL_SECONDS = 1.0
 
 

@@ -24,7 +24,7 @@ class Loads:
             self.of(number).leave()
 
     def of(self, number: int) -> "Load":
-        """What that worker tells and asks."""
+        """The load of that worker."""
         return Load(self._counts, number - 1)
 
 
@@ -36,7 +36,7 @@ class Load:
         self._index = index
 
     def tell(self, connections: int) -> None:
-        """This worker has so many."""
+        """Record the number of this worker's connections."""
         self._counts[self._index] = connections
 
     def leave(self) -> None:

@@ -1,8 +1,8 @@
 """A limit on the memory of one process's connections, and on how many strangers one address may have.
 
-A stranger is a connection that has not shown a good credential yet. What each connection holds is counted as it
+A stranger is a connection that has not shown a good credential yet. The memory of each connection is counted as it
 happens: a fixed amount while it is open, the body of the request under way, and what the peer has not taken of its
-answer. Above the limit the newest strangers are closed. When a flood is over, the allocator is told to give the memory
+answer. Above the limit the newest strangers are closed. When a flood is over, the allocator is asked to give the memory
 back to the system: it does not do so by itself.
 """
 
@@ -13,11 +13,11 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 MIB = 1024 * 1024
 
-# What an open connection takes, with its sockets' objects, its parser and a small request (docs/decisions: measured).
+# An open connection's memory, with its sockets' objects, its parser and a small request (docs/decisions: measured).
 CLEAR = 16 * 1024
 SECURED = 48 * 1024
 
-# A flood is over when so many octets are free again that were in use.
+# A flood is over when this many octets are free again.
 FLOOD = 32 * MIB
 
 # Seconds between two times that memory is given back: it takes some milliseconds, in which nothing else is done.
@@ -25,7 +25,7 @@ TRIM_SECONDS = 5.0
 
 
 class Memory:
-    """What all connections of this process hold. ``limit`` is in octets."""
+    """The memory of all connections of this process. ``limit`` is in octets."""
 
     def __init__(self, limit: int = 512 * MIB) -> None:
         """Nothing is held."""
@@ -41,7 +41,7 @@ class Memory:
         return self.used > self.limit
 
     def take(self, octets: int) -> None:
-        """Count so many octets more."""
+        """Count that number of octets more."""
         self.used += octets
         self._most = max(self._most, self.used)
 
@@ -53,7 +53,7 @@ class Memory:
             close()
 
     def give_back(self, octets: int) -> None:
-        """Count so many octets less."""
+        """Count that number of octets less."""
         self.used -= octets
 
     def watch(self, account: "Account", close: Callable[[], None]) -> None:
@@ -115,12 +115,12 @@ class Addresses:
 
 
 class Account:
-    """What one connection holds."""
+    """The memory of one connection."""
 
     __slots__ = ("_held", "_leave", "_memory", "is_stranger")
 
     def __init__(self, memory: Memory, octets: int, leave: Callable[[], None]) -> None:
-        """It holds so many octets from now on; ``leave`` is called when it is closed, or a stranger's no more."""
+        """It holds that number of octets; ``leave`` is called when it is closed, or no longer a stranger's."""
         self._memory = memory
         self._held = octets
         self._leave: Callable[[], None] | None = leave
@@ -144,7 +144,7 @@ class Account:
         self._memory.make_room()
 
     def change(self, former: int, now: int) -> None:
-        """Of one kind it held ``former`` octets, and now so many."""
+        """Of one kind it held ``former`` octets, and now ``octets``."""
         if self._held:
             self._held += now - former
             if now > former:

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection: uvicorn's, with limits, and with the client's certificate in the scope.
 
-uvicorn and llhttp parse and answer. What they leave open is closed here: heads without end, peers that stall, requests
-that two readers might read in two ways, refusals that are no JSON.
+uvicorn and llhttp parse and answer. This module closes the gaps that they leave: heads without end, peers that stall,
+requests that two readers might read in two ways, refusals that are no JSON.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ FEWEST_HANDSHAKES = 8
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one connection, and all of a listener, may take. Times are in seconds.
+    """The limits of one connection, and of all of a listener. Times are in seconds.
 
     ``head`` is the most octets of a request's line and headers, ``head_timeout`` the time for them to arrive, from the
     end of the handshake or from the first octet. ``idle_timeout`` is the time between requests, ``write_timeout`` that
@@ -317,8 +317,8 @@ class Connection(HttpToolsProtocol):
             self._body = 0
 
     def _drop(self, octets: int) -> None:
-        """Count what came of a body that was answered already. Who sends more than a little has not read the answer:
-        it is told that nothing more comes, and over TLS what it still sends is not even decrypted.
+        """Count octets of a body that was answered already. A peer that sends many has not read the answer: our side is
+        closed, and over TLS anything that it still sends is not even decrypted.
         """
         self._dropped += octets
         if self._dropped > HELD and not self._deaf:

@@ -1,4 +1,4 @@
-"""Serving all listeners in one event loop, until told to stop."""
+"""Serving all listeners in one event loop, until stopped."""
 
 import asyncio
 import signal

@@ -1,7 +1,7 @@
 """TLS between a TCP transport and one connection, with small buffers.
 
 The event loops' own TLS layers allocate a read buffer of 256 KiB for each peer that sends a large record, and keep it
-for as long as the connection lasts. Here all connections receive into one buffer. What a connection keeps of its own is
+for as long as the connection lasts. Here all connections receive into one buffer. The memory that a connection keeps is
 the part of a record that has not arrived whole yet, and what the application has not taken yet: then nothing more is
 read from the socket.
 
@@ -36,7 +36,7 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
 class _State(IntEnum):
-    """What the connection is at. Beyond OPEN, whatever the peer still sends is dropped."""
+    """The state of the connection. Beyond OPEN, whatever the peer still sends is dropped."""
 
     HANDSHAKE = 0
     OPEN = 1
@@ -75,7 +75,7 @@ class SecureTransport(asyncio.BufferedProtocol, asyncio.Transport):
 
         Args:
             context: makes the engine.
-            protocol: told of the connection once the handshake is done, and never if it fails.
+            protocol: gets the connection once the handshake is done, and never if it fails.
             timeout: seconds that the handshake may take.
             settled: called once, when the handshake is done (True) or has failed for good.
         """
@@ -91,7 +91,7 @@ class SecureTransport(asyncio.BufferedProtocol, asyncio.Transport):
         self._rest = b""  # came, and was not given to the engine yet
         self._timer: asyncio.TimerHandle | None = None
 
-    # What the TCP transport calls.
+    # Called by the TCP transport.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the peer's hello."""
@@ -131,7 +131,7 @@ class SecureTransport(asyncio.BufferedProtocol, asyncio.Transport):
             self._protocol.pause_writing()
 
     def resume_writing(self) -> None:
-        """The peer took some of it."""
+        """The peer took some octets."""
         self._full = False
         while self._backlog and not self._full:
             self._send(self._backlog.pop(0))
@@ -142,7 +142,7 @@ class SecureTransport(asyncio.BufferedProtocol, asyncio.Transport):
         elif self._state is _State.OPEN and self._protocol is not None:
             self._protocol.resume_writing()
 
-    # What the protocol within calls.
+    # Called by the protocol within.
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """``ssl_object``, ``sslcontext``, and what the TCP transport knows."""
@@ -212,7 +212,7 @@ class SecureTransport(asyncio.BufferedProtocol, asyncio.Transport):
     # The engine.
 
     def _feed(self, received: memoryview) -> None:
-        """Give the engine what came, a little at a time. What the application does not take now waits outside of it."""
+        """Feed the engine a little at a time. The rest waits outside until the application takes it."""
         for start in range(0, len(received), FED):
             if self._paused:
                 self._rest = bytes(received[start:])

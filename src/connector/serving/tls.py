@@ -16,7 +16,7 @@ OPTIONS = ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_TICKET
 
 
 class ServerContext(ssl.SSLContext):
-    """What a listener serves TLS with. It has no certificate until :meth:`load_cert_chain` is called.
+    """A listener's TLS context. It has no certificate until :meth:`load_cert_chain` is called.
 
     A resumed session skips the client's certificate, and would let one back in that was revoked meanwhile. Without
     tickets OpenSSL still keeps the sessions of TLS 1.2 in its context's cache (RFC 5246 F.1.4), and the ssl module has

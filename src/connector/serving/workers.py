@@ -21,7 +21,7 @@ from connector.serving.loads import Loads
 from connector.system import telemetry
 
 # A worker that ends sooner than this after its start ended quickly. The first time it is started again at once, then
-# after a pause, then after twice as long. After so many times nobody expects the next to be better.
+# after a pause, then after twice as long. After this many times nobody expects the next to be better.
 QUICK_SECONDS = 5.0
 PAUSE = 0.1
 MOST_QUICK_ENDS = 7
@@ -43,7 +43,7 @@ class WorkersError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What a worker process knows of itself. ``number`` counts from 1; who takes a dead one's place has its number."""
+    """A worker process. ``number`` counts from 1; the replacement of a dead worker has its number."""
 
     number: int
     line: socket.socket
@@ -84,13 +84,13 @@ def work(
     grace: float,
     ready: Callable[[], None],
 ) -> None:
-    """Keep so many workers running until SIGTERM or SIGINT comes; then let them finish, and return.
+    """Keep that number of workers running until SIGTERM or SIGINT comes; then let them finish, and return.
 
     A worker that ends is started anew. To be called where there is no other thread and no event loop.
 
     Args:
         workers: how many.
-        run: what a worker does, in a process of its own, until it is told to stop.
+        run: the work of a worker, in a process of its own, until it is stopped.
         bound: the sockets that all of them serve; they listen when this returns or a worker runs.
         loads: where workers tell how many connections they have.
         grace: what the workers have to finish, in seconds. A second signal ends it at once.
@@ -226,7 +226,7 @@ class _Parent:
                 other.line.close()
             self._run(worker)
             status = 0
-        except Exception as error:  # noqa: BLE001 - this is the end of the process; its parent says what becomes of it
+        except Exception as error:  # noqa: BLE001 - this is the end of the process; its parent says how it ended
             self._log.error("worker.failed", reason=str(error) or type(error).__name__, exc_info=error)
         finally:
             with suppress(OSError, ValueError):

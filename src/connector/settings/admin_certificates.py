@@ -48,7 +48,7 @@ class Rule(Section):
         return self
 
     def match(self) -> Match:
-        """What the rule looks for.
+        """The mark that the rule looks for.
 
         Raises:
             ValueError: it is no name of its kind.

@@ -22,7 +22,7 @@ _Fingerprints = Annotated[
 
 def _check_subject(value: str) -> str:
     parse_name(value)
-    # Whether a gateway's quoting or the name's own escaping comes first cannot be told from its header.
+    # A header does not show whether the gateway's quoting or the name's own escaping comes first.
     if "\\" in value or '"' in value or not value.isascii():
         raise ValueError("It should have no character that is escaped in a distinguished name, and ASCII alone")
     return value

@@ -28,7 +28,7 @@ _GROUP = "CONNECTOR_FILES__GROUP"
 MAX_FILE_OCTETS = 1 << 20
 _PLAIN = {"missing": "It should be given", "extra_forbidden": "There is no such setting"}
 
-# Kubernetes puts the addresses of a Service named "connector" or "connector-mtls" into every container beside it.
+# Kubernetes puts the addresses of a Service named "connector" or "connector-mtls" into all containers around it.
 _KUBERNETES = re.compile(
     r"CONNECTOR_(?:[A-Z0-9]+_)*?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9]+)*"
     r"|PORT(?:_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)?)"

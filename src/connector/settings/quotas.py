@@ -15,7 +15,7 @@ def _number(default: int, description: str) -> int:
 
 
 class Quotas(Section):
-    """What one system auth, one tenant and one caller may have and do; 0 means no limit. A refusal names the setting,
+    """The limits of one system auth, one tenant and one caller; 0 means no limit. A refusal names the setting,
     and Retry-After says when to try again. See [operations](operations.md#quotas).
     """
 

@@ -192,7 +192,7 @@ class GraphQL(Section):
 
 
 class Limits(Section):
-    """What one connection, and all of them together, may use."""
+    """The limits of one connection, and of all together."""
 
     body: ByteSize = Field(default=ByteSize(MIB), ge=16 * KIB, le=64 * MIB, description="Size of a request body.")
     header: ByteSize = Field(default=ByteSize(32 * KIB), ge=4 * KIB, le=MIB, description="Size of a request's headers.")

@@ -145,7 +145,7 @@ def _check_url(value: str, scheme: str, wrong: str) -> str:
 
 
 def check_postgresql(value: SecretStr) -> SecretStr:
-    """A PostgreSQL URL; libpq reads the rest of it.
+    """A PostgreSQL URL; libpq reads the rest.
 
     Raises:
         ValueError: it is none.

@@ -1,4 +1,4 @@
-"""What a database says of itself, and whether that is well."""
+"""Facts about a database, and whether they are as they should be."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -54,7 +54,7 @@ class Database:
         bring_up_to_date(self.url)
 
     def check(self) -> Sequence[Fact]:
-        """What the database says of itself; nothing is changed.
+        """Facts about the database; nothing is changed.
 
         Raises:
             StorageUnavailable: it cannot be asked.

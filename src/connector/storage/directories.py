@@ -1,7 +1,7 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports
 """Tenants, and what each has registered, over SQL.
 
-A directory is made for one tenant, and every statement of it names that tenant.
+A directory is made for one tenant, and all its statements name that tenant.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -1,5 +1,5 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports
-"""What was taken over from another installation, over SQL."""
+"""The records taken over from another installation, over SQL."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

@@ -124,7 +124,7 @@ formation_assignments = Table(
     Column("assigned_at", Moment, nullable=False),
 )
 
-# What an application publishes. The long texts stand last: the databases read them only where they are asked for.
+# Services that applications publish. The long texts stand last: the databases read them only where they are asked for.
 services = Table(
     "services",
     metadata,
@@ -239,7 +239,7 @@ certificates = Table(
 # A step brings one certificate; most clients name none.
 _named = certificates.c.step.is_not(None)
 Index("uq_certificates_step", certificates.c.step, unique=True, sqlite_where=_named, postgresql_where=_named)
-# What a CRL lists; most certificates are never revoked.
+# The entries of a CRL; most certificates are never revoked.
 _revoked = certificates.c.revoked_at.is_not(None)
 Index(
     "ix_certificates_revoked",
@@ -269,7 +269,7 @@ audit_events = Table(
     Column("times", Integer, nullable=False, server_default="1"),
     # A tenant's events, page by page, and counted by day and action.
     Index(None, "tenant_id", "at", "id", "action"),
-    # What happened to an owner.
+    # The events of an owner.
     Index(None, "owner_id", "id"),
 )
 
@@ -350,7 +350,7 @@ sessions = Table(
     Column("ended_at", Moment),
 )
 
-# What was taken over from another installation. A note outlives its record: what was removed is not taken again.
+# The records taken over from another installation. A note outlives its record: what was removed is not taken again.
 imported_records = Table(
     "imported_records",
     metadata,

@@ -1,7 +1,7 @@
 # ruff: noqa: ARG002, D102 - what the methods promise, and take, stands in connector.ports
 """The store on one SQLite file: one writer thread with group commit, a few readers, and look-ups on the event loop.
 
-Every commit is on disk before its callers hear of it (WAL, synchronous=FULL). Other processes may use the same file.
+Every commit is on disk before its callers get their results (WAL, synchronous=FULL). Other processes may use the file.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ _READING = {**_WRITING, "query_only": 1}
 _LOOKING_UP = {**_READING, "busy_timeout": 0}
 
 _PRIMARY = 0xFF  # the other bits of a result code tell the variant
-# What these say is wrong with one statement, not with the database.
+# With these codes one statement is at fault, not the database.
 _ONE_STATEMENT = {
     driver.SQLITE_ERROR,
     driver.SQLITE_CONSTRAINT,
@@ -63,7 +63,7 @@ _ONE_STATEMENT = {
     driver.SQLITE_MISUSE,
     driver.SQLITE_RANGE,
 }
-# What these say can have many causes; the disk tells whether it is one of the two that have names.
+# These codes can have many causes; the disk shows whether it is one of the two that have names.
 _LOOK_AT_THE_DISK = {driver.SQLITE_IOERR, driver.SQLITE_CANTOPEN}
 # A file that SQLite shares between processes grows by 32 KiB.
 _ROOM_OCTETS = 64 * 1024
@@ -148,7 +148,7 @@ def bring_up_to_date(path: Path) -> None:
 
 
 def ask(path: Path, question: Callable[[Connection], Iterable[T]]) -> Sequence[T]:
-    """What the question finds in the file.
+    """The answer of the file to the question.
 
     Raises:
         StorageUnavailable: it cannot be asked.
@@ -251,7 +251,7 @@ class _Line:
                 job.error.__cause__ = error
 
     def drop(self) -> None:
-        """Close the connection, if it is open. What was not committed is undone."""
+        """Close the connection, if it is open. Uncommitted work is undone."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with suppress(driver.Error, SQLAlchemyError):
@@ -355,7 +355,7 @@ def _is_fault(error: BaseException) -> bool:
 
 
 def _refusal(error: Exception, path: Path) -> StorageUnavailable:
-    """What the callers are told."""
+    """The refusal for the callers."""
     if isinstance(error, StorageUnavailable):
         return StorageUnavailable(str(error))
     code = _result_code(error)

@@ -1,4 +1,4 @@
-"""What the repositories build their statements from. A row holds a record's fields in their order."""
+"""The parts of the repositories' statements. A row holds a record's fields in their order."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -44,7 +44,7 @@ class Prepared:
 
     SQLAlchemy's own execution looks the statement up in a cache, makes a context, a result and its rows: some 60 us,
     where SQLite needs ten. So this is for the few statements that every request runs (decision 0014). Text, types and
-    values are SQLAlchemy's all the same. What the driver raises comes as it is.
+    values are SQLAlchemy's all the same. The driver's exceptions come as they are.
     """
 
     def __init__(self, statement: Select[Any] | UpdateBase, names: Sequence[str] | None = None) -> None:
@@ -91,7 +91,7 @@ class Prepared:
             cursor.executemany(compiled.text, [compiled.bind(row) for row in rows])
 
     def compiled(self, dialect: Dialect) -> "Compiled":
-        """What it is in this dialect."""
+        """The statement in this dialect."""
         found = self._compiled.get(dialect.name)
         if found is None:
             found = self._compiled[dialect.name] = _compile(self._statement, dialect, self._names)
@@ -193,7 +193,7 @@ class Insert:
 
 
 def chunks(values: Collection[T]) -> Iterator[Sequence[T]]:
-    """The values, so many at a time as fit into one statement."""
+    """The values, in parts that fit into one statement."""
     ordered = list(values)
     for start in range(0, len(ordered), PARAMETERS):
         yield ordered[start : start + PARAMETERS]
@@ -207,7 +207,7 @@ def page(
     after: Sequence[object] | None,
     most: int | None,
 ) -> Select[Any]:
-    """The rows in that order: those after that place, so many at most.
+    """The rows in that order: those after that place, ``most`` at most.
 
     The place is a value of the order's columns, not a number of rows, so that the last page costs what the first does.
     """
@@ -222,7 +222,7 @@ def page(
 def beside(column: Column[str]) -> ColumnElement[str]:
     """The column's value, in a form in which no index is used for it.
 
-    For a condition that stands beside a narrower one, which has an index of its own. SQLite keeps no statistics, and
+    For a condition next to a narrower one, which has an index of its own. SQLite keeps no statistics, and
     takes an index that begins with an equality, and gives the order too, before one that needs several look-ups: it
     would read all that a tenant has.
     """

@@ -1,8 +1,8 @@
 """Turns among the processes that write to one SQLite file.
 
-SQLite lets whoever comes at the right moment write. Who finds the file locked sleeps, ever longer, and meanwhile the
-one that has just written writes again: of two processes that are both busy one waited two seconds. So each asks for the
-next turn before it asks for the file, and whoever has the turn is the only one to ask.
+SQLite lets whoever comes at the right moment write. A writer that finds the file locked sleeps, ever longer, and
+meanwhile the one that has just written writes again: of two processes that are both busy one waited two seconds. So
+each asks for the next turn before it asks for the file, and whoever has the turn is the only one to ask.
 """
 
 import fcntl

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Job(Generic[T]):
-    """A function that waits for its transaction, then what came of it: a result, or an error."""
+    """A function that waits for its transaction, then its outcome: a result, or an error."""
 
     __slots__ = ("error", "function", "future", "loop", "result")
 
@@ -76,7 +76,7 @@ class Queue:
             self._changed.notify()
 
     def take(self, most: int) -> Sequence[Job[Any]]:
-        """Wait for jobs, and take up to so many; none when the queue is closed and empty."""
+        """Wait for jobs, and take up to that number; none when the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closed)
             taken = [self._jobs.popleft() for _ in range(min(most, len(self._jobs)))]

@@ -12,7 +12,7 @@ from connector.domain.refusals.requests import Overloaded
 
 # Each takes 64 MiB while it runs: many at once would be a way to take all the memory.
 AT_ONCE = 2
-# Whoever comes after so many is told to try again: they would wait for longer than anybody does.
+# Beyond this number callers are asked to try again: they would wait for longer than anybody does.
 MOST_WAITING = 50
 
 T = TypeVar("T")
@@ -22,7 +22,7 @@ _HASHER = PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
 NOBODYS = (  # a hash with today's parameters, of random octets that nobody kept
     "$argon2id$v=19$m=65536,t=3,p=4$xqs1wwebHSwaJwTl2JnIYw$fSTQ2UxK1eC2WsVeDCG7dd732J0FpKDmysOdDA+klo0"
 )
-"""What a password is compared with where there is none. Not made at the first use, which would take twice as long."""
+"""The hash for names without a password. Not made at the first use, which would take twice as long."""
 
 
 class Argon2Passwords:

@@ -1,7 +1,7 @@
 """Logs: one record for each outcome, one line for each record, and no secret in any.
 
-A record has a fixed event name and fields: ``log.info("certificate.issued", serial=..., entity=...)``. What libraries
-log comes out in the same form.
+A record has a fixed event name and fields: ``log.info("certificate.issued", serial=..., entity=...)``. Records of
+libraries come out in the same form.
 """
 
 import json
@@ -149,8 +149,8 @@ def _logger_name(_logger: object, _method: str, event: MutableMapping[str, Any])
     return event
 
 
-# One encoder for all lines: json.dumps makes another for each call with arguments. What cannot be encoded is gone by
-# then: withhold_secrets made a text of it.
+# One encoder for all lines: json.dumps makes another for each call with arguments. Values that cannot be encoded are
+# gone by then: withhold_secrets made texts of them.
 _JSON = json.JSONEncoder(sort_keys=True)
 
 

@@ -1,4 +1,4 @@
-"""Who administers by a client certificate of another CA, found out in the transaction that does the work."""
+"""Administrators by a client certificate of another CA, identified in the transaction that does the work."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class AdminCertificates:
     issuers: Issuers
 
     def caller(self, tx: Transaction, holder: AdminHolder) -> Caller:
-        """Who calls.
+        """The caller.
 
         Raises:
             AdminCertificateRefused, AdminCertificateAmbiguous, AdminCertificateExpired: nobody does.

@@ -1,6 +1,6 @@
 """Administrators of the console, their sign-in links and sessions: who comes in, and who is put out.
 
-What a caller may see and change ends at the tenants that they may enter, as with API keys.
+A caller sees and changes only administrators of tenants that they may enter, as with API keys.
 """
 
 from dataclasses import dataclass, replace
@@ -151,7 +151,7 @@ def begin(installation: Installation, administrator_id: str | None, *, policy: S
 
 
 def resume(tx: Transaction, text: str, *, policy: SessionPolicy) -> Presence:
-    """Who acts with the cookie of a session.
+    """The caller with the cookie of a session.
 
     Raises:
         SessionEnded: nobody does.
@@ -167,7 +167,7 @@ def resume(tx: Transaction, text: str, *, policy: SessionPolicy) -> Presence:
 
 @together
 def end(installation: Installation, id: str, *, any_actor: bool) -> Session:
-    """End a session: one of the caller's own, or with ``any_actor`` one of anybody's. It is one conditional write.
+    """End a session: one of the caller's own, or with ``any_actor`` anyone's. It is one conditional write.
 
     Raises:
         ObjectNotFound: there is none of that id that has not ended.

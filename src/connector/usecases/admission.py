@@ -1,6 +1,6 @@
 """Admission: from a credential to a grant, the right to one certificate.
 
-Each kind of credential has one way in here, and nothing else makes a grant. What a grant allows is all said in it;
+Each kind of credential has one way in here, and nothing else makes a grant. A grant says all that it allows;
 :mod:`connector.usecases.issuing` asks nothing about where it came from.
 """
 
@@ -86,7 +86,7 @@ class Grant:
     ``alone``; it returns what else is to be recorded, or raises a refusal.
     ``step`` is the one under the client's Idempotency-Key; what it brought since ``replays_since`` is given again.
     ``barred`` is why nothing new can be had, for instance because the credential was used before.
-    ``note_refusal`` records why no certificate came of it.
+    ``note_refusal`` records why there is no certificate.
     """
 
     at: datetime

@@ -26,7 +26,7 @@ _HANDLE_DIGITS = 32
 
 
 class Verdict(StrEnum):
-    """What became of a certificate that came in."""
+    """The outcome for a certificate that came in."""
 
     OTHERS = "no adopted CA issued it"
     KNOWN = "it is recorded"

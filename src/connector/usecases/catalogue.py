@@ -1,4 +1,4 @@
-"""What an application publishes: its services, which it adds, replaces and removes itself."""
+"""The catalogue of an application: its services, which it adds, replaces and removes itself."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

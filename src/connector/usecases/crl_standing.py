@@ -1,4 +1,4 @@
-"""What relying parties learn of a certificate from its CA's CRL, which may be older than what the inventory knows."""
+"""The standing of a certificate in its CA's CRL, which may be older than the inventory."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,12 +16,12 @@ class CRLStanding:
     entry: CRLEntry | None
 
     def word(self, *, now: datetime) -> str:
-        """What it comes to: ``listed``, ``not listed``, or ``ended`` for a CRL that nobody accepts any more."""
+        """The result in words: ``listed``, ``not listed``, or ``ended`` for a CRL that nobody accepts any more."""
         if not self.record.is_fresh(now=now):
             return "ended"
         return "not listed" if self.entry is None else "listed"
 
 
 def standing(certificate: Certificate, record: CRLRecord, octets: bytes) -> CRLStanding:
-    """What this CRL of the certificate's CA says of it. To read a long CRL takes a while."""
+    """The certificate's standing in this CRL of its CA. To read a long CRL takes a while."""
     return CRLStanding(record, entry_of(octets, int(certificate.serial, 16)))

@@ -183,7 +183,7 @@ class PublishedCRLs:
         return self._scope_of(self._issuers.root)
 
     def warnings(self, *, now: datetime) -> Sequence[str]:
-        """What somebody should look at, in sentences for people."""
+        """Warnings, in sentences for people."""
         return list(self._warnings(now))
 
     def _warnings(self, now: datetime) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""What an external system does on its own: ask for its configuration and the next token, and for certificates."""
+"""The use cases of an external system: ask for its configuration and the next token, and for certificates."""
 
 from dataclasses import dataclass, field
 
@@ -33,7 +33,7 @@ class EnrollmentPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a system needs to make its CSR, the subject as text, and the next token."""
+    """The subject for a system's CSR, as text, and the next token."""
 
     subject: str
     minted: Minted
@@ -41,7 +41,7 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Enrollment:
-    """What an external system does on its own, by token or by certificate."""
+    """The use cases of an external system, by token or by certificate."""
 
     store: Store
     issuers: Issuers
@@ -164,7 +164,7 @@ class Enrollment:
 
     @property
     def profiles(self) -> Profiles:
-        """What may be issued."""
+        """The profiles of certificates that may be issued."""
         return self.policy.profiles
 
     def subject_text(self, system_auth_id: str) -> str:
@@ -186,7 +186,7 @@ class Enrollment:
         return Admission(self.store, self.clock(), self.policy.renewal, most, refusals, self.allowances)
 
     def _mint(self, tx: Transaction, owner: OneTimeToken | Certificate, *before: Event) -> Minted:
-        """Record the next token of a bearer, or one for a holder. What hangs on a certificate stays short-lived."""
+        """Record the next token of a bearer, or one for a holder. Tokens that hang on a certificate are short-lived."""
         self.allowances.admit_token(tx, owner.system_auth_id)
         if isinstance(owner, OneTimeToken):
             certificate, terms = owner.certificate, owner.terms

@@ -1,4 +1,4 @@
-"""What a tenant holds: the ports for tokens, certificates and events, each bound to one tenant and one moment.
+"""The records of a tenant: the ports for tokens, certificates and events, each bound to one tenant and one moment.
 
 The tenant and the moment of a filter are filled in here, whatever the filter says.
 """

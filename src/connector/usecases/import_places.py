@@ -1,4 +1,4 @@
-"""What an import has found out on its way, and later records need: tenants, formations, names."""
+"""The findings of an import that later records need: tenants, formations, names."""
 
 from collections import ChainMap
 from collections.abc import Mapping, MutableMapping

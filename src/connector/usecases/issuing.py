@@ -31,7 +31,7 @@ from connector.usecases.issuers import Issuers
 from connector.usecases.signing import Signing
 
 # As base64 of PEM, a CSR for a P-256 key has some 600 characters and costs 0.2 ms; one for RSA cannot have fewer than
-# 1100, and costs up to 7 (decision 0015). Whatever else is long may be slow to read.
+# 1100, and costs up to 7 (decision 0015). Any other long text may be slow to read.
 LONG_CSR = 1000
 
 
@@ -68,7 +68,7 @@ class Issuing:
     async def _issue(self, grant: Grant, request: CertificateRequest) -> Certificate:
         if grant.barred is not None:
             raise grant.barred
-        # One issuer and one profile for the whole of it, whatever changes meanwhile.
+        # One issuer and one profile from beginning to end, even if these change meanwhile.
         issuer, profile = self.issuers.signing, await self._profile(grant)
 
         def plan() -> Plan:
@@ -113,7 +113,7 @@ class Issuing:
         return profile.plan(verified, grant.identity, authority=issuer.authority, serial=serial, now=grant.at)
 
     async def _again(self, grant: Grant, refusal: Refusal) -> Certificate:
-        """What the grant's step brought, if it was taken lately enough; else the refusal stands.
+        """The certificate of the grant's step, if it was taken lately enough; else the refusal stands.
 
         Raises:
             StepTaken: it was taken with another CSR.

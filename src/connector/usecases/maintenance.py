@@ -14,7 +14,7 @@ ENDED_FOR = timedelta(days=1)
 def remove_ended_tokens(tx: Transaction, *, retention: timedelta) -> int:
     """Remove a batch of the tokens that ended longer ago than ``retention``, and return their number.
 
-    A client that presents one of them afterwards is told that it is unknown, no longer that it is spent, expired or
+    A client that presents one of them afterwards learns that it is unknown, no longer that it is spent, expired or
     withdrawn.
     """
     return tx.tokens.remove_ended(tx.now - retention, BATCH)

@@ -31,12 +31,12 @@ class Move:
 
     @property
     def latest(self) -> datetime | None:
-        """When the last adopted CA that has not ended expires, and every certificate of it with it."""
+        """When the last adopted CA that has not ended expires, together with its certificates."""
         return max((each.not_after for each in self.issuers if each.ended_at is None), default=None)
 
 
 def look(installation: Installation, *, most: int, after: str = "") -> Move:
-    """How far the move is; ``waiting`` are those after that id, so many at most.
+    """How far the move is; ``waiting`` are those after that id, ``most`` at most.
 
     Raises:
         TenantForbidden: the caller may not enter every tenant.

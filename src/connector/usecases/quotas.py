@@ -29,7 +29,7 @@ from connector.usecases.realms import Realm
 
 # So long a count is good, unless the limit is near.
 GOOD_FOR = timedelta(seconds=10)
-# A tenant's counts are long. Up to so many entries are read each time, which takes no longer than a statement does.
+# A tenant's counts are long. Up to this many entries are read each time, which takes no longer than a statement does.
 COUNTED_EACH_TIME = 1000
 TENANT_GOOD_FOR = timedelta(minutes=1)
 # A refusal stands so long before the entries are read again: of a system auth, and of a tenant at a large limit. It is
@@ -238,11 +238,11 @@ class Allowances:
     def _admit(
         self, rule: _Rule, tx: Transaction, system_auth_id: str, moments: Callable[[int], Sequence[datetime]]
     ) -> None:
-        """Return if there is room for one more; ``moments`` are those of the newest entries, at most so many."""
+        """Return if there is room for one more; ``moments`` are those of the newest entries, at most its argument."""
         most, key = self.quotas.value(rule.limit), (rule.limit, system_auth_id)
         if not most or self._estimates.is_new(key, most, now=tx.now):
             return
-        # Half of it: two replicas that know nothing of each other do not pass the limit together.
+        # Half the limit: two replicas that know nothing of each other do not pass it together.
         if self._estimates.admit(
             key, most, lambda: len(moments(most)), trusted=most // 2, now=tx.now, good_for=GOOD_FOR
         ):

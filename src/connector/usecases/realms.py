@@ -79,7 +79,7 @@ class Realm:
 
     @property
     def directory(self) -> Directory:
-        """What the tenant has registered."""
+        """The tenant's registrations."""
         return self._tx.directory(self.tenant_id)
 
     @property
@@ -109,7 +109,7 @@ class Realm:
 
     @property
     def events(self) -> TenantEvents:
-        """What happened to the tenant."""
+        """The tenant's events."""
         return TenantEvents(self._tx, self.tenant_id)
 
     @property
@@ -206,7 +206,7 @@ class Installation:
 
     @property
     def imports(self) -> Imports:
-        """What was taken over from another installation, of all tenants.
+        """The records taken over from another installation, of all tenants.
 
         Raises:
             TenantForbidden: the caller may not enter every tenant.

@@ -21,7 +21,7 @@ from connector.usecases.realms import SYSTEM, realm_of
 from connector.usecases.revocation import withdraw
 
 MOST_RECORDED = 1000
-"""After so many refusals of one token no more is written: a token that leaked must not be good for filling the disk."""
+"""After this many refusals of one token nothing is written: a leaked token must not be good for filling the disk."""
 
 Refused = tuple[Refusal, datetime]
 
@@ -49,7 +49,7 @@ class Refusals:
         does not count against the token: its bearer is asked to try again.
 
         Raises:
-            StorageUnavailable: it could not be written. Whoever waited for this caller to do it is not told.
+            StorageUnavailable: it could not be written. Others that waited for this caller to do it get no error.
         """
         if isinstance(refusal, LimitReached):
             await self.record_event(store, _token_refused(token, refusal, now))

@@ -64,7 +64,7 @@ def window(certificate: Certificate, *, issuer: bytes, policy: RenewalPolicy) ->
 
 
 def lapsed_statement(fingerprint: bytes, csr: bytes) -> bytes:
-    """What the key of an expired certificate signs to have it renewed: which certificate, and for which CSR.
+    """The statement that the key of an expired certificate signs: which certificate is renewed, and for which CSR.
 
     Args:
         fingerprint: the SHA-256 of the expired certificate's DER.

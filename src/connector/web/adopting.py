@@ -12,8 +12,9 @@ from connector.web.notes import log
 def adopting(app: ASGIApp, adoption: Adoption) -> ASGIApp:
     """The application, for whose callers their certificates are recorded first, where these may be adopted.
 
-    What may not be adopted is not recorded, and the application refuses it as unknown. The log says why. When it cannot
-    be found out, the answer is that of an unavailable storage: "unknown" would be a reason to enroll again.
+    A certificate that may not be adopted is not recorded, and the application refuses it as unknown. The log says why.
+    When it cannot be found out, the answer is that of an unavailable storage: "unknown" would be a reason to enroll
+    again.
     """
 
     async def adopt_first(scope: Scope, receive: Receive, send: Send) -> None:

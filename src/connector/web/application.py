@@ -70,7 +70,7 @@ _NONE: Mapping[str, ASGIApp] = {}
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """What of the settings concerns the web."""
+    """The settings of the web."""
 
     body: BodyLimits
     documents: DocumentLimits
@@ -81,12 +81,12 @@ class WebSettings:
     suggestion_header: str
     access_lifetime: timedelta
     is_strict: bool
-    """Whether browsers are told to come by https alone (RFC 6797)."""
+    """Whether browsers are asked to use https alone (RFC 6797)."""
 
 
 @dataclass(frozen=True, slots=True)
 class API:
-    """What all listeners share of a GraphQL API."""
+    """The parts of a GraphQL API that all listeners share."""
 
     schema: GraphQLSchema
     documents: Documents
@@ -154,7 +154,7 @@ class Web:
         return adopting(application, Adoption(self.store, self.issuers))
 
     def pki(self) -> ASGIApp:
-        """What is signed, and needs no TLS (RFC 5280 4.2.2.1)."""
+        """Signed objects, which need no TLS (RFC 5280 4.2.2.1)."""
         application = self._application(self._certificates())
         if self.ocsp is None:
             return application
@@ -167,7 +167,7 @@ class Web:
         return dispatch
 
     def internal(self) -> ASGIApp:
-        """What the platform itself asks. What a gateway says of its client reaches its own endpoints alone."""
+        """For the platform itself. Only the endpoints for gateways see a gateway's statement about its client."""
         application = self._application(self._health())
         if self.gateways is None:
             return application

@@ -1,4 +1,4 @@
-"""What a request says of its caller: address, certificate, Idempotency-Key. None of it has been checked yet."""
+"""A request's statements about its caller: address, certificate, Idempotency-Key. None of it has been checked yet."""
 
 from hashlib import sha256
 
@@ -43,7 +43,7 @@ def with_certificates_of_administrators(app: ASGIApp) -> ASGIApp:
 
 
 def admin_holder(scope: Scope) -> AdminHolder | None:
-    """Who came with a certificate of a CA that is set for administrators; None where nobody did, or where there is an
+    """The holder of a certificate of a CA that is set for administrators; None without one, or where there is an
     Authorization header, whatever it says: then the certificate is not looked at.
     """
     certificate = scope.get("extensions", {}).get("administrator")

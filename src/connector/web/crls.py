@@ -1,4 +1,4 @@
-"""What certificates point to: CRLs (RFC 5280 4.2.1.13) and the certificates of their CAs (4.2.2.1), by HTTP.
+"""The targets of certificates' pointers: CRLs (RFC 5280 4.2.1.13) and the certificates of their CAs (4.2.2.1), by HTTP.
 
 CRLs are served octet for octet as they were signed, and are cheap to ask for again.
 """

@@ -1,4 +1,4 @@
-"""What the web writes to the log: one record for each outcome."""
+"""The web's log: one record for each outcome."""
 
 from connector.domain.refusals import Refusal, Unavailable
 from connector.domain.refusals.storage import StorageUnavailable
@@ -8,7 +8,7 @@ log = logger()
 
 
 def note(error: BaseException) -> None:
-    """Write down a refusal by its code; whatever else went wrong, with all that is known of it."""
+    """Log a refusal by its code, and any other error with all details."""
     if isinstance(error, StorageUnavailable):
         log.warning("storage.unavailable", code=error.code, reason=_reason(error.__cause__))
     elif isinstance(error, Unavailable):
@@ -20,7 +20,7 @@ def note(error: BaseException) -> None:
 
 
 def _reason(cause: BaseException | None) -> str | None:
-    """The database's own words, the first line of them: callers are not told, operators are."""
+    """The first line of the database's message: for operators, not for callers."""
     if cause is None:
         return None
     said = str(getattr(cause, "orig", None) or cause).strip().splitlines()

@@ -56,7 +56,7 @@ class OAuthEndpoints:
         ]
 
     async def metadata(self, _: Request) -> Response:
-        """What a client needs to know of this server (RFC 8414 2)."""
+        """The metadata of this server for clients (RFC 8414 2)."""
         return json_answer(
             {
                 "issuer": self.links.issuer,

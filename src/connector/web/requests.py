@@ -20,10 +20,10 @@ IDENTITY_HEADERS = frozenset(
 )
 
 
-# What everybody may send, and what no standard request exceeds.
+# The size that everybody may send, and that no standard request exceeds.
 SMALL = 16 * 1024
 
-# What all requests together may hold of bodies that are not whole yet; workers divide it.
+# The limit of all bodies together that are not whole yet; workers divide it.
 HELD = 8 * 1024 * 1024
 
 
@@ -38,10 +38,10 @@ class Budget:
         self._left = octets
 
     def take(self, octets: int) -> None:
-        """Take so many.
+        """Take that number of octets.
 
         Raises:
-            Overloaded: there are not so many left; none were taken.
+            Overloaded: there are fewer left; none were taken.
         """
         if octets > self._left:
             raise Overloaded
@@ -100,7 +100,7 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 async def read_body(scope: Scope, receive: Receive, limits: BodyLimits, *, anonymous: bool) -> bytes:
-    """The whole body. Who shows no credential may send little, since no operation waits for more.
+    """The whole body. A caller without a credential may send little, since no operation waits for more.
 
     Raises:
         BodyTooLarge, RequestTimeout, Overloaded: it breaks a limit.

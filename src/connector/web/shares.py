@@ -1,4 +1,4 @@
-"""Each caller's share of a process, and each tenant's: so many requests under way, and so many a second."""
+"""Each caller's share of a process, and each tenant's: requests under way, and requests a second."""
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ RETRY_SECONDS = 1
 
 @dataclass(slots=True)
 class Share:
-    """What each key may have under way, and how much a second."""
+    """The limits of each key: requests under way, and requests a second."""
 
     under_way: Limit
     a_second: Limit

@@ -1,4 +1,4 @@
-"""Against guessing: so many wrong credentials from one address, and then only as many as a minute brings."""
+"""Against guessing: a number of wrong credentials from one address, and then only as many as a minute brings."""
 
 from collections import OrderedDict
 from collections.abc import Callable

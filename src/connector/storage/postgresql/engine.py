@@ -27,7 +27,7 @@ _LOCKS: Final = 0x636F6E6E << 32
 WRITING: Final = _LOCKS | 1
 MIGRATING: Final = _LOCKS | 2
 
-# What libpq is told unless the URL says otherwise. A standby would answer with what was true a while ago, so it is
+# Parameters for libpq, unless the URL says otherwise. A standby would answer with what was true a while ago, so it is
 # no place to ask whether a certificate is revoked. A peer that is gone without a word is noticed within seconds.
 _CONNECTING = {
     "application_name": "connector",
@@ -105,7 +105,7 @@ def command(connected: Driver, text: str) -> PGresult:
 
 
 def time_of(connected: Driver) -> datetime:
-    """What the server's clock shows.
+    """The time of the server's clock.
 
     Raises:
         psycopg.Error: the server's, or the connection is lost.
@@ -132,7 +132,7 @@ def bring_up_to_date(url: str) -> None:
 
 
 def ask(url: str, question: Callable[[Connection], Iterable[T]]) -> Sequence[T]:
-    """What the question finds in the database.
+    """The answer of the database to the question.
 
     Raises:
         StorageUnavailable: it cannot be asked.

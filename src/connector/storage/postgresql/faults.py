@@ -1,4 +1,4 @@
-"""What goes wrong with PostgreSQL, by its SQLSTATE: what is tried again, and what callers are told."""
+"""Faults of PostgreSQL, by SQLSTATE: which are tried again, and how callers are refused."""
 
 from typing import cast
 
@@ -21,7 +21,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone: there is no answer, or its process or server was told to end."""
+    """Whether the connection is gone: there is no answer, or its process or server was ended."""
     state = sqlstate(error)
     if state is None:
         return isinstance(origin(error), psycopg.OperationalError)
@@ -32,7 +32,7 @@ def may_be_tried_again(error: BaseException) -> bool:
     """Whether the function should be run again: nothing was committed, and it was not the function's fault.
 
     40: serialization failure, deadlock. 0A000: a prepared statement's tables were changed by a migration.
-    A server that cannot be reached at all is not waited for: the caller is told, and may come back.
+    A server that cannot be reached at all is not waited for: the caller is refused, and may come back.
     """
     if isinstance(origin(error), psycopg.errors.ConnectionTimeout):
         return False
@@ -41,7 +41,7 @@ def may_be_tried_again(error: BaseException) -> bool:
 
 
 def refusal(error: BaseException) -> Exception:
-    """What the callers are told."""
+    """The refusal for the callers."""
     found, state = origin(error), sqlstate(error) or ""
     if isinstance(found, psycopg.DataError) and not state:
         # The driver's own, before anything was sent: no text of PostgreSQL holds a NUL.
@@ -57,5 +57,5 @@ def refusal(error: BaseException) -> Exception:
 
 def unreachable(error: BaseException) -> StorageUnavailable:
     """Why the database cannot be used, in libpq's words, which hold no password; for the one who starts the server."""
-    told = str(origin(error)).strip().splitlines()
-    return StorageUnavailable(f"The database cannot be used: {told[0] if told else 'no reason was given'}")
+    lines = str(origin(error)).strip().splitlines()
+    return StorageUnavailable(f"The database cannot be used: {lines[0] if lines else 'no reason was given'}")

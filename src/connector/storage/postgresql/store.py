@@ -2,7 +2,7 @@
 """The store on PostgreSQL: a few connections, each with a thread of its own, for any number of replicas.
 
 Every transaction that writes holds one advisory lock: together with others, or alone (decision 0017). Every commit is
-on disk before its callers hear of it; where the answer to a commit was lost, the server is asked what became of it.
+on disk before its callers get their results; where the answer to a commit was lost, the server is asked about it.
 """
 
 import asyncio
@@ -83,7 +83,7 @@ class PostgresqlStore:
         self._together = Queue(most_waiting)
         self._alone = Queue(most_waiting)
         self._reads = Queue(most_waiting)
-        # What runs alone has a connection of its own: it waits for the others, and must not keep them waiting for it.
+        # Work that runs alone has its own connection: it waits for the others, and must not keep them waiting for it.
         queues = [self._alone]
         queues += [self._together] * max(1, (connections - 1) // 2)
         queues += [self._reads] * max(1, connections - len(queues))
@@ -241,7 +241,7 @@ class _Line:
             session = self._connected()
             number = self._begin(session, job.begin)
             result = job.function(SqlTransaction(session.connection, self._clock))
-            if job.future.cancelled():  # its caller was told meanwhile that nothing was done
+            if job.future.cancelled():  # its caller has the answer already that nothing was done
                 raise StorageUnavailable  # noqa: TRY301 - to be rolled back as everything else
         except BaseException:
             self._roll_back()
@@ -277,7 +277,7 @@ class _Line:
         return self._session
 
     def _was_committed(self, number: str, deadline: float) -> bool:
-        """What became of the transaction, asked over a new connection; its server process may still be at it.
+        """The fate of the transaction, asked over a new connection; its server process may still be working.
 
         Raises:
             StorageUnavailable: nobody knows yet. It may have been committed.

@@ -25,7 +25,7 @@ from connector.web.console.visits import Visit, chosen
 
 DIGEST_OCTETS = 32
 # Ours have 40 digits until 2106; those of the first versions 38, and one in 4096 of them fewer than this: that one is
-# found as what begins so.
+# found as a beginning.
 WHOLE_SERIAL = 36
 STATES = ("issued", "expiring", "superseded", "expired", "revoked")
 

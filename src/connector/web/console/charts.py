@@ -11,7 +11,7 @@ Series = tuple[str, str, Sequence[int]]
 
 
 def bars(caption: str, series: Sequence[Series], labels: Sequence[str], *, every: int) -> Markup:
-    """Stacked bars, one for each label; each ``every``-th label is written. The table beside says the same."""
+    """Stacked bars, one for each label; each ``every``-th label is written. The table next to it says the same."""
     count = len(labels)
     totals = [sum(values[index] for _, _, values in series) for index in range(count)]
     top = _round(max([1, *totals]))

@@ -1,4 +1,4 @@
-"""Connect: the pairing string, shown once, and what becomes of it, as it happens."""
+"""Connect: the pairing string, shown once, and its progress as it happens."""
 
 import asyncio
 import json
@@ -137,7 +137,7 @@ class Progress:
 
     @property
     def is_open(self) -> bool:
-        """Whether something can still come of it."""
+        """Whether there can be more."""
         return self.connected is None and self.state in (TokenState.MINTED, TokenState.SPENT)
 
 
@@ -170,7 +170,7 @@ def _state(realm: Realm, token: OneTimeToken) -> TokenState:
 
 
 async def events(visit: Visit) -> Response:
-    """What happens to the token, as server-sent events: for so long, of so many pages at once."""
+    """The token's progress as server-sent events, for a limited time, for a limited number of pages at once."""
     kind = kind_of(visit)
     text = visit.request.headers.get("last-event-id") or visit.query.get("after", "")
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 - 64 bits

@@ -1,4 +1,4 @@
-"""What all pages of the console stand on."""
+"""The common objects of all pages of the console."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ class SettingLine:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the pages share. ``signs_in`` is None where nobody signs in by OpenID Connect."""
+    """The objects that the pages share. ``signs_in`` is None where nobody signs in by OpenID Connect."""
 
     store: Store
     issuers: Issuers

@@ -58,7 +58,7 @@ class Kind:
 
     @property
     def words(self) -> dict[str, Any]:
-        """What the templates call it."""
+        """The words for it in the templates."""
         return {"plural": self.plural, "word": WORDS[self.kind], "longest_name": LONGEST_NAME[self.kind]}
 
     async def list(self, visit: Visit) -> Response:
@@ -240,7 +240,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class _Ending:
-    """What ends with an entity."""
+    """The tokens and certificates that end with an entity."""
 
     entity: Entity
     good: int

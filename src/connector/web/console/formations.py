@@ -26,7 +26,7 @@ KINDS = {word: kind for kind, word in WORDS.items()}
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the page of one tells: itself, a page of what is assigned to it, and their names."""
+    """The content of a formation's page: itself, a page of its assignments, and their names."""
 
     formation: Formation
     members: Rows[Assignment]

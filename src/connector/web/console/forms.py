@@ -64,7 +64,7 @@ def derived(secret: str, purpose: str) -> str:
 
 
 def csrf(secret: str) -> str:
-    """What every form of a session carries; bound to its cookie."""
+    """The value in every form of a session, bound to its cookie."""
     return derived(secret, "form")
 
 

@@ -1,4 +1,4 @@
-"""What concerns the whole installation: the CA, the settings in force, the tenants."""
+"""Pages about the whole installation: the CA, the settings in force, the tenants."""
 
 from collections.abc import Mapping
 

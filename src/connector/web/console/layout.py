@@ -156,7 +156,7 @@ def _short(text: str, most: int = 60) -> str:
 
 
 def _actor(actor: str) -> str:
-    """Who it was: of an id as much as tells it apart."""
+    """The actor, with an id cut to the part that differs."""
     kind, _, name = actor.partition(":")
     if kind == "token":
         return f"token …{name[-8:]}"  # an id begins with the time, and ends with what is its own

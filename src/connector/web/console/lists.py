@@ -17,7 +17,7 @@ MOST_TEXT = 500
 
 @dataclass(frozen=True, slots=True)
 class Rows(Generic[T]):
-    """A page of a list, and the links beside it."""
+    """A page of a list, and the links to the next and the former one."""
 
     rows: Sequence[T]
     following: str | None

@@ -79,7 +79,7 @@ def _counted(realm: Realm, allowances: Allowances) -> Overview:
 
 
 def _attention(visit: Visit, found: Overview) -> list[Attention]:
-    """What needs it, the most urgent first."""
+    """The items that need attention, the most urgent first."""
     return [
         Attention(number, f"{one if number == 1 else many} {what}", visit.path(path))
         for one, many, what, number, path in _listed(found)
@@ -88,7 +88,7 @@ def _attention(visit: Visit, found: Overview) -> list[Attention]:
 
 
 def _listed(found: Overview) -> list[tuple[str, str, str, int, str]]:
-    """What may need attention: of one, of many, what it is, how many it is, and where they are listed."""
+    """Items that may need attention: the words for one and for many, the item, the number, and the list's path."""
     refused = sum(found.happened_by_day.get((BACK_DAYS - 1, action), 0) for action in HAPPENED[2][2])
     no_good, first = "no good certificate any more", "for the first connection"
     soon = f"within {SOON.days} days without a renewal"

@@ -1,4 +1,4 @@
-"""Who may come in: administrators, API keys, sessions."""
+"""People and programs that may come in: administrators, API keys, sessions."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

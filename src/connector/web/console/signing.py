@@ -52,7 +52,7 @@ Open = Callable[["Desk", Request], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Unguarded:
-    """A page for everybody, as what answers a request."""
+    """A page for everybody, as the endpoint for a request."""
 
     desk: Desk
     function: Open

@@ -74,7 +74,7 @@ class Line:
 
 
 def lines(events: Sequence[Recorded]) -> list[Line]:
-    """The story, newest first. What one call did in one transaction is told once."""
+    """The story, newest first. The events of one call in one transaction make one line."""
     for_certificates = {each.event.token_id for each in events if each.event.action is Action.CERTIFICATE_ISSUED}
     told = [
         line(each.event)
@@ -100,7 +100,7 @@ def line(event: Event) -> Line:
 
 
 def detail(event: Event) -> str:
-    """What more is known: a refusal in its words, or the reason or name as it was recorded."""
+    """The details: a refusal in its words, or the reason or name as it was recorded."""
     if event.reason is None:
         return ""
     kind = _REFUSALS.get(event.reason)
@@ -108,7 +108,7 @@ def detail(event: Event) -> str:
 
 
 def words_of(kind: type[Refusal]) -> str:
-    """What a refusal says."""
+    """The words of a refusal."""
     return " ".join(cleandoc(kind.__doc__ or "").split("\n\n", 1)[0].split())
 
 

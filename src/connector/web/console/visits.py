@@ -1,7 +1,7 @@
 """One request for a page: who asks, whether they may, and for which tenant.
 
 That somebody may is looked at twice: before the page's own function runs, and again in the very transaction in which
-it reads or writes. What a page shows is decided by the role, and what is allowed by this module, each on its own. Pages
+it reads or writes. The role decides the content of a page, and this module the permission, each on its own. Pages
 run their use cases in the visit's office.
 """
 
@@ -65,7 +65,7 @@ DONE = {
     "ended": "The session has ended.",
     "signed-out": "You are signed out.",
 }
-"""What a page says after something was done: the query says which, so that no text of anybody else's is shown."""
+"""The message of a page after a change: the query says which, so that no text of anybody else's is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Visit:
 
     @property
     def caller(self) -> Caller:
-        """Who asks."""
+        """The caller."""
         return self.presence.caller
 
     @property
@@ -110,7 +110,7 @@ class Visit:
         return self.request.query_params
 
     def identify(self, tx: Transaction) -> Caller:
-        """Who asks, looked up in this transaction.
+        """The caller, looked up in this transaction.
 
         Raises:
             SessionEnded: the session has ended meanwhile.
@@ -191,7 +191,7 @@ def allow(page: Page, caller: Caller, tenant: str | None) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """A page for those who are signed in, as what answers a request."""
+    """A page for those who are signed in, as the endpoint for a request."""
 
     desk: Desk
     page: Page

@@ -1,4 +1,4 @@
-"""What gateways ask on the internal listener: verdicts on client certificates, and Compass's resolvers.
+"""The endpoints for gateways on the internal listener: verdicts on client certificates, and Compass's resolvers.
 
 A gateway ends TLS, verifies its client's certificate against the CA, and passes on which one it was. Everything here
 believes the gateway in this one thing, therefore it answers named gateways only (:mod:`.proxies`), and reads the one

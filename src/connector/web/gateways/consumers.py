@@ -1,4 +1,4 @@
-"""What a session says of the consumer, for services behind the gateway: the tenant mapping, and JWTs."""
+"""The consumer in a session, for services behind the gateway: the tenant mapping, and JWTs."""
 
 import json
 import re
@@ -45,7 +45,7 @@ _BEARER = re.compile(rb"(?:^|[\s,;])bearer\b", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a consumer is, and what it may do; ``subject`` is its certificate's."""
+    """A consumer and its scopes; ``subject`` is its certificate's."""
 
     id: str
     type: str
@@ -82,7 +82,7 @@ class Consumers:
     async def tenant(self, scope: Scope, session: Session) -> bytes:
         """The tenant, the scopes and the consumer of what an earlier resolver has put into the session.
 
-        A certificate is looked up again: what is said of it must hold now.
+        A certificate is looked up again: the answer must hold now.
         """
         if scope["method"] != "POST":
             raise BadRequest("Send the session by POST.")

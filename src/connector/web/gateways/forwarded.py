@@ -45,7 +45,7 @@ class Dialect:
 
         Raises:
             ForwardedCertificateMissing: there is none.
-            ForwardedCertificateAmbiguous: which one it is cannot be told.
+            ForwardedCertificateAmbiguous: it is not clear which one it is.
         """
         value = sole(headers, self.header, ForwardedCertificateAmbiguous)
         if value is None:
@@ -91,7 +91,7 @@ def spaced_pem(value: bytes) -> bytes:
 
 
 def base64_chain(value: bytes) -> bytes:
-    """What the client presented, in base64, separated by commas, the client's own certificate first: from Traefik."""
+    """The client's chain, in base64, separated by commas, the client's own certificate first: from Traefik."""
     first, *above = map(_base64, value.split(b","))
     if len(above) > MOST_ABOVE:
         raise ValueError("too many certificates")
@@ -124,8 +124,8 @@ class Element:
     def subject(self) -> str | None:
         """The text of the one subject; None where there is none, or where it holds something that is escaped.
 
-        Whether the gateway escaped it or the name did cannot be told, and it makes a difference: a comma may be part of
-        a value, or end it. What is not ASCII is escaped too.
+        It is not clear whether the gateway escaped it or the name did, and it matters: a comma may be part of a value,
+        or end it. What is not ASCII is escaped too.
 
         Raises:
             ValueError: there are several.

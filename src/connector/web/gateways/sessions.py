@@ -21,7 +21,7 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9\-_]{1,128}")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as it came. ``octets`` is the whole of it, and what is answered if nothing is resolved."""
+    """A session as it came. ``octets`` is the whole session, and the answer if nothing is resolved."""
 
     octets: bytes
     members: Mapping[str, JSON]

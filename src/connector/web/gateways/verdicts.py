@@ -106,7 +106,7 @@ class VerdictEndpoint:
 
 @lru_cache(maxsize=256)
 def _narrowing(query: bytes) -> Narrowing:
-    """Who may pass, from ``tenant``, ``kind`` and ``application``.
+    """The holders who may pass, from ``tenant``, ``kind`` and ``application``.
 
     Raises:
         BadRequest: there is another parameter, one of them is there twice, or has a value that cannot be.

@@ -1,4 +1,4 @@
-"""What answers may take: each of them, and all of a process together."""
+"""The limits of answers: of each, and of all of a process together."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from connector.web.requests import Budget
 MIB = 1 << 20
 
 HELD = 64 * MIB
-"""What all answers that were not taken yet may hold together; four of the longest, where these are longer."""
+"""The limit of all answers together that were not taken yet; four of the longest, where these are longer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from connector.web.shares import Seat
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who calls, from which address, and for which tenant: what resolvers are given.
+    """A call as resolvers see it: the caller, their address, and the tenant.
 
     ``suggest`` says whether the caller asked for the kind of token that suits its owner (docs/wire-contract.md, "The
     suggested token"); ``step`` is the Idempotency-Key, if there is one; ``is_safe`` says that the request's method is

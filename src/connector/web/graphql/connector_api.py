@@ -32,7 +32,7 @@ RENEW_EXPIRED = "renewExpiredCertificate"  # whose proof is its credential
 
 @dataclass(frozen=True, slots=True)
 class ConnectorAPI:
-    """What the resolvers need."""
+    """The resolvers and their objects."""
 
     store: Store
     enrollment: Enrollment
@@ -50,7 +50,7 @@ class ConnectorAPI:
         return make_executable_schema(sdl("connector"), query, mutation)
 
     async def recognize(self, call: Call, field: str | None) -> str:
-        """Who calls, by the subject of their CSRs; raises Unauthenticated as the field of this name does."""
+        """The caller, by the subject of their CSRs; raises Unauthenticated as the field of this name does."""
         match call.principal:
             case Holder(fingerprint):
                 return self.enrollment.subject_text((await self.enrollment.identify(fingerprint)).system_auth_id)

@@ -1,4 +1,4 @@
-"""What a query costs, reckoned before it runs from what its fields can read.
+"""The cost of a query, reckoned before it runs from the fields that it can read.
 
 A value of the answer costs one. The schema says where one costs more, how long a list can be, and what is always empty
 (``@cost`` and ``@empty``). Lists inside lists multiply. So the cost is never below the number of values that are read.
@@ -43,8 +43,8 @@ DEAR = 30_000
 """Answers that cost more are made one after another for each principal."""
 
 MOST_OF_A_MUTATION = 60_000
-"""What was done never waits for others, and its answer is never too long. To select all of an application, each object
-with its ``__typename``, costs 37 390.
+"""A change that was made never waits for others, and its answer is never too long. To select all of an application,
+each object with its ``__typename``, costs 37 390.
 """
 
 Size = int | str
@@ -56,7 +56,7 @@ Sum = dict[tuple[str, ...], int]
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """What one root field costs, and the page argument that would lower it, if there is one."""
+    """The cost of one root field, and the page argument that would lower it, if there is one."""
 
     terms: Sum
     page: tuple[str, Size] | None
@@ -64,7 +64,7 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one operation costs."""
+    """The cost of one operation."""
 
     roots: Sequence[Root]
     is_mutation: bool
@@ -114,7 +114,7 @@ class Cost:
 
 
 class Costs:
-    """What each operation of a document costs. The document was found good before, and measured."""
+    """The cost of each operation of a document. The document was found good before, and measured."""
 
     def __init__(self, document: DocumentNode, schema: GraphQLSchema, weights: Weights) -> None:
         fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
@@ -149,7 +149,7 @@ def _cost(operation: OperationDefinitionNode, reckoner: "_Reckoner") -> Cost:
 
 
 def _within(value: object) -> int:
-    """The size of the page that is asked for. What cannot be served is refused later, and counts as the largest."""
+    """The size of the page that is asked for. One that cannot be served is refused later, and counts as the largest."""
     return int(value) if isinstance(value, int | float) and 0 <= value <= MOST_IN_A_PAGE else MOST_IN_A_PAGE
 
 
@@ -173,7 +173,7 @@ class _Reckoner:
         return roots
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType, page: Size | None) -> Sum:
-        """What a field costs; ``page`` is the size of the page that it is a part of."""
+        """The cost of a field; ``page`` is the size of the page that it is a part of."""
         weight = self._weights.of(parent.name, node.name.value)
         if weight.empty:
             return {}
@@ -191,7 +191,7 @@ class _Reckoner:
         return terms
 
     def _inside(self, selections: SelectionSetNode, own: GraphQLNamedType, page: Size | None) -> Sum:
-        """What the selections of an object cost. It is of one type: of several, only the dearest counts."""
+        """The cost of an object's selections. It is of one type: of several, only the dearest counts."""
         terms: Sum = {}
         members: dict[str, Sum] = {}
         for below, kind in self._fields(selections, own):

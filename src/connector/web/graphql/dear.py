@@ -35,7 +35,7 @@ class _Line:
 
 @dataclass(slots=True)
 class DearAnswers:
-    """Who may make a dear answer now. So many requests of one principal may wait for their turn."""
+    """The turns of dear answers. A limited number of requests of one principal may wait."""
 
     waiting: int = 16
     patience: float = PATIENCE_SECONDS

@@ -26,7 +26,7 @@ KEPT_OCTETS = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that may be run, what it costs, and the string literals that were lifted out of this text of it."""
+    """A document that may be run, its cost, and the string literals that were lifted out of its text."""
 
     document: DocumentNode
     costs: Costs
@@ -35,7 +35,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Custody:
-    """What the documents of all schemas of a process share: where they are kept, and where they are judged."""
+    """The common parts of the documents of all schemas of a process: where they are kept, and where they are judged."""
 
     shelf: Shelf = field(default_factory=lambda: Shelf(KEPT_OCTETS))
     lane: Lane = field(default_factory=Lane)
@@ -91,7 +91,7 @@ class Documents:
         return Prepared(judged.document, judged.costs, judged.lifted)
 
     def glance(self, text: Text, operation_name: str | None) -> Asked:
-        """What a text that is not known asks for, at a glance.
+        """The request of an unknown text, at a glance.
 
         Raises:
             DocumentInvalid, DocumentTooComplex: it can be seen already that it does not fit.

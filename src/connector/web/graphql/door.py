@@ -43,7 +43,7 @@ class Denied:
         """The answer that the operation would have given: an error for each root field, and its key as null.
 
         Where a field may not be null, neither may what holds it (GraphQL, October 2021, 6.4.4): then there are no data,
-        and the error of the first such field is told; what an execution tells of others depends on who was first.
+        and the answer has the error of the first such field; an execution's errors for others depend on the order.
         """
         root_type = schema.get_root_type(self.asked.type)
         fields = {} if root_type is None else root_type.fields

@@ -24,7 +24,7 @@ class EncodedList:
 
 
 class AnswerMemory:
-    """What the text of one answer takes: at most so many octets, and beyond a small part out of a common budget."""
+    """The memory of one answer's text: limited, and beyond a small part out of a common budget."""
 
     def __init__(self, limit: int, budget: Budget) -> None:
         self._limit = limit

@@ -60,8 +60,8 @@ from connector.web.throttle import Throttle, network
 
 MAX_QUERY_PARAMETERS = 10
 
-# What a guess meets. A known credential that is spent, expired or revoked is none, but for an access token that was
-# revoked or removed: it left no row by which it could be told from a guess.
+# Refusals that a guess meets. A known credential that is spent, expired or revoked is none, except for an access token
+# that was revoked or removed: without its row it looks like a guess.
 GUESSES = (TokenUnknown, KeyUnknown, AccessTokenUnknown, JWTRefused)
 
 # What is met while an answer is made, and is said of the request as a whole.

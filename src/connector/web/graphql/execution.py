@@ -58,7 +58,7 @@ class Execution(Executor[Any]):
     ) -> Any:
         """As graphql-core does; a long list a few items at a time, and in between whoever else waits.
 
-        A page of 200 applications took the event loop 15 ms. Who enrolled beside one who read such pages waited 29 ms,
+        A page of 200 applications took the event loop 15 ms. An enrollment next to a reader of such pages waited 29 ms,
         and waits 5 (p50); the pages take as long as before.
         """
         if isinstance(result, list) and len(result) > AT_ONCE:

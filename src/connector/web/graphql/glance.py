@@ -71,7 +71,7 @@ def tokens(text: str, limits: DocumentLimits) -> Sequence[str]:
 
 
 def glance(found: Sequence[str], operation_name: str | None, schema: GraphQLSchema, limits: DocumentLimits) -> Asked:
-    """What the operation of this name, or the only one, asks for at its root.
+    """The root fields of the operation of this name, or of the only one.
 
     Raises:
         DocumentInvalid, DocumentTooComplex: it can be seen already that the document does not fit.

@@ -51,7 +51,7 @@ from connector.web.graphql.weights import Weights
 
 COMPARISONS = 500
 COMPARISONS_PER_TOKEN = 4
-"""What graphql-core's search for conflicts may spend; to compare two fields costs it 2 to 5.
+"""The budget of graphql-core's search for conflicts; to compare two fields costs it 2 to 5.
 
 Real clients' documents repeat a key twice, in fragments of a union, and need less than one for each token.
 """
@@ -66,7 +66,7 @@ PAUSE_SECONDS = 0.0001
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A document that was found good, under the text of it; ``octets`` is what it takes of the memory, at most."""
+    """A document that was found good, by its text; ``octets`` is the memory that it takes at most."""
 
     key: str
     document: DocumentNode

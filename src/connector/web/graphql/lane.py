@@ -17,7 +17,7 @@ WAITING_OF_PRINCIPAL = 4
 WAITING_OF_STRANGERS = 8
 
 REST = 19
-"""After a document of a caller without a credential, so many times as long nobody else's like it is judged: such
+"""After a document of a caller without a credential, no other of this kind is judged for this many times as long: such
 documents get a twentieth of the lane.
 """
 
@@ -39,8 +39,8 @@ class Payer:
 class Lane:
     """Runs what it is given in a thread, one at a time.
 
-    Each address has its line, and the lines have their turns; so many may wait in all, of one address, and of one
-    principal, who may come from many addresses.
+    Each address has its line, and the lines have their turns; a limited number may wait in all, of one address, and of
+    one principal, who may come from many addresses.
     """
 
     clock: Callable[[], float] = monotonic
@@ -51,7 +51,7 @@ class Lane:
     _is_timed: bool = False
 
     async def run(self, payer: Payer, work: Callable[[], T]) -> T:
-        """What comes of the work.
+        """The result of the work.
 
         Raises:
             Overloaded: the lane is full, or the payer has as many waiting as a payer may.
@@ -81,7 +81,7 @@ class Lane:
             raise
 
     async def _done(self, payer: Payer, work: Callable[[], T]) -> T:
-        """Do the work. Who goes away meanwhile leaves the lane taken until it is done."""
+        """Do the work. If the caller goes away meanwhile, the lane is taken until the work is done."""
         working = asyncio.ensure_future(asyncio.to_thread(_timed, work))
 
         def ended(task: "asyncio.Future[tuple[float, T | Exception]]") -> None:
@@ -130,7 +130,7 @@ class Lane:
 
 
 def _places(payer: Payer) -> dict[tuple[str, str], int]:
-    """What one who waits takes up, and how much of each there is."""
+    """The room that one waiting caller takes, and how much of each there is."""
     if payer.principal is None:
         return {("strangers", ""): WAITING_OF_STRANGERS, ("stranger", payer.source): WAITING_OF_STRANGERS // 2}
     return {

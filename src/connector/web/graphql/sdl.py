@@ -1,4 +1,4 @@
-"""The SDL files, as they are installed beside the code."""
+"""The SDL files, as they are installed with the code."""
 
 from importlib.resources import files
 

@@ -1,4 +1,4 @@
-"""What a request asks for below a field, so that it is read with it, in one transaction."""
+"""The names that a request asks for below a field, so that all are read in one transaction."""
 
 from collections.abc import Iterator, Mapping
 

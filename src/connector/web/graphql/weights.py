@@ -1,4 +1,4 @@
-"""What every field of a schema weighs in the cost of a query, as the schema says it: ``@cost`` and ``@empty``."""
+"""The weight of every field of a schema in the cost of a query, from its ``@cost`` and ``@empty``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _Composite = GraphQLObjectType | GraphQLInterfaceType
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What one field weighs. ``items`` is how many it lists at most, None where it is no list.
+    """The weight of one field. ``items`` is how many it lists at most, None where it is no list.
 
     ``is_page`` says that it lists no more than the page that was asked for either.
     """

@@ -21,7 +21,7 @@ FORBIDDEN = "invalid token or certificate"
 Describe = Callable[[BaseException], tuple[int, str]]
 """Says the status and the text of an error."""
 
-# Clients are not told which of these it is. The log has the code.
+# Clients do not learn which of these it is. The log has the code.
 _FORBIDDEN = (Unauthenticated, ObjectNotFound, TenantForbidden)
 
 

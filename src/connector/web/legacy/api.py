@@ -30,7 +30,7 @@ _WHITE_SPACE = re.compile("[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\
 
 @dataclass(frozen=True, slots=True)
 class LegacyAPI:
-    """What the operations need."""
+    """The operations and their objects."""
 
     store: Store
     enrollment: Enrollment
@@ -40,7 +40,7 @@ class LegacyAPI:
     throttle: Throttle
 
     async def information(self, call: Call) -> Response:
-        """What an application needs for its CSR, for its token: that is spent, and ``csrUrl`` holds the next one.
+        """The information for an application's CSR, for its token: that is spent, and ``csrUrl`` holds the next one.
 
         The application is looked up first, so that nothing can fail once the token is spent.
         """
@@ -58,7 +58,7 @@ class LegacyAPI:
         )
 
     async def management(self, call: Call) -> Response:
-        """What the holder of an application's certificate needs to go on."""
+        """The addresses for the holder of an application's certificate."""
         holder = await self.enrollment.identify(presented_certificate(call.scope).fingerprint)
         call.seat.enter(holder.tenant_id)
         application = await self.store.read(lambda tx: own_application(tx, holder))
@@ -101,7 +101,7 @@ class LegacyAPI:
         try:
             request = await self._request(call, key)
         except BadRequest:
-            await self._recognize(credential, key)  # who is not known is told that first
+            await self._recognize(credential, key)  # an unknown caller learns that first
             raise
         certificate = await self.enrollment.sign(credential, request)
         log.info(event, serial=certificate.serial)
@@ -116,7 +116,7 @@ class LegacyAPI:
         )
 
     async def _request(self, call: Call, key: str | None) -> CertificateRequest:
-        """The CSR in the body. Whatever its Content-Type: Go clients send none."""
+        """The CSR in the body, with any Content-Type: Go clients send none."""
         body = await read_body(call.scope, call.receive, self.limits, anonymous=False)
         try:
             csr = read_object(body).get("csr")

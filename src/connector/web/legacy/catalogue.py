@@ -44,7 +44,7 @@ _LISTED = ("name", "description", "identifier", "labels")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a path below ``metadataUrl`` names: an application, and perhaps one of its services."""
+    """The place that a path below ``metadataUrl`` names: an application, and perhaps one of its services."""
 
     application: str
     service: str | None
@@ -74,8 +74,8 @@ def described(error: BaseException) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueAPI:
-    """What the operations need. ``budget`` is the memory for large services: sent ones until they are answered, and
-    answers until the peer has taken them.
+    """The operations and their objects. ``budget`` is the memory for large services: sent ones until they are
+    answered, and answers until the peer has taken them.
 
     Large services are read in a thread, so that others have their turn, and one at a time.
     """

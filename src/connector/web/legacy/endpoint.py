@@ -26,7 +26,7 @@ Operation = Callable[[Call], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """What every endpoint of a process shares, of every API: the counts of guesses, of requests and of refusals."""
+    """The guards that all endpoints of a process share: the counts of guesses, of requests and of refusals."""
 
     throttle: Throttle
     shares: Shares

@@ -1,4 +1,4 @@
-"""Who calls the Director, and for which tenant: every resolver gets the office of its caller from here."""
+"""The Director's callers and their tenants: every resolver gets the office of its caller from here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,8 +31,8 @@ INSTANCE_AUTHS = Scope.BUNDLE_INSTANCE_AUTHS_READ
 
 @dataclass(frozen=True, slots=True)
 class Director:
-    """What the resolvers share. ``bearers`` is None where no OpenID Connect issuer is set, ``admin_certificates`` where
-    no administrator comes with a certificate.
+    """The resolvers' shared objects. ``bearers`` is None where no OpenID Connect issuer is set, ``admin_certificates``
+    where no administrator comes with a certificate.
     """
 
     store: Store
@@ -164,7 +164,7 @@ class Director:
         return await self.store.read(lambda tx: access_of(tx, text), single=True)
 
     async def recognize(self, call: Call, _: str | None) -> str:
-        """Who calls: the name in the audit, or the subject of a CSR; raises Unauthenticated as every field does."""
+        """The caller: the name in the audit, or the subject of a CSR; raises Unauthenticated as every field does."""
         match call.principal:
             case Bearer(text) if text.startswith(KEY_PREFIX):
                 return (await self.store.read(lambda tx: self._key_bearer(tx, text), single=True)).actor
@@ -209,7 +209,7 @@ class Director:
         return identify
 
     async def _bearer(self, text: str) -> Caller:
-        """Who calls with a text that is none of our keys."""
+        """The caller with a text that is none of our keys."""
         if text.count(".") != 2:  # noqa: PLR2004 - RFC 7515 7.1: three parts
             raise KeyUnknown
         if self.bearers is None:
@@ -220,7 +220,7 @@ class Director:
 
     @staticmethod
     def _client(tx: Transaction, text: str, scope: Scope | None) -> Caller:
-        """Who calls with an access token and does not act for itself."""
+        """The caller with an access token that does not act for itself."""
         access = access_of(tx, text)
         if not access.is_integration_system:
             raise InsufficientScopes(
@@ -230,7 +230,7 @@ class Director:
         return access.caller
 
     def _admin_holder(self, tx: Transaction, holder: AdminHolder) -> Caller:
-        """Who calls with a certificate of a CA that is set for administrators."""
+        """The caller with a certificate of a CA that is set for administrators."""
         if self.admin_certificates is None:
             raise CredentialMissing
         return self.admin_certificates.caller(tx, holder)
@@ -242,7 +242,7 @@ class Director:
 
 
 def _known(_: Transaction, caller: Caller) -> Caller:
-    """Who was found out before the transaction: a JWT is not looked up in the database."""
+    """The caller who was identified before the transaction: a JWT is not looked up in the database."""
     return caller
 
 

@@ -157,13 +157,13 @@ class AuthFields:
 
 
 def credential_fields(client_id: str, links: Links, secret: Secret | None = None) -> Fields:
-    """Client credentials. The secret is told once, to the caller who requested them; later it is empty."""
+    """Client credentials. The secret is shown once, to the caller who requested them; later it is empty."""
     text = secret.text if secret is not None else ""
     return {"clientId": client_id, "clientSecret": text, "url": links.token_endpoint}
 
 
 def kept_fields(token: OneTimeToken, links: Links) -> Fields:
-    """What can be told of a token later in the contract's terms: its public id, never its secret."""
+    """The fields of a token that can be shown later, in the contract's terms: its public id, never its secret."""
     return {
         "token": token.id,
         "connectorURL": links.connector,

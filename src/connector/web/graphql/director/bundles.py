@@ -139,7 +139,7 @@ def _auth(api: Mapping[str, JSON]) -> Fields | None:
 
 
 def _credential(credentials: Mapping[str, JSON]) -> Fields | None:
-    """The credentials, where the Director has a type for them: a generated certificate is none that could be told."""
+    """The credentials, where the Director has a type for them: a generated certificate is none that could be shown."""
     match credentials:
         case {"oauth": given}:
             return {"clientId": given["clientId"], "clientSecret": given["clientSecret"], "url": given["url"]}

@@ -34,7 +34,7 @@ from connector.web.graphql.director.paging import Cursors, Fields, empty_page, p
 from connector.web.graphql.wanted import wanted
 
 MOST_SYSTEM_AUTHS_OF_A_PAGE = 10 * MOST_SYSTEM_AUTHS
-"""With what is read of each, a page of so many takes some 30 MiB of memory."""
+"""A page of this size takes some 30 MiB of memory, with all that is read for it."""
 
 _NAMES = {
     "name": "name",
@@ -191,7 +191,7 @@ class EntityFields:
         )
 
     def _teller(self, info: Info) -> Callable[[Realm, Entity], Fields]:
-        """What tells one entity, as far as the document asks for it."""
+        """A function that gives the fields of one entity, as far as the document asks for them."""
         names = wanted(info)
         return lambda realm, entity: self._tell_one(realm, entity, names)
 

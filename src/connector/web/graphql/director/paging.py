@@ -28,7 +28,7 @@ class Cursors:
     """The cursors of one list: places in its order, of values of these types.
 
     ``about`` says which list it is, of which tenant, with which filter: a cursor is good for that alone. The check is
-    no secret. Whoever forges a cursor names a place in a list that they may read anyway; it is there so that what was
+    no secret. A forged cursor names a place in a list that the caller may read anyway; it is there so that what was
     cut, changed or taken from another list is refused, and not quietly answered with the wrong page.
     """
 
