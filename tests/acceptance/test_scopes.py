@@ -17,7 +17,7 @@ import pytest
 from tests.support.ca import CA
 from tests.support.clients import access_of
 from tests.support.registrars import Registrars, registrar, role_rule, settings
-from tests.support.schemas import Operation, connected, operations, rows
+from tests.support.schemas import Operation, connected, crowd, operations, rows
 from tests.support.server import Identity, Server, encoded
 
 from connector.client import make_csr, make_key
@@ -247,15 +247,14 @@ def test_nobody_we_know(stage: Stage, director: list[Operation]) -> None:
     }
     none = [{}, {"Authorization": "Basic eDp5"}, *({"Connector-Token": text} for text in (first, *texts))]
     before = rows(stage.server)
-    for operation in director:
-        for headers in none:
-            denied = stage.ask(stage.http, stage.server.public_director, operation, headers)[1]
-            assert denied is not None, operation.name
-            assert denied[:2] == ("credential_missing", 26), operation.name
-        for text, error in texts.items():
-            denied = stage.by_key(operation, text)
-            assert denied is not None, operation.name
-            assert denied[:2] == (error, 26), operation.name
+    shown = [(headers, "credential_missing") for headers in none]
+    shown += [({"Authorization": f"Bearer {text}"}, error) for text, error in texts.items()]
+    with crowd(stage.server) as strangers:
+        for operation in director:
+            for headers, error in shown:
+                denied = stage.ask(next(strangers), stage.server.public_director, operation, headers)[1]
+                assert denied is not None, operation.name
+                assert denied[:2] == (error, 26), operation.name
     assert rows(stage.server) == before
 
 

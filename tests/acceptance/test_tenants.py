@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path as File
 from secrets import token_hex, token_urlsafe
 from typing import Any
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 from tests.support.clients import access_of
-from tests.support.schemas import Operation, Path, connected, operations, rows
+from tests.support.schemas import Operation, Path, connected, crowd, operations, rows
 from tests.support.server import Identity, Server, encoded
 
 from connector.client import make_csr, make_key
@@ -132,14 +133,14 @@ class Identified:
     """Somebody who tries, with the address and the headers with which they call."""
 
     name: str
-    client: httpx2.Client
+    clients: Iterator[httpx2.Client]
     url: str
     headers: dict[str, str]
 
     def told(self, document: str, variables: Any, tried: str) -> str:
         """The answer as text, with the id that was tried taken out."""
         body = {"query": document, "variables": variables}
-        told = self.client.post(self.url, json=body, headers=self.headers)
+        told = next(self.clients).post(self.url, json=body, headers=self.headers)
         assert told.status_code == 200, told.text
         return json.dumps(told.json(), sort_keys=True).replace(json.dumps(tried)[1:-1], "(tried)")
 
@@ -148,17 +149,19 @@ def callers(server: Server, here: Party, elsewhere: Party) -> Iterator[Identifie
     """Everybody who may be in the first tenant, nobody, and who has a one-time token of the second."""
     first = (server.data / "admin.key").read_text().strip()
     bearers = {**here.keys, "first": first}
-    with connected(server) as client:
-        headers = {"Tenant": here.tenant}
-        yield Identified("anonymous", client, server.public_director, headers)
+    headers = {"Tenant": here.tenant}
+    with crowd(server) as strangers:
+        yield Identified("anonymous", strangers, server.public_director, headers)
         strange = {**headers, "Connector-Token": elsewhere.token, "Authorization": f"Bearer {elsewhere.token}"}
-        yield Identified("one-time token", client, server.public_director, strange)
+        yield Identified("one-time token", strangers, server.public_director, strange)
+    with connected(server) as client:
         clients = {f"client of {kind}": token for kind, token in here.access.items()}
         for name, key in (bearers | clients).items():
-            yield Identified(name, client, server.public_director, {**headers, "Authorization": f"Bearer {key}"})
+            bearing = {**headers, "Authorization": f"Bearer {key}"}
+            yield Identified(name, repeat(client), server.public_director, bearing)
     for name, identity in zip(("application", "runtime"), here.holders, strict=True):
         with connected(server, identity) as client:
-            yield Identified(name, client, server.mtls_director, {})
+            yield Identified(name, repeat(client), server.mtls_director, {})
 
 
 def shape(tried: str) -> str:

@@ -2,8 +2,9 @@
 
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import httpx2
@@ -45,6 +46,8 @@ NAMELESS = {"Any", "Boolean", "Int", "Labels", "Timestamp"}
 VALUES: Mapping[str, Any] = {"String": "x", "ID": "x", "Any": 1, "Int": 1, "Boolean": True}
 
 Path = tuple[str, ...]
+
+CROWD = [f"127.0.0.{number}" for number in range(2, 22)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +136,21 @@ def _value(path: Path, type_: GraphQLInputType, values: Mapping[Path, Any], othe
     return value
 
 
-def connected(server: Server, identity: Identity | None = None) -> httpx2.Client:
-    """A client that keeps its connection."""
+def connected(server: Server, identity: Identity | None = None, *, address: str | None = None) -> httpx2.Client:
+    """A client that keeps its connection, which comes from this address of ours, if one is given."""
     context = ssl.create_default_context(cadata=server.root.decode())
     if identity is not None:
         context.load_cert_chain(identity.chain, identity.key)
-    return httpx2.Client(verify=context, timeout=30)
+    return httpx2.Client(transport=httpx2.HTTPTransport(verify=context, local_address=address), timeout=30)
+
+
+@contextmanager
+def crowd(server: Server) -> Iterator[Iterator[httpx2.Client]]:
+    """Clients at many addresses, one after the other without end: the server paces refusals without a credential, at
+    fifty a second for each address.
+    """
+    with ExitStack() as stack:
+        yield cycle([stack.enter_context(connected(server, address=each)) for each in CROWD])
 
 
 def rows(server: Server, *without: str) -> dict[str, list[Any]]:
