@@ -20,7 +20,7 @@ from connector.ports.tokens import TokenFilter
 from connector.usecases import registration, revocation
 from connector.usecases.realms import Realm
 from connector.web.console import stories
-from connector.web.console.entities import Kind, kind_of
+from connector.web.console.entities import Kind
 from connector.web.console.forms import given
 from connector.web.console.layout import HEADERS
 from connector.web.console.visits import Visit
@@ -33,10 +33,9 @@ MOST_EVENTS = 50
 REFUSED = {Action.TOKEN_REFUSED, Action.CERTIFICATE_REFUSED}
 
 
-async def connect(visit: Visit) -> Response:
+async def connect(kind: Kind, visit: Visit) -> Response:
     """Mint a token, and show the pairing string this once."""
-    kind, text = kind_of(visit), given(visit.form, "minutes")
-    entity_id = kind.id(visit)
+    entity_id, text = kind.id(visit), given(visit.form, "minutes")
 
     def tell(realm: Realm, minted: Minted) -> tuple[Entity, Minted, int]:
         last = realm.events.page(EventFilter(about=entity_id), most=1)
@@ -70,9 +69,8 @@ async def connect(visit: Visit) -> Response:
     )
 
 
-async def token(visit: Visit) -> Response:
+async def token(kind: Kind, visit: Visit) -> Response:
     """How far a token is, without its secret: for whoever reloads, or runs no scripts."""
-    kind = kind_of(visit)
     entity, progress, number = await visit.office.read(_token, kind, visit)
     return visit.show(
         "connect.html",
@@ -86,9 +84,8 @@ async def token(visit: Visit) -> Response:
     )
 
 
-async def withdraw(visit: Visit) -> Response:
+async def withdraw(kind: Kind, visit: Visit) -> Response:
     """Withdraw the token, and those that came after it under the same system auth."""
-    kind = kind_of(visit)
 
     def end(realm: Realm) -> None:
         first = _first(realm, kind, visit)
@@ -169,9 +166,8 @@ def _state(realm: Realm, token: OneTimeToken) -> TokenState:
     return (last[0] if last else token).state(now=realm.now)
 
 
-async def events(visit: Visit) -> Response:
+async def events(kind: Kind, visit: Visit) -> Response:
     """The token's progress as server-sent events, for a limited time, for a limited number of pages at once."""
-    kind = kind_of(visit)
     text = visit.request.headers.get("last-event-id") or visit.query.get("after", "")
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 - 64 bits
     token = await visit.office.read(_first, kind, visit)

@@ -36,10 +36,7 @@ from connector.web.problems import problem
 
 P = ParamSpec("P")
 
-KINDS = {"applications": EntityKind.APPLICATION, "runtimes": EntityKind.RUNTIME}
-PLURALS = {kind: plural for plural, kind in KINDS.items()}
 WORDS = {EntityKind.APPLICATION: "application", EntityKind.RUNTIME: "runtime"}
-LONGEST_NAME = {EntityKind.APPLICATION: MAX_NAME, EntityKind.RUNTIME: MAX_RUNTIME_NAME}
 CONDITIONS = {"connected": Condition.CONNECTED, "waiting": Condition.INITIAL, "disconnected": Condition.FAILED}
 LAST_EVENTS = 100
 LAST_RECORDS = 20
@@ -49,17 +46,14 @@ LAST_RECORDS = 20
 class Kind:
     """The pages of one kind."""
 
+    kind: EntityKind
     plural: str
-
-    @property
-    def kind(self) -> EntityKind:
-        """The kind."""
-        return KINDS[self.plural]
+    longest_name: int
 
     @property
     def words(self) -> dict[str, Any]:
         """The words for it in the templates."""
-        return {"plural": self.plural, "word": WORDS[self.kind], "longest_name": LONGEST_NAME[self.kind]}
+        return {"plural": self.plural, "word": WORDS[self.kind], "longest_name": self.longest_name}
 
     async def list(self, visit: Visit) -> Response:
         """Search, filter, page by page."""
@@ -214,6 +208,11 @@ class Kind:
         )
 
 
+APPLICATIONS = Kind(EntityKind.APPLICATION, "applications", MAX_NAME)
+RUNTIMES = Kind(EntityKind.RUNTIME, "runtimes", MAX_RUNTIME_NAME)
+PLURALS = {each.kind: each.plural for each in (APPLICATIONS, RUNTIMES)}
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """All that the page of one tells."""
@@ -256,11 +255,6 @@ class _Ending:
             sum(each.revoked_at is None and each.not_after >= realm.now for each in certificates),
             sum(each.state(now=realm.now).value == "minted" for each in tokens),
         )
-
-
-def kind_of(visit: Visit) -> Kind:
-    """The kind that the page is about: the first part of its path after the tenant."""
-    return Kind(visit.page.path.removeprefix("/console/t/{tenant}/").partition("/")[0])
 
 
 def _named(text: str | None, *, anywhere: bool) -> dict[str, str | None]:

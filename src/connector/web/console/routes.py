@@ -1,6 +1,7 @@
 """Every page and form, with what it takes. A test goes through this table by each role and by nobody."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,39 +20,32 @@ from connector.web.console import (
     signing,
 )
 from connector.web.console.desk import Desk
-from connector.web.console.entities import Kind, kind_of
+from connector.web.console.entities import APPLICATIONS, RUNTIMES, Kind
 from connector.web.console.layout import compile_templates, redirect
 from connector.web.console.signing import Unguarded
-from connector.web.console.visits import Guarded, Page, Visit
+from connector.web.console.visits import Guarded, Page
 
 T = "/console/t/{tenant}"
 
 
-def _of_kind(function: Callable[[Kind, Visit], Awaitable[Response]]) -> Callable[[Visit], Awaitable[Response]]:
-    async def page(visit: Visit) -> Response:
-        return await function(kind_of(visit), visit)
-
-    return page
-
-
-def _kinds(plural: str, read: Scope, write: Scope) -> list[Page]:
+def _of_kind(kind: Kind, read: Scope, write: Scope) -> list[Page]:
     """The pages of one kind."""
-    one = f"{T}/{plural}"
+    one = f"{T}/{kind.plural}"
     each = f"{one}/{{id}}"
     return [
-        Page("GET", one, _of_kind(Kind.list), read),
-        Page("POST", one, _of_kind(Kind.register), write),
-        Page("GET", each, _of_kind(Kind.one), read),
-        Page("POST", each, _of_kind(Kind.update), write),
-        Page("POST", f"{each}/labels", _of_kind(Kind.set_label), write),
-        Page("POST", f"{each}/labels/delete", _of_kind(Kind.delete_label), write),
-        Page("POST", f"{each}/connect", connect.connect, write),
-        Page("GET", f"{each}/tokens/{{token}}", connect.token, Scope.TOKEN_READ),
-        Page("GET", f"{each}/tokens/{{token}}/events", connect.events, Scope.TOKEN_READ),
-        Page("POST", f"{each}/tokens/{{token}}/withdraw", connect.withdraw, Scope.TOKEN_WRITE),
-        Page("POST", f"{each}/revoke", _of_kind(Kind.revoke), Scope.CERTIFICATE_WRITE),
-        Page("GET", f"{each}/unregister", _of_kind(Kind.end_page), write),
-        Page("POST", f"{each}/unregister", _of_kind(Kind.unregister), write),
+        Page("GET", one, kind.list, read),
+        Page("POST", one, kind.register, write),
+        Page("GET", each, kind.one, read),
+        Page("POST", each, kind.update, write),
+        Page("POST", f"{each}/labels", kind.set_label, write),
+        Page("POST", f"{each}/labels/delete", kind.delete_label, write),
+        Page("POST", f"{each}/connect", partial(connect.connect, kind), write),
+        Page("GET", f"{each}/tokens/{{token}}", partial(connect.token, kind), Scope.TOKEN_READ),
+        Page("GET", f"{each}/tokens/{{token}}/events", partial(connect.events, kind), Scope.TOKEN_READ),
+        Page("POST", f"{each}/tokens/{{token}}/withdraw", partial(connect.withdraw, kind), Scope.TOKEN_WRITE),
+        Page("POST", f"{each}/revoke", kind.revoke, Scope.CERTIFICATE_WRITE),
+        Page("GET", f"{each}/unregister", kind.end_page, write),
+        Page("POST", f"{each}/unregister", kind.unregister, write),
     ]
 
 
@@ -60,8 +54,8 @@ PAGES = [
     Page("POST", "/console/sign-out", signing.sign_out),
     Page("POST", "/console/theme", signing.set_theme),
     Page("GET", T, overview.overview, Scope.APPLICATION_READ),
-    *_kinds("applications", Scope.APPLICATION_READ, Scope.APPLICATION_WRITE),
-    *_kinds("runtimes", Scope.RUNTIME_READ, Scope.RUNTIME_WRITE),
+    *_of_kind(APPLICATIONS, Scope.APPLICATION_READ, Scope.APPLICATION_WRITE),
+    *_of_kind(RUNTIMES, Scope.RUNTIME_READ, Scope.RUNTIME_WRITE),
     Page("GET", f"{T}/formations", formations.list_formations, Scope.FORMATION_READ),
     Page("POST", f"{T}/formations", formations.create, Scope.FORMATION_WRITE),
     Page("GET", f"{T}/formations/{{id}}", formations.one, Scope.FORMATION_READ),
