@@ -294,7 +294,7 @@ def test_anothers_name_is_not_signed(parties: tuple[Server, Party, Party]) -> No
             (bearer, server.public_connector, {"Connector-Token": elsewhere.token}, here),
             (holder, server.mtls_connector, {}, elsewhere),
         ):
-            caller = Identified("", client, url, headers)
+            caller = Identified("", repeat(client), url, headers)
             refused, never = (
                 caller.told(
                     fields["signCertificateSigningRequest"].document,

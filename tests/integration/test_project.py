@@ -130,7 +130,7 @@ AT_THE_TRANSACTION = {
     "web/console/visits.py": {"sessions"},
     "web/graphql/director/api.py": {"inventory", "keys"},
 }
-DOORWAYS = {"usecases/holdings.py", "usecases/realms.py"}
+DOORWAYS = {"usecases/holdings.py", "usecases/realms.py", "usecases/visibility.py"}
 
 
 def test_no_way_leads_around_a_realm() -> None:
