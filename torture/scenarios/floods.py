@@ -18,6 +18,7 @@ from torture.wire import Connection, Lost, close_all
 MIB = 1024 * 1024
 PAGE = 4096
 SAMPLE_SECONDS = 0.1
+FIRST = 16
 # How long a crowd stays once all of it is there.
 HOLD_SECONDS = 3.0
 # How much more memory than before a flood each server may keep 30 seconds after it.
@@ -70,6 +71,8 @@ async def held(
     """So many connections with a request of each kind cost at most so many times what they cost when they say nothing,
     and ``room`` MiB; some seconds after the last of them the memory is given back.
     """
+    for kind in kinds:  # what a server allocates once, with the first request of a kind, is no connection's cost
+        await _cost(site, FIRST, kind, 0.0, 0.0)
     each = _each(site)
     before = sum(each)
     idle = await _cost(site, peers, "idle", HOLD_SECONDS, before)
