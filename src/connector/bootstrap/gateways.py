@@ -13,10 +13,11 @@ from connector.system import keystore
 from connector.system.keystore import KeystoreError
 from connector.usecases.issuers import Issuers
 from connector.usecases.verdicts import Verdicts
-from connector.web.gateways import Foreign, Gateways, Proxies
+from connector.web.gateways import DIALECTS, Foreign, Gateways, Proxies
 
 # Of hexadecimal digits, 32 are 128 bits. Nothing here needs quoting in any gateway's configuration.
 _SECRET = re.compile(rb"[A-Za-z0-9._~+/=\-]{32,1024}")
+_DIALECTS = "It is one of: nginx, apache, traefik, envoy, rfc9440."
 _OWN = NameAttribute(ATTRIBUTES["CN"], "x")
 
 
@@ -33,14 +34,17 @@ def gateways(
     if not networks and secret is None:
         return None
     foreign = Foreign(settings.gateways.mapped(), settings.gateways.authenticator, bearers)
-    return Gateways(Proxies(tuple(map(ip_network, networks)), secret), Verdicts(store, issuers, clock), foreign)
+    proxies = Proxies(tuple(map(ip_network, networks)), secret)
+    dialect = next((each for each in DIALECTS if each.name == settings.gateways.dialect), None)
+    return Gateways(proxies, Verdicts(store, issuers, clock), foreign, dialect)
 
 
 def check(settings: Settings, origins: Mapping[str, str]) -> None:
     """Return if gateways can be answered as the settings say.
 
     Raises:
-        SettingsError: a mapped subject is one of our own certificates', or JWTs have no issuer.
+        SettingsError: a mapped subject is one of our own certificates', or JWTs have no issuer, or it is not said which
+            gateways forward certificates, and how.
         KeystoreError, Exposed: as :func:`gateways` does.
     """
     gateway_secret(settings)
@@ -52,6 +56,13 @@ def check(settings: Settings, origins: Mapping[str, str]) -> None:
             problems.append(_problem("gateways.subjects", origins, f"Number {number}: {reason}."))
     if given.authenticator is not None and settings.oidc.issuer is None:
         problems.append(_problem("gateways.authenticator", origins, "It needs oidc.issuer, which verifies the JWTs."))
+    if settings.listeners.forwarded is not None:
+        if given.dialect is None:
+            problems.append(_problem("gateways.dialect", origins, f"The forwarded listener needs it. {_DIALECTS}"))
+        if not given.proxies and given.secret_file is None:
+            problems.append(
+                _problem("listeners.forwarded", origins, "Name the gateway: gateways.proxies, gateways.secret_file.")
+            )
     if problems:
         raise SettingsError(problems)
 

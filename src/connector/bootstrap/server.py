@@ -101,7 +101,7 @@ def _server(
 ) -> "_Server":
     issuers = prepared.issuers
     addresses = {"public": settings.listeners.public, "mtls": settings.listeners.mtls}
-    for name in ("pki", "internal"):
+    for name in ("pki", "forwarded", "internal"):
         address = getattr(settings.listeners, name)
         if address is not None:
             addresses[name] = address
@@ -234,7 +234,13 @@ class _Server:
         )
         if self.settings.console.enabled:
             web = replace(web, desk=objects.desk(self.settings, web, bearers, self.lines))
-        apps = {"public": web.public, "mtls": web.mtls, "pki": web.pki, "internal": web.internal}
+        apps = {
+            "public": web.public,
+            "mtls": web.mtls,
+            "pki": web.pki,
+            "forwarded": web.forwarded,
+            "internal": web.internal,
+        }
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():
             yield serving.Listener(

@@ -74,6 +74,7 @@ def serve(
     public: Annotated[str | None, _listener("public")] = None,
     mtls: Annotated[str | None, _listener("mtls")] = None,
     pki: Annotated[str | None, _listener("pki")] = None,
+    forwarded: Annotated[str | None, _listener("forwarded")] = None,
     internal: Annotated[str | None, _listener("internal")] = None,
     workers: Annotated[
         int | None,
@@ -81,7 +82,7 @@ def serve(
     ] = None,
 ) -> None:
     """Run the server. The first start makes the CA, the database and the administrator's key."""
-    given = {"public": public, "mtls": mtls, "pki": pki, "internal": internal}
+    given = {"public": public, "mtls": mtls, "pki": pki, "forwarded": forwarded, "internal": internal}
     flags: dict[str, object] = {f"listeners.{name}": address for name, address in given.items()}
     bootstrap.serve(data_dir=data_dir, config=config, flags={**flags, "serving.workers": workers}, say=_say)
 

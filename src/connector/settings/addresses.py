@@ -37,6 +37,11 @@ class Listeners(Section):
         default=Address("localhost", 8080),
         description='Plain HTTP: the CA\'s certificates and revocation lists. Or "off".',
     )
+    forwarded: OptionalListenerAddress = Field(
+        default=None,
+        description="Plain HTTP: holders of certificates behind a gateway that ends TLS and passes on the certificate "
+        "as gateways.dialect says. Off by default.",
+    )
     internal: OptionalListenerAddress = Field(
         default=Address("127.0.0.1", 8445),
         description='Plain HTTP: health checks, verdicts for gateways. Keep it on loopback. Or "off".',

@@ -1,7 +1,7 @@
 """The gateways that are answered, and whom they may resolve: a section of the settings."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -72,6 +72,11 @@ class Gateways(Section):
         default=None,
         description="A file that only its owner can read, with the secret of at least 32 characters that gateways "
         "send in the header Connector-Gateway-Secret.",
+    )
+    dialect: Literal["nginx", "apache", "traefik", "envoy", "rfc9440"] | None = Field(
+        default=None,
+        description="How a gateway that ends TLS passes on the client certificate to listeners.forwarded: in the "
+        "header `Client-Cert` (`rfc9440`), or in the way of nginx, Apache, Traefik or Envoy. No other header is read.",
     )
     subjects: Annotated[
         tuple[MappedSubjectSetting, ...], BeforeValidator(read_tables), Field(max_length=MOST_SUBJECTS)

@@ -100,7 +100,7 @@ def read_address(value: object) -> object:
 
 def read_optional_address(value: object) -> object:
     """An address from HOST:PORT, or None from ``off``."""
-    return None if value == "off" else read_address(value)
+    return None if value in ("off", None) else read_address(value)
 
 
 def check_https(value: str) -> str:

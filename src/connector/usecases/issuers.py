@@ -72,6 +72,12 @@ class Issuers:
         )
 
     @property
+    def issuing(self) -> tuple[bytes, ...]:
+        """The certificates (DER) of the CAs in ``good``: each may have issued a client certificate that is good."""
+        living = (each.der for each in self._recorded.issuers if each.state is not IssuerState.ENDED)
+        return (*living, *(each.der for each in self.adopted))
+
+    @property
     def recorded(self) -> tuple[bytes, ...]:
         """The certificates (DER) of all issuers, roots and adopted CAs there ever were, also of those that ended."""
         return (

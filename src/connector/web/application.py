@@ -24,6 +24,7 @@ from connector.usecases.adoption import Adoption
 from connector.usecases.clients import Authorization
 from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment
+from connector.usecases.forwarding import ForwardedCertificates
 from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
 from connector.usecases.publications import Publications
@@ -152,6 +153,12 @@ class Web:
             },
         )
         return adopting(application, Adoption(self.store, self.issuers))
+
+    def forwarded(self) -> ASGIApp:
+        """The same, behind a gateway that ends TLS and passes on the client's certificate."""
+        assert self.gateways is not None  # noqa: S101 - this listener needs gateways that are named: bootstrap.gateways
+        certificates = ForwardedCertificates(self.issuers, self.clock)
+        return self.gateways.forwarding(self.mtls(), certificates)
 
     def pki(self) -> ASGIApp:
         """Signed objects, which need no TLS (RFC 5280 4.2.2.1)."""

@@ -40,7 +40,8 @@ async def catalogue(octets: int) -> CatalogueAPI:
         tx.inventory.add(certificate(der=DER, fingerprint=sha256(DER).digest()))
 
     await world.store.transaction(furnish)
-    return CatalogueAPI(world.store, world.enrollment, Publications(), BodyLimits(1 << 20, 5.0), Budget(octets))
+    limits = BodyLimits(1 << 20, 5.0)
+    return CatalogueAPI(world.store, world.enrollment, lambda: NOW, Publications(), limits, Budget(octets))
 
 
 async def request(

@@ -1,6 +1,6 @@
 """The certificate that a gateway forwards: for each kind of gateway, the one header that it sets, and how to read it.
 
-Each reader returns the SHA-256 of the certificate's DER, by which it is looked up in the inventory. A value that is not
+What counts is the SHA-256 of the certificate's DER, by which it is looked up in the inventory. A value that is not
 exactly what the gateway makes is refused: whatever could be read in two ways may have been written by a client.
 """
 
@@ -9,9 +9,12 @@ from binascii import a2b_base64, a2b_qp, unhexlify
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 from connector.domain.refusals.gateways import ForwardedCertificateAmbiguous, ForwardedCertificateMissing
 from connector.web.gateways.sole import sole
+
+T = TypeVar("T")
 
 HEXADECIMAL_DIGITS = 64
 
@@ -31,13 +34,14 @@ _KEY_AND_VALUE = re.compile(rb"([A-Za-z]+)=(%b)(?:;|\Z)" % _VALUE)
 class Dialect:
     """How a kind of gateway forwards a certificate.
 
-    ``read`` returns the fingerprint, or raises ValueError. If ``appends_path``, the gateway appends its client's path
-    to the URL that it is given.
+    ``read`` returns the fingerprint, and ``whole`` the certificate (DER), where the gateway can forward all of it. Both
+    raise ValueError. If ``appends_path``, the gateway appends its client's path to the URL that it is given.
     """
 
     name: str
     header: bytes
     read: Callable[[bytes], bytes]
+    whole: Callable[[bytes], bytes] | None = None
     appends_path: bool = False
 
     def fingerprint(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -50,10 +54,18 @@ class Dialect:
         value = sole(headers, self.header, ForwardedCertificateAmbiguous)
         if value is None:
             raise ForwardedCertificateMissing
-        try:
-            return self.read(value)
-        except ValueError as error:
-            raise ForwardedCertificateAmbiguous from error
+        return _clear(self.read, value)
+
+    def certificate(self, headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+        """The forwarded certificate (DER); None if there is none.
+
+        Raises:
+            ForwardedCertificateAmbiguous: which one it is cannot be told.
+        """
+        if self.whole is None:
+            raise ForwardedCertificateAmbiguous
+        value = sole(headers, self.header, ForwardedCertificateAmbiguous)
+        return None if value is None else _clear(self.whole, value)
 
 
 def forwarded_element(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> "Element":
@@ -65,8 +77,12 @@ def forwarded_element(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> "E
     value = sole(headers, name, ForwardedCertificateAmbiguous)
     if value is None:
         raise ForwardedCertificateMissing
+    return _clear(xfcc_element, value)
+
+
+def _clear(read: Callable[[bytes], T], value: bytes) -> T:
     try:
-        return xfcc_element(value)
+        return read(value)
     except ValueError as error:
         raise ForwardedCertificateAmbiguous from error
 
@@ -113,12 +129,26 @@ def xfcc(value: bytes) -> bytes:
     return xfcc_element(value).fingerprint
 
 
+def xfcc_certificate(value: bytes) -> bytes:
+    """The certificate in the same header, whose hash must be the one beside it."""
+    element = xfcc_element(value)
+    if len(element.certificates) != 1:
+        raise ValueError("not one certificate")
+    found = escaped_pem(element.certificates[0].removeprefix(b'"').removesuffix(b'"'))
+    if sha256(found).digest() != element.fingerprint:
+        raise ValueError("another hash")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Element:
-    """An element of Envoy's header: the certificate's fingerprint, and the values of its keys ``Subject``, unread."""
+    """An element of Envoy's header: the certificate's fingerprint, and the values of its keys ``Subject`` and ``Cert``,
+    unread.
+    """
 
     fingerprint: bytes
     subjects: Sequence[bytes]
+    certificates: Sequence[bytes] = ()
 
     @property
     def subject(self) -> str | None:
@@ -146,19 +176,26 @@ def xfcc_element(value: bytes) -> Element:
     hashes = [given for key, given in pairs if key == b"hash"]
     if len(hashes) != 1:
         raise ValueError("not one hash")
-    return Element(hexadecimal(hashes[0]), [given for key, given in pairs if key == b"subject"])
+    subjects, certificates = ([given for key, given in pairs if key == wanted] for wanted in (b"subject", b"cert"))
+    return Element(hexadecimal(hashes[0]), subjects, certificates)
 
 
 MOST_ABOVE = 8
 
+
+def _whole(name: str, header: bytes, whole: Callable[[bytes], bytes]) -> Dialect:
+    """The dialect of a gateway that forwards all of the certificate."""
+    return Dialect(name, header, lambda value: sha256(whole(value)).digest(), whole)
+
+
 DIALECTS: Sequence[Dialect] = (
-    Dialect("nginx", b"x-ssl-client-cert", escaped_pem),
-    Dialect("envoy", b"x-forwarded-client-cert", xfcc, appends_path=True),
+    _whole("nginx", b"x-ssl-client-cert", escaped_pem),
+    Dialect("envoy", b"x-forwarded-client-cert", xfcc, xfcc_certificate, appends_path=True),
     Dialect("caddy", b"x-client-certificate-sha256", hexadecimal),
-    Dialect("traefik", b"x-forwarded-tls-client-cert", base64_chain),
+    _whole("traefik", b"x-forwarded-tls-client-cert", base64_chain),
     Dialect("haproxy", b"x-ssl-client-sha256", hexadecimal),
-    Dialect("apache", b"x-ssl-client-cert", spaced_pem),
-    Dialect("rfc9440", b"client-cert", byte_sequence),
+    _whole("apache", b"x-ssl-client-cert", spaced_pem),
+    _whole("rfc9440", b"client-cert", byte_sequence),
 )
 
 
@@ -171,8 +208,8 @@ def _pem(value: bytes, separator: bytes) -> bytes:
 
 
 def _base64(value: bytes) -> bytes:
-    """The SHA-256 of what is encoded. Foreign characters, missing padding and empty values are refused."""
+    """What is encoded. Foreign characters, missing padding and empty values are refused."""
     octets = a2b_base64(value, strict_mode=True)
     if not octets:
         raise ValueError("empty")
-    return sha256(octets).digest()
+    return octets
