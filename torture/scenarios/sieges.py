@@ -12,14 +12,17 @@ from pathlib import Path
 from connector.client import make_key
 from torture import wire
 from torture.scenarios import holders
-from torture.scenarios.floods import resident
-from torture.scenarios.loads import beside, onboard
+from torture.scenarios.loads import MEBIBYTE, beside, onboard, processes, resident
 from torture.sites import Site
 
 ROUND = 20
 """Onboardings that are measured together; between two rounds the clients rest, so that the load is a normal one."""
 REST_SECONDS = 0.5
 SETTLE_SECONDS = 30.0
+KEPT_MIB = 80
+"""So much more memory than before a process may keep. After a viewer's large answers the allocator keeps some 55, and uses
+them again: six floods of them, one after another, left 34, 49, 53, 56, 54 and 52.
+"""
 
 Flood = Callable[[], AbstractAsyncContextManager[None]]
 
@@ -36,15 +39,22 @@ class Sizes:
 
 
 async def besieged(
-    site: Site, directory: Path, *, lasting: float, sizes: Sizes | None = None, within: float = math.inf, kept: int = 50
+    site: Site,
+    directory: Path,
+    *,
+    lasting: float,
+    sizes: Sizes | None = None,
+    within: float = math.inf,
+    kept: int = KEPT_MIB,
 ) -> dict[str, int | float]:
     """Systems are onboarded for so many seconds, and each kind of flood has its share of the time: new documents of
     strangers, bodies that nobody reads, long bodies, a holder and a viewer who do as much as they can. No onboarding
-    fails, 99 of 100 take no longer than ``within`` in each flood, and the memory is given back afterwards.
+    fails, 99 of 100 take no longer than ``within`` in each flood, and afterwards no process has more than ``kept`` MiB
+    more than before.
     """
     sizes = sizes or Sizes()
     await onboard(site, ROUND, mutual=directory)
-    before = resident(site)
+    before = {pid: resident(pid) for pid in processes(site)}
     floods = await _floods(site, directory, sizes)
     seconds = {kind: list[float]() for kind in floods}
     for kind, flood in floods.items():
@@ -54,14 +64,14 @@ async def besieged(
                 seconds[kind] += await onboard(site, ROUND, mutual=directory)
                 await asyncio.sleep(REST_SECONDS)
     await asyncio.sleep(SETTLE_SECONDS if lasting > SETTLE_SECONDS else 1.0)
-    grown = resident(site) - before
+    grown = max(resident(pid) - then for pid, then in before.items()) / MEBIBYTE
     slowest = {kind: _p99(each) for kind, each in seconds.items()}
     found = {
         "seconds": round(lasting),
         "onboardings": sum(map(len, seconds.values())),
         "errors": 0,
         **{f"p99 beside {kind}, ms": round(each * 1000) for kind, each in slowest.items()},
-        "memory grown, MiB": round(grown),
+        "memory of a process grown at most, MiB": round(grown),
     }
     assert max(slowest.values()) <= within, found
     assert grown <= kept, found
