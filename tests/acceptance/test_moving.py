@@ -29,6 +29,7 @@ from tests.support.compass import (
     make_token,
     signed_with_sha1,
     token_value,
+    with_an_empty_rdn,
     write_revocations,
 )
 from tests.support.console import administrator, visitor
@@ -265,6 +266,7 @@ def hostile(moved: Moved) -> dict[str, x509.Certificate]:
         "the same common name twice": issue(first, first),
         "two common names in one RDN": issue(subject=x509.Name([one_rdn])),
         "no common name": issue(),
+        "an empty relative name behind the common name": with_an_empty_rdn(moved.old, issue(first)),
         "a common name in another string type": issue(subject=x509.Name([odd])),
         "a common name in capitals": issue(first.upper()),
         "a common name with a blank": issue(f" {first}"),

@@ -261,6 +261,18 @@ class OldCA:
         return directory
 
 
+def with_an_empty_rdn(ca: OldCA, certificate: x509.Certificate) -> x509.Certificate:
+    """The same certificate with a relative distinguished name of no attribute, which OpenSSL accepts (RFC 5280 4.1.2.4
+    does not).
+    """
+    parts = [each.encoded for each in der.elements(der.unwrap(certificate.tbs_certificate_bytes, der.SEQUENCE))]
+    parts[5] = der.encode(der.SEQUENCE, der.unwrap(parts[5], der.SEQUENCE), der.encode(der.SET))
+    signed = der.encode(der.SEQUENCE, *parts)
+    signature = ca.key.sign(signed, PKCS1v15(), SHA256())
+    encoded = der.encode(der.SEQUENCE, signed, parts[2], der.encode(der.BIT_STRING, b"\0", signature))
+    return x509.load_der_x509_certificate(encoded)
+
+
 def signed_with_sha1(ca: OldCA, certificate: x509.Certificate) -> x509.Certificate:
     """The same certificate with a SHA-1 signature, which the library does not make (RFC 8017 appendix B.1)."""
     with_sha256, with_sha1 = (bytes.fromhex(f"300d06092a864886f70d0101{last}0500") for last in ("0b", "05"))

@@ -32,6 +32,7 @@ class Verdict(StrEnum):
     KNOWN = "it is recorded"
     ADOPTED = "it is recorded now"
     REVOKED = "it is recorded as revoked now"
+    NOT_READABLE = "its octets are not those of a certificate that every reader reads alike"
     NOT_ONE_NAME = "its subject has no common name, or several, or one in an encoding that is not accepted"
     NOT_TAKEN_OVER = "its common name is no system auth that was taken over"
     HOLDER_GONE = "its system auth was deleted"
@@ -71,7 +72,10 @@ class Adoption:
         return verdict
 
     async def _meet(self, encoded: bytes, fingerprint: bytes) -> Verdict:
-        presented = Presented.read(encoded)
+        try:
+            presented = Presented.read(encoded)
+        except ValueError:  # TLS is content with more than DER
+            return Verdict.NOT_READABLE
         issuer = next((record for record, ca in self._cas if presented.is_signed_by(ca)), None)
         if issuer is None:
             return Verdict.OTHERS
