@@ -234,9 +234,12 @@ def scenarios(source: CompassEntity, home: str) -> tuple[Sequence[str], Sequence
 
 @dataclass(frozen=True, slots=True)
 class CompassToken:
-    """A one-time token as it lies in a system auth there. Of the text, only the digest is kept."""
+    """A one-time token as it lies in a system auth there. Of the text, only the digest is kept.
 
-    digest: bytes = field(repr=False)
+    The digest is None where the text cannot be a token here.
+    """
+
+    digest: bytes | None = field(repr=False)
     is_used: bool
     created_at: datetime | None
     expires_at: datetime | None
@@ -244,16 +247,19 @@ class CompassToken:
     def pending(
         self, auth: SystemAuth, *, id: UUID, by: str, policy: TokenPolicy, now: datetime
     ) -> OneTimeToken | None:
-        """The token under that system auth; None if it is used or has expired. It lives no longer than ours may."""
-        if self.is_used:
+        """The token under that system auth; None if it is used, has expired, or cannot be one here.
+
+        It lives no longer than ours may.
+        """
+        if self.is_used or self.digest is None:
             return None
         type_ = TokenType(auth.owner_kind.value)
-        began = self.created_at or now
+        began = min(self.created_at or now, now)
         ends = min(self.expires_at or began + policy.lifetimes[type_], now + policy.longest[type_])
         if ends <= now:
             return None
         owner, tenant = auth.owner_id, auth.tenant_id
-        return OneTimeToken(str(id), self.digest, type_, auth.id, owner, tenant, by, min(began, now), ends)
+        return OneTimeToken(str(id), self.digest, type_, auth.id, owner, tenant, by, began, ends)
 
 
 def read_auth(source: CompassAuth) -> CompassToken | None:
@@ -287,7 +293,7 @@ def _read_token(value: JSON) -> CompassToken | None:
     try:
         digest = tokens.digest(text)
     except TokenUnknown:
-        return None
+        digest = None
     # Whatever is not plainly unused counts as used.
     is_used = value.get("Used") is not False
     return CompassToken(digest, is_used, read_time(value.get("CreatedAt")), read_time(value.get("ExpiresAt")))
@@ -297,8 +303,8 @@ def read_time(text: JSON) -> datetime | None:
     """The time, in UTC where it has no zone; None where it was never set or cannot be read."""
     try:
         found = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
+        if found is None or found.year <= _NEVER_YEAR:
+            return None
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):  # beyond the year 9999, where it is another day in UTC
         return None
-    if found is None or found.year <= _NEVER_YEAR:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -233,7 +233,7 @@ class EntityBatch:
 
     def _take_token(self, token: CompassToken, auth: SystemAuth, home: Home) -> None:
         realm, tx = home.realm, self.tx
-        found = tx.tokens.find(token.digest)
+        found = None if token.digest is None else tx.tokens.find(token.digest)
         if found is not None:
             self.report.count(Kind.TOKEN, Outcome.KNOWN)
             if token.is_used and found.state(now=tx.now) is TokenState.MINTED:

@@ -344,15 +344,18 @@ def test_what_was_removed_there_is_told_and_deleted_on_demand(here: Here, there:
 
 
 def test_a_token_is_good_in_one_place(here: Here, there: CompassDatabase) -> None:
-    """Used and expired tokens are not taken. One that was used in Compass after it was taken is withdrawn here."""
+    """Used and expired tokens are not taken, nor what cannot be a token here, and all are counted. One that was used in
+    Compass after it was taken is withdrawn here.
+    """
     acme = there.tenant("acme")
     application = there.application(acme, "app")
     used, old, pending = make_token(), make_token(), make_token()
+    there.auth(acme, token_value("no token of 64 octets"), app_id=application)
     there.auth(acme, token_value(used, used=True), app_id=application)
     there.auth(acme, token_value(old, expires=datetime.now(UTC) - timedelta(seconds=1)), app_id=application)
     auth = there.auth(acme, token_value(pending), app_id=application)
     report = here.take(there)
-    assert numbers(report, Outcome.LEFT)[Kind.TOKEN] == 2
+    assert numbers(report, Outcome.LEFT)[Kind.TOKEN] == 3
     assert [here.read(lambda tx, each=each: tx.tokens.find(digest(each))) for each in (used, old)] == [None, None]
 
     there.run("UPDATE system_auths SET value = jsonb_set(value, '{OneTimeToken,Used}', 'true') WHERE id = %s", auth)
