@@ -13,7 +13,7 @@ from connector.domain import compass
 from connector.domain import formations as formation_rules
 from connector.domain.audit import Action
 from connector.domain.certificates import RevocationReason
-from connector.domain.compass import CompassFormation, CompassTenant, Left
+from connector.domain.compass import CompassEntity, CompassFormation, CompassTenant, Left
 from connector.domain.directory import EntityKind, Tenant
 from connector.domain.imports import AdoptedIssuer, Kind, Outcome, Report, Taken
 from connector.domain.refusals.objects import InvalidData
@@ -72,13 +72,7 @@ class Import:
             await self._do("formations", len(formations), self._take_formations(formations))
         for kind in (EntityKind.RUNTIME, EntityKind.APPLICATION):
             for entities in self.source.entities(kind):
-                await self._do(
-                    f"{kind.value.lower()}s",
-                    len(entities),
-                    lambda tx, places, report, some=entities: EntityBatch(  # type: ignore[misc]
-                        tx, places, report, self.policy, self.is_dry
-                    ).take(some),
-                )
+                await self._do(f"{kind.value.lower()}s", len(entities), self._take_entities(entities))
         self._note_what_has_no_place()
         for taken in (Kind.RUNTIME, Kind.APPLICATION, Kind.SYSTEM_AUTH):
             await self._look_for_gone(taken)
@@ -200,6 +194,12 @@ class Import:
         places.formations[place] = None
         return tenant
 
+    def _take_entities(self, entities: Sequence[CompassEntity]) -> Take:
+        def take(tx: Transaction, places: Places, report: Report) -> None:
+            EntityBatch(tx, places, report, self.policy, self.is_dry).take(entities)
+
+        return take
+
     def _note_what_has_no_place(self) -> None:
         """Say what is left of the database that belongs to nothing here."""
         report = self.report
@@ -221,7 +221,11 @@ class Import:
     async def _look_for_gone(self, kind: Kind) -> None:
         """Say what was removed there after it was taken: its holders could still get in here."""
         after = ""
-        while taken := await self.store.read(lambda tx, at=after: tx.imports.all_taken(kind, after=at, most=GONE)):  # type: ignore[misc]
+
+        def page(tx: Transaction) -> Sequence[Taken]:
+            return tx.imports.all_taken(kind, after=after, most=GONE)
+
+        while taken := await self.store.read(page):
             after = taken[-1].id
             there = self.source.present(_ENTITIES.get(kind), [each.id for each in taken])
             missing = [each for each in taken if each.id not in there]
