@@ -16,8 +16,9 @@ class CertificateFilter:
     """Which certificates: one tenant's, those that fit every other field that is given. Without a tenant none fits.
 
     ``expires_from`` and ``expires_to`` are inclusive ends for ``not_after``; ``text`` is the beginning of a serial
-    number or fingerprint in lower-case hexadecimal, a system auth's id, or a part of the owner's name; ``state`` is
-    that at ``now``, which is given with it; ``lapsed`` asks for those that were renewed after an expiry, or not.
+    number or fingerprint in lower-case hexadecimal, a system auth's id, or a part of the owner's name; ``issuer`` is a
+    fingerprint; ``state`` is that at ``now``, which is given with it; ``lapsed`` asks for those that were renewed after
+    an expiry, or not.
     """
 
     tenant_id: str = NO_TENANT
@@ -25,6 +26,7 @@ class CertificateFilter:
     fingerprint: bytes | None = None
     system_auth_id: str | None = None
     owner_id: str | None = None
+    issuer: bytes | None = None
     state: CertificateState | None = None
     now: datetime | None = None
     expires_from: datetime | None = None

@@ -191,6 +191,8 @@ def _conditions(which: CertificateFilter) -> Conditions:
         if getattr(which, name) is not None
     ]
     given.append((beside(certificates.c.tenant_id) if given else certificates.c.tenant_id) == which.tenant_id)
+    if which.issuer is not None:  # not first: a tenant has fewer than an issuer
+        given.append(certificates.c.issuer == which.issuer)
     if which.expires_from is not None:
         given.append(certificates.c.not_after >= which.expires_from)
     if which.expires_to is not None:

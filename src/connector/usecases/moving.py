@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.domain.audit import Action
+from connector.domain.certificates import RevocationReason
 from connector.domain.imports import AdoptedHolder, AdoptedIssuer, Progress
 from connector.domain.refusals.objects import ObjectInUse, ObjectNotFound
+from connector.ports.certificates import CertificateFilter
 from connector.usecases.realms import Installation
+from connector.usecases.revocation import revoke
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ def look(installation: Installation, *, most: int, after: str = "") -> Move:
 def end(installation: Installation, *, anyway: bool) -> Sequence[AdoptedIssuer]:
     """End the adopted CAs: their certificates authenticate nobody any more. Returns those that this call ended.
 
+    TLS refuses such a certificate from the next connection on. Those that came in are revoked as well: a connection
+    that is open goes on, and a renewal after expiry does not need one.
+
     Raises:
         TenantForbidden: the caller may not enter every tenant.
         ObjectNotFound: there is none.
@@ -65,5 +71,8 @@ def end(installation: Installation, *, anyway: bool) -> Sequence[AdoptedIssuer]:
         )
     for each in living:
         installation.imports.end(each.fingerprint, now=installation.now)
+        for tenant in installation.tenants.list():
+            which = CertificateFilter(issuer=each.fingerprint)
+            revoke(installation.enter(tenant.external_id), which, RevocationReason.CESSATION_OF_OPERATION)
         installation.record(Action.ISSUER_ENDED, tenant=None, reason=each.fingerprint.hex())
     return living

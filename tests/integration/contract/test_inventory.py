@@ -94,6 +94,8 @@ def test_certificates_are_listed_by_filter_newest_first(stored: Stored) -> None:
     assert numbers(CertificateFilter(tenant().id, fingerprint=digest(3))) == [3]
     assert numbers(CertificateFilter(tenant().id, system_auth_id=certificate().system_auth_id)) == [3, 1]
     assert numbers(CertificateFilter(tenant().id, owner_id=identifier(51))) == [3]
+    assert numbers(CertificateFilter(tenant().id, issuer=certificate().issuer)) == [2, 3, 1]
+    assert numbers(CertificateFilter(tenant().id, issuer=digest(3))) == []
     assert numbers(CertificateFilter(certificate().tenant_id)) == [2, 3, 1]
     assert numbers(CertificateFilter(certificate().tenant_id, serial="4")) == []
 

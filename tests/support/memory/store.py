@@ -229,7 +229,7 @@ class _MemoryInventory:
 
     def _fits(self, certificate: Certificate, which: CertificateFilter) -> bool:
         return (
-            _equal(certificate, which, "tenant_id", "serial", "fingerprint", "system_auth_id", "owner_id")
+            _equal(certificate, which, "tenant_id", "serial", "fingerprint", "system_auth_id", "owner_id", "issuer")
             and (which.state is None or certificate.state(now=which.now or certificate.issued_at) is which.state)
             and (which.expires_from is None or certificate.not_after >= which.expires_from)
             and (which.expires_to is None or certificate.not_after <= which.expires_to)
