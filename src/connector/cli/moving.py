@@ -71,7 +71,9 @@ def import_compass(
 
 @imports.command()
 def status(
-    most: Annotated[int, typer.Option(metavar="NUMBER", help="So many names of those who have not renewed.")] = 1000,
+    most: Annotated[
+        int, typer.Option(min=0, metavar="NUMBER", help="So many names of those who have not renewed.")
+    ] = 1000,
     data_dir: DataDir = None,
     config: Config = None,
     as_json: AsJSON = False,
