@@ -270,6 +270,7 @@ def hostile(moved: Moved) -> dict[str, x509.Certificate]:
         "a common name in another string type": issue(subject=x509.Name([odd])),
         "a common name in capitals": issue(first.upper()),
         "a common name with a blank": issue(f" {first}"),
+        "a common name with a NUL": issue(f"{first}\0"),
         "an application's id": issue(moved.owners[first]),
         "a name that nobody has": issue(str(uuid4())),
         "an application that was registered here": issue(ours),

@@ -25,7 +25,7 @@ class Presented:
     """A certificate as it came in. ``issuer`` is the DER of its issuer's name; both ends of its validity are inclusive.
 
     ``common_names`` are the values of all common names in its subject; one that is neither a UTF8String nor a
-    PrintableString is None, since readers do not agree on the others.
+    PrintableString, or holds a NUL, is None, since readers do not agree on the others.
     """
 
     der: bytes = field(repr=False)

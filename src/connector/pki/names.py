@@ -145,7 +145,7 @@ class SubjectPolicy:
 
 def common_names(name: bytes) -> tuple[str | None, ...]:
     """The values of all common names in a Name (its DER), wherever they stand; None for one that is no UTF8String or
-    PrintableString of well-formed UTF-8.
+    PrintableString of well-formed UTF-8, or that holds a NUL.
 
     Raises:
         DERError: ``name`` is not a Name.
@@ -218,6 +218,8 @@ def _text(value: der.Element) -> str | None:
     if value.tag not in (der.UTF8_STRING, der.PRINTABLE_STRING):
         return None
     try:
-        return value.content.decode()
+        text = value.content.decode()
     except UnicodeDecodeError:
         return None
+    # For some readers a NUL ends the name (CVE-2009-2408); PostgreSQL takes none.
+    return None if "\0" in text else text
