@@ -61,7 +61,8 @@ class EntityBatch:
             self.tx.imports.note(*self._taken)
 
     def _look_up(self, kind: Kind, ids: Collection[str]) -> None:
-        self._known[kind] = self.tx.imports.taken(kind, ids)
+        tx = self.tx
+        self._known[kind] = tx.imports.taken(kind, ids)
 
     def _take(self, source: CompassEntity) -> None:
         there = compass.owner(source)

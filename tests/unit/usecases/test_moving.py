@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 from tests.support import records
+from tests.support.authority import Timed
 from tests.support.memory.store import MemoryStore
 from tests.support.records import NOW
 
@@ -33,7 +34,7 @@ FETCHED = records.token(1, certificate=GOOD.fingerprint)
 class Place:
     """A store to which a move has led."""
 
-    store: MemoryStore
+    store: Timed
     runner: Runner
 
     def write(self, function: Callable[[Transaction], T]) -> T:
@@ -43,7 +44,7 @@ class Place:
 @pytest.fixture
 def place() -> Iterator[Place]:
     with Runner() as runner:
-        made = Place(MemoryStore(), runner)
+        made = Place(Timed(MemoryStore(), lambda: NOW), runner)
         made.write(_fill)
         yield made
 
