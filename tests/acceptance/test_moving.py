@@ -385,7 +385,7 @@ def test_the_status_says_who_is_on_the_old_ca(moved: Moved) -> None:
         page = guest.get("/console/move")
         assert page.status_code == 200
         for number in (told["unseen"], told["onTheOldCA"], told["renewed"]):
-            assert f"<dd>{number}</dd>" in page.text
+            assert f'class="num">{number}</td>' in page.text
         assert "Next page" in page.text
         assert 'href="/console/move"' in guest.get("/console/ca").text
     ended = moved.server.command("import", "end", check=False)

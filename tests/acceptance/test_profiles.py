@@ -17,6 +17,8 @@ UPDATE = """mutation ($id: ID!, $in: ApplicationUpdateInput!) {
   result: updateApplication(id: $id, in: $in) { certificateProfile }
 }"""
 
+DEFAULT = "mutation { result: setTenantCertificateProfile(certificateProfile: %s) { certificateProfile } }"
+
 
 def name_in(server: Server, application: str, directory: Path) -> str | None:
     """The URI in a certificate that the application is issued."""
@@ -49,6 +51,28 @@ def test_profile_is_chosen_by_api(fresh_server: Server, tmp_path: Path) -> None:
         fresh_server.administer(UPDATE, {"id": application, "in": {"certificateProfile": None}})
     assert name_in(fresh_server, plain, tmp_path / "again") is None
     fresh_server.administer(UPDATE, {"id": plain, "in": {"certificateProfile": "spiffe"}})
+    fresh_server.stop()
+    fresh_server.settings = {}
+    with pytest.raises(AssertionError, match=r"certificates\.spiffe_trust_domain"):
+        fresh_server.start()
+
+
+def test_default_of_a_tenant_is_chosen_by_api(fresh_server: Server, tmp_path: Path) -> None:
+    """Applications without a profile of their own get their tenant's default, those of other tenants do not. While a
+    tenant has it, a server without the trust domain does not start.
+    """
+    fresh_server.settings = {"CONNECTOR_CERTIFICATES__SPIFFE_TRUST_DOMAIN": "example.org"}
+    fresh_server.start()
+    other: Any = fresh_server.administer('mutation { result: createTenant(in: {externalID: "other"}) { id } }')
+    assert fresh_server.administer(DEFAULT % '"spiffe"') == {"certificateProfile": "spiffe"}
+    tenants: Any = fresh_server.administer("{ result: tenants { data { id certificateProfile } } }")
+    assert tenants["data"] == [{"id": "default", "certificateProfile": "spiffe"}, {**other, "certificateProfile": None}]
+    plain = fresh_server.application("plain")
+    assert name_in(fresh_server, plain, tmp_path / "plain") is not None
+    fresh_server.administer(UPDATE, {"id": plain, "in": {"certificateProfile": "client"}})
+    assert name_in(fresh_server, plain, tmp_path / "own") is None
+    with pytest.raises(Refused, match="Invalid data certificateProfile: use client or spiffe, or null"):
+        fresh_server.administer(DEFAULT % '"of-yesterday"')
     fresh_server.stop()
     fresh_server.settings = {}
     with pytest.raises(AssertionError, match=r"certificates\.spiffe_trust_domain"):

@@ -48,7 +48,7 @@ operator       integration_system:write  requestClientCredentialsForIntegrationS
 operator       one_time_token:write      withdrawOneTimeToken
 operator       certificate:write         revokeCertificate revokeCertificatesOfSystemAuth
 operator       certificate:write         revokeCertificatesOfApplication revokeCertificatesOfRuntime
-administrator  tenant:write              revokeCertificatesOfTenant createTenant
+administrator  tenant:write              revokeCertificatesOfTenant createTenant setTenantCertificateProfile
 administrator  api_key:read              apiKeys
 administrator  api_key:write             createAPIKey revokeAPIKey
 """

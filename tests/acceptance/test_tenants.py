@@ -30,7 +30,7 @@ ABOVE_TENANTS = {
     "revokeAPIKey",
 }
 # Mutations that take nothing which another tenant could have made.
-NAME_NOTHING = {"registerRuntime", "registerIntegrationSystem", "createFormation"}
+NAME_NOTHING = {"registerRuntime", "registerIntegrationSystem", "createFormation", "setTenantCertificateProfile"}
 KINDS = {"Application": "id", "Runtime": "runtimeID", "IntegrationSystem": "integrationSystemID"}
 ROLES = ("viewer", "operator", "administrator")
 LISTS = {

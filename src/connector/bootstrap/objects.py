@@ -141,6 +141,7 @@ def desk(settings: Settings, web: Web, bearers: OIDC | None, lines: Sequence[Set
     return Desk(
         store=web.store,
         issuers=web.issuers,
+        profiles=settings.profiles,
         tokens=web.tokens,
         allowances=web.allowances,
         clock=web.clock,

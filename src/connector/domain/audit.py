@@ -29,6 +29,7 @@ class Action(StrEnum):
     ENTITY_REGISTERED = "entity.registered"
     ENTITY_UPDATED = "entity.updated"
     ENTITY_UNREGISTERED = "entity.unregistered"
+    PROFILE_CHOSEN = "profile.chosen"
     LABEL_SET = "label.set"
     LABEL_DELETED = "label.deleted"
     FORMATION_CREATED = "formation.created"
@@ -62,7 +63,7 @@ class Event:
     ``admin_certificate:<rule> sha256=<fingerprint> subject=<subject>``, ``administrator:<name>``, ``token:<id>``,
     ``certificate:<serial>``, ``system_auth:<id>``, ``command`` or ``system``.
     The other fields point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation
-    reason, or a name. None is ever a secret. ``times`` is how often it happened, where repeats are counted; ``at`` is
+    reason, a name, or what was changed from what to what. None is ever a secret. ``times`` is how often it happened, where repeats are counted; ``at`` is
     then the last time.
     """
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from connector.domain.directory import Entity
 from connector.domain.services import NESTED, read_service
@@ -62,6 +62,10 @@ class Service:
         """The octets that it takes, with its texts."""
         return self.octets + self.text_octets
 
+    def part_id(self, part: str) -> str:
+        """The id by which clients know a part of it, such as its API: the same each time."""
+        return str(uuid5(UUID(self.id), part))
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -70,6 +74,11 @@ class Size:
     number: int = 0
     octets: int = 0
     text_octets: int = 0
+
+    @property
+    def total(self) -> int:
+        """The octets of all of them, with their texts."""
+        return self.octets + self.text_octets
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,19 +63,23 @@ class EntityKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A party whose entities no other tenant can see. ``external_id`` is what the Tenant header names."""
+    """A party whose entities no other tenant can see. ``external_id`` is what the Tenant header names.
+
+    ``profile`` names the default certificate profile of its entities; None stands for the installation's.
+    """
 
     id: str
     external_id: str
     name: str
     created_at: datetime
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entity:
     """An application, a runtime or an integration system that a tenant has registered.
 
-    ``profile`` names the certificate profile that it was given; None stands for the installation's.
+    ``profile`` names the certificate profile that was chosen for it; None stands for its tenant's default.
     Applications alone have a provider's name, an integration system that manages them, and a runtime to which their
     events go. ``details`` are texts that clients store and read back, by their names in :data:`DETAILS`. No two
     applications of a tenant have the same ``normalized_name``; it is None for other kinds.
@@ -174,6 +178,11 @@ def update_entity(entity: Entity, changes: Mapping[str, Any], *, now: datetime) 
         _check_text(name, text, DETAILS[name])
     labels.check(changed.labels)
     return replace(changed, normalized_name=_normalized_name(changed))
+
+
+def profile_change(before: str | None, after: str | None) -> str:
+    """What the audit says when another certificate profile is chosen."""
+    return f"from {before or 'the default'} to {after or 'the default'}"
 
 
 def add_system_auth(entity: Entity, *, id: UUID, now: datetime) -> SystemAuth:

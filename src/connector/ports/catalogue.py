@@ -1,6 +1,7 @@
 """The services that a tenant's applications have published."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from connector.domain.catalogue import Service, Size, Texts
@@ -23,6 +24,9 @@ class Catalogue(Protocol):
 
     def of(self, application_ids: Collection[str]) -> Sequence[Service]:
         """The services of these applications, the oldest first."""
+
+    def page(self, application_id: str, *, after: tuple[datetime, str] | None, most: int) -> Sequence[Service]:
+        """The services of one application, the oldest first: those after that time and id, so many at most."""
 
     def texts(self, application_ids: Collection[str]) -> Mapping[str, Texts]:
         """The long texts of the services of these applications, by the ids of the services."""

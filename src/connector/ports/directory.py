@@ -47,7 +47,10 @@ class Tenants(Protocol):
         """The tenant of that internal id."""
 
     def profiles(self) -> frozenset[str]:
-        """The names of the certificate profiles that were chosen for any entity of any tenant."""
+        """The names of the certificate profiles that were chosen for any tenant, or for any entity of any tenant."""
+
+    def set_profile(self, id: str, profile: str | None) -> None:
+        """Set the tenant's default certificate profile. Raises ObjectNotFound when there is no such tenant."""
 
     def of_system_auth(self, id: str) -> Tenant | None:
         """The tenant that the system auth of this id is in."""
@@ -85,6 +88,11 @@ class Directory(Protocol):
 
     def entity_named(self, kind: EntityKind, name: str) -> Entity | None:
         """The entity of that kind and name."""
+
+    def profile(self, kind: EntityKind, id: str) -> str | None:
+        """The certificate profile of the entity of that kind and id: its own, or else its tenant's. None where neither
+        was chosen, and where there is no such entity.
+        """
 
     def entities(
         self,

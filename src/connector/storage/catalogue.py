@@ -7,6 +7,7 @@ pages that hold them.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.domain.catalogue import Service, Size, Texts
 from connector.domain.refusals.objects import NotUniqueName, ObjectNotFound
 from connector.storage.schema import services
-from connector.storage.statements import chunks
+from connector.storage.statements import chunks, page
 
 _TEXTS = [services.c.api_spec, services.c.event_spec, services.c.documents]
 _FACTS = [column for column in services.c if column not in set(_TEXTS)]
@@ -28,7 +29,9 @@ _READ_TEXTS = select(*_TEXTS).where(*_THIS)
 _ADD = insert(services).inline()
 _REPLACE = update(services).where(*_THIS).values({name: bindparam(f"new_{name}") for name in _CHANGED})
 _REMOVE = delete(services).where(*_THIS)
-_OF = select(*_FACTS).where(_MINE).order_by(services.c.created_at, services.c.id)
+_PLACE = [services.c.created_at, services.c.id]
+_OF_ONE = select(*_FACTS).where(_MINE, services.c.application_id == bindparam("application"))
+_OF = select(*_FACTS).where(_MINE).order_by(*_PLACE)
 _TEXTS_OF = select(services.c.id, *_TEXTS).where(_MINE)
 _SIZE = select(
     func.count(),
@@ -71,6 +74,11 @@ class SqlCatalogue:
 
     def of(self, application_ids: Collection[str]) -> Sequence[Service]:
         return [Service(*row) for row in self._rows(_OF, application_ids)]
+
+    def page(self, application_id: str, *, after: tuple[datetime, str] | None, most: int) -> Sequence[Service]:
+        statement = page(_OF_ONE, _PLACE, newest_first=False, after=after, most=most)
+        found = self._connection.execute(statement, {"tenant": self._tenant, "application": application_id})
+        return [Service(*row) for row in found]
 
     def texts(self, application_ids: Collection[str]) -> Mapping[str, Texts]:
         return {row[0]: Texts(*row[1:]) for row in self._rows(_TEXTS_OF, application_ids)}

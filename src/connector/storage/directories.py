@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, or_, select, union, update
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain import labels
@@ -23,6 +23,7 @@ from connector.storage.statements import Insert, Prepared, chunks, page
 
 _FIND_TENANT = Prepared(select(tenants).where(tenants.c.external_id == bindparam("external_id")))
 _READ_TENANT = select(tenants).where(tenants.c.id == bindparam("id"))
+_SET_PROFILE = update(tenants).where(tenants.c.id == bindparam("this")).values(profile=bindparam("new_profile"))
 _TENANT_OF_AUTH = (
     select(tenants)
     .join(system_auths, system_auths.c.tenant_id == tenants.c.id)
@@ -33,6 +34,11 @@ _THIS = (entities.c.tenant_id == bindparam("tenant"), entities.c.id == bindparam
 _KIND = (entities.c.tenant_id == bindparam("tenant"), entities.c.kind == bindparam("kind"))
 _FIND_ENTITY = Prepared(select(entities).where(*_KIND, entities.c.id == bindparam("id")))
 _FIND_ENTITY_NAMED = select(entities).where(*_KIND, entities.c.name == bindparam("name"))
+_PROFILE = Prepared(
+    select(func.coalesce(entities.c.profile, tenants.c.profile))
+    .select_from(entities.join(tenants, tenants.c.id == entities.c.tenant_id))
+    .where(*_KIND, entities.c.id == bindparam("id"))
+)
 _SAME_NAME = Prepared(select(entities.c.id).where(*_KIND, entities.c.name == bindparam("name")).limit(1))
 _SAME_NORMALIZED = Prepared(
     select(entities.c.id)
@@ -86,8 +92,12 @@ class SqlTenants:
         return None if row is None else Tenant(*row)
 
     def profiles(self) -> frozenset[str]:
-        chosen = select(entities.c.profile).where(entities.c.profile.is_not(None)).distinct()
+        chosen = union(*(select(each).where(each.is_not(None)) for each in (entities.c.profile, tenants.c.profile)))
         return frozenset(self._connection.execute(chosen).scalars())
+
+    def set_profile(self, id: str, profile: str | None) -> None:
+        if self._connection.execute(_SET_PROFILE, {"this": id, "new_profile": profile}).rowcount == 0:
+            raise ObjectNotFound
 
     def of_system_auth(self, id: str) -> Tenant | None:
         row = self._connection.execute(_TENANT_OF_AUTH, {"id": id}).one_or_none()
@@ -152,6 +162,10 @@ class SqlDirectory:
         values = {"tenant": self._tenant, "kind": kind, "name": name}
         row = self._connection.execute(_FIND_ENTITY_NAMED, values).one_or_none()
         return None if row is None else Entity(*row)
+
+    def profile(self, kind: EntityKind, id: str) -> str | None:
+        row = _PROFILE.first(self._connection, tenant=self._tenant, kind=kind, id=id)
+        return None if row is None else row[0]
 
     def entities(
         self,

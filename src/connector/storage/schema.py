@@ -66,6 +66,7 @@ tenants = Table(
     Column("external_id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("profile", Text),
 )
 
 entities = Table(

@@ -89,7 +89,8 @@ class Issuing:
         return certificate
 
     async def _profile(self, grant: Grant) -> Profile:
-        """The one that was chosen for the holder. Where there is but one, nobody is asked: a start sees to that.
+        """The one that was chosen for the holder or for its tenant. If only one is set up, the database is not asked:
+        the server would not have started if another one had been chosen.
 
         Raises:
             ProfileUnknown: it is not set up here.
@@ -97,10 +98,10 @@ class Issuing:
         if len(self.profiles.names) == 1:
             return self.profiles.default
         whom = grant.identity
-        entity = await self.store.read(
-            lambda tx: tx.directory(whom.tenant_id).entity(whom.kind, whom.owner_id), single=True
+        chosen = await self.store.read(
+            lambda tx: tx.directory(whom.tenant_id).profile(whom.kind, whom.owner_id), single=True
         )
-        profile = self.profiles.named(None if entity is None else entity.profile)
+        profile = self.profiles.named(chosen)
         if profile is None:
             raise ProfileUnknown
         return profile

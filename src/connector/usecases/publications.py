@@ -51,7 +51,7 @@ class Publications:
                 Limit.SERVICES, most, "This application has published as many services as it may. Delete one first"
             )
         most = self.quotas.catalogue
-        octets = published.octets + published.text_octets - (before.size if before is not None else 0)
+        octets = published.total - (before.size if before is not None else 0)
         grows = before is None or service.size > before.size
         if most and grows and octets + service.size > most:
             raise QuotaExceeded(

@@ -117,6 +117,10 @@ class Realm:
         """How much the tenant has of what quotas limit."""
         return TenantUsage(self._tx, self.tenant_id)
 
+    def set_profile(self, profile: str | None) -> None:
+        """Set the tenant's default certificate profile; None for the installation's."""
+        self._tx.tenants.set_profile(self.tenant_id, profile)
+
     def record(self, action: Action, *abouts: About, reason: str | None = None) -> None:
         """Record one event about each of these, or about the tenant itself where there is none."""
         events = [event(action, about, at=self.now, actor=self.actor, reason=reason) for about in abouts]

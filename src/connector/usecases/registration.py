@@ -34,6 +34,7 @@ def register(realm: Realm, kind: EntityKind, particulars: Mapping[str, Any], *, 
     allowances.admit_entity(realm, kind)
     realm.directory.add_entity(entity)
     realm.record(Action.ENTITY_REGISTERED, entity, reason=entity.name)
+    _record_profile(realm, entity, before=None)
     return entity
 
 
@@ -68,10 +69,13 @@ def update(realm: Realm, kind: EntityKind, id: str, changes: Mapping[str, Any]) 
         InvalidData, NotUniqueName: a field breaks a rule, or the new name is taken.
         ObjectNotFound: the tenant has none of that id, or no such integration system.
     """
-    entity = directory.update_entity(registered(realm, kind, id), changes, now=realm.now)
+    before = registered(realm, kind, id)
+    entity = directory.update_entity(before, changes, now=realm.now)
     _check_integration_system(realm, entity)
     realm.directory.update_entity(entity)
-    realm.record(Action.ENTITY_UPDATED, entity, reason=entity.name)
+    if changes.keys() != {"profile"}:
+        realm.record(Action.ENTITY_UPDATED, entity, reason=entity.name)
+    _record_profile(realm, entity, before=before.profile)
     return entity
 
 
@@ -248,6 +252,11 @@ def _mint(realm: Realm, auth: SystemAuth, *, terms: Terms, policy: TokenPolicy) 
     realm.tokens.add(minted.token)
     realm.record(Action.TOKEN_MINTED, minted.token)
     return minted
+
+
+def _record_profile(realm: Realm, entity: Entity, *, before: str | None) -> None:
+    if entity.profile != before:
+        realm.record(Action.PROFILE_CHOSEN, entity, reason=directory.profile_change(before, entity.profile))
 
 
 def _check_integration_system(realm: Realm, entity: Entity) -> None:

@@ -1,10 +1,12 @@
 """Tenants."""
 
+from dataclasses import replace
+
 from connector.domain import directory
 from connector.domain.audit import Action
 from connector.domain.directory import Tenant
 from connector.domain.refusals.tenants import TenantForbidden
-from connector.usecases.realms import Installation
+from connector.usecases.realms import Installation, Realm
 
 
 def create_tenant(installation: Installation, external_id: str, name: str) -> Tenant:
@@ -20,3 +22,15 @@ def create_tenant(installation: Installation, external_id: str, name: str) -> Te
     installation.tenants.add(tenant)
     installation.record(Action.TENANT_CREATED, tenant=tenant.external_id, reason=tenant.external_id)
     return tenant
+
+
+def choose_profile(realm: Realm, profile: str | None) -> Tenant:
+    """Choose the tenant's default certificate profile, which the caller has found to be set up; None for the
+    installation's. It counts from the next certificate of each application and runtime that has none of its own.
+    """
+    tenant = realm.tenant
+    if profile == tenant.profile:
+        return tenant
+    realm.set_profile(profile)
+    realm.record(Action.PROFILE_CHOSEN, reason=directory.profile_change(tenant.profile, profile))
+    return replace(tenant, profile=profile)

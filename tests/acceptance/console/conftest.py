@@ -2,11 +2,28 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
 from tests.support.console import administrator, chromium
+from tests.support.schemas import connected
 from tests.support.server import Identity, Server
+
+
+TWO_PROFILES = {"CONNECTOR_CERTIFICATES__SPIFFE_TRUST_DOMAIN": "example.org"}
+SERVICE = {
+    "provider": "Vendor",
+    "name": "Orders",
+    "description": "Orders of the shop",
+    "identifier": "orders-1",
+    "api": {
+        "targetUrl": "https://shop.example/orders",
+        "credentials": {"basic": {"username": "a-caller", "password": "a-secret-of-the-shop"}},
+        "spec": {"openapi": "3.1.0"},
+    },
+    "events": {"spec": {"asyncapi": "2.0.0"}},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +67,25 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One server for all tests that neither stop it nor count what is in it."""
-    with Server(tmp_path_factory.mktemp("console") / "data") as server:
+    with Server(tmp_path_factory.mktemp("console") / "data", TWO_PROFILES) as server:
         yield furnished(server)
 
 
+def publish(server: Server, identity: Identity, name: str, service: Any) -> str:
+    """Publish a service as the application of that name: its id."""
+    with connected(server, identity) as http:
+        answer = http.post(f"{server.urls['mtls']}/{name}/v1/metadata/services", json=service)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
+
 def furnished(server: Server) -> Stage:
-    """With an application that is connected, a runtime, and a token that waits."""
+    """With an application that is connected and publishes a service, a runtime, and a token that waits."""
     for role in ("viewer", "operator", "administrator"):
         administrator(server, role, role)
     application = server.application("shop")
     identity = server.enroll(server.token(application), server.data.parent / "shop")
+    publish(server, identity, "shop", SERVICE)
     server.token(application)
     told = server.administer("{ result: oneTimeTokens { data { id state } } }")["data"]
     runtime = server.administer('mutation { result: registerRuntime(in: {name: "kyma"}) { id } }')["id"]

@@ -22,6 +22,8 @@ VIEWER = {
     f"GET {T}",
     *(f"GET {T}/{each}{rest}" for each in EACH for rest in ("", "/{id}", "/{id}/tokens/{token}")),
     *(f"GET {T}/{each}/{{id}}/tokens/{{token}}/events" for each in EACH),
+    f"GET {T}/applications/{{id}}/services",
+    f"GET {T}/profiles",
     f"GET {T}/formations",
     f"GET {T}/formations/{{id}}",
     f"GET {T}/certificates",
@@ -36,6 +38,7 @@ VIEWER = {
 }
 OPERATOR = {
     *(f"POST {T}/{each}{rest}" for each in EACH for rest in ("", "/{id}", "/{id}/labels", "/{id}/labels/delete")),
+    *(f"POST {T}/{each}/{{id}}/profile" for each in EACH),
     *(f"POST {T}/{each}/{{id}}/{rest}" for each in EACH for rest in ("connect", "revoke", "unregister")),
     *(f"POST {T}/{each}/{{id}}/tokens/{{token}}/withdraw" for each in EACH),
     *(f"GET {T}/{each}/{{id}}/unregister" for each in EACH),
@@ -47,6 +50,7 @@ OPERATOR = {
 }
 ADMINISTRATOR = {
     "GET /console/settings",
+    f"POST {T}/profiles",
     "POST /console/tenants",
     "GET /console/administrators",
     "POST /console/administrators",

@@ -98,6 +98,7 @@ def desk(world: World, passwords: Argon2Passwords) -> Desk:
     return Desk(
         store=world.store,
         issuers=world.enrollment.issuers,
+        profiles=world.enrollment.policy.profiles,
         tokens=POLICY.tokens,
         allowances=world.enrollment.allowances,
         clock=lambda: world.time,

@@ -1,6 +1,7 @@
 """What every store promises of the services that applications publish."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from tests.integration.contract.conftest import Stored
@@ -54,6 +55,22 @@ def test_service_is_kept_as_it_was_published(published: Stored) -> None:
         identifier(1): TEXTS,
         identifier(2): Texts(),
     }
+
+
+def test_services_are_read_page_by_page(published: Stored) -> None:
+    """A page has so many services at most, the oldest first, and begins after a time and an id; another application's
+    and another tenant's are not in it.
+    """
+    for number in (3, 4):
+        published.write(lambda tx, made=service(number, created_at=LATER): tx.catalogue(MINE).add(made, TEXTS))
+
+    def page(after: tuple[datetime, str] | None, most: int, of: str = MINE, application: int = 1) -> list[str]:
+        found = published.read(lambda tx: tx.catalogue(of).page(entity(application).id, after=after, most=most))
+        return [each.id for each in found]
+
+    assert page(None, 2) == [identifier(1), identifier(2)]
+    assert page((LATER, identifier(2)), 5) == [identifier(3), identifier(4)]
+    assert page((LATER, identifier(4)), 5) == page(None, 5, OTHER) == page(None, 5, application=2) == []
 
 
 def test_sizes_are_added_up(published: Stored) -> None:

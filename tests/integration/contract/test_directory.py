@@ -356,3 +356,26 @@ def test_a_name_is_free_until_it_or_its_normalised_form_is_taken(stored: Stored)
     assert is_free(ONE, APPLICATION, "billing", "mp-billing/7")
     assert is_free(ONE, RUNTIME, "Billing", None)
     assert is_free(TWO, APPLICATION, "Billing", "mp-billing")
+
+
+def test_profile_is_the_entitys_own_or_else_its_tenants(furnished: Stored) -> None:
+    """The profile of an entity is the one chosen for it, or else its tenant's default; of none where neither was
+    chosen, and where the tenant has no such entity. All that were chosen are known.
+    """
+
+    def profile(tx: Transaction, tenant_id: str = ONE, kind: EntityKind = APPLICATION) -> str | None:
+        return tx.directory(tenant_id).profile(kind, entity().id)
+
+    assert (furnished.read(profile), furnished.read(lambda tx: tx.tenants.profiles())) == (None, frozenset())
+    furnished.write(lambda tx: tx.tenants.set_profile(ONE, "default"))
+    assert furnished.read(profile) == "default"
+    assert furnished.read(lambda tx: tx.tenants.of_id(ONE)) == tenant(profile="default")
+    furnished.write(lambda tx: tx.directory(ONE).update_entity(entity(profile="own")))
+    assert furnished.read(profile) == "own"
+    assert furnished.read(lambda tx: tx.tenants.profiles()) == {"default", "own"}
+    for tenant_id, kind in ((TWO, APPLICATION), (ONE, RUNTIME)):
+        assert furnished.read(lambda tx, of=(tenant_id, kind): profile(tx, *of)) is None
+    furnished.write(lambda tx: tx.tenants.set_profile(ONE, None))
+    assert furnished.read(lambda tx: tx.tenants.find(tenant().external_id)) == tenant()
+    with pytest.raises(ObjectNotFound):
+        furnished.write(lambda tx: tx.tenants.set_profile(identifier(99), "default"))

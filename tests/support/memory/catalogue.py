@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from tests.support.memory.directory import Tables
 
@@ -41,6 +42,10 @@ class MemoryCatalogue:
         found = [service for service, _ in self.tables.services.values() if service.tenant_id == self.tenant]
         found = [service for service in found if service.application_id in application_ids]
         return sorted(found, key=lambda service: (service.created_at, service.id))
+
+    def page(self, application_id: str, *, after: tuple[datetime, str] | None, most: int) -> Sequence[Service]:
+        found = self.of([application_id])
+        return [each for each in found if after is None or (each.created_at, each.id) > after][:most]
 
     def texts(self, application_ids: Collection[str]) -> Mapping[str, Texts]:
         return {service.id: self.tables.services[service.id][1] for service in self.of(application_ids)}

@@ -1,7 +1,7 @@
 """The tables of the store in memory, and tenants and their directories over them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, Self
@@ -73,7 +73,13 @@ class MemoryTenants:
         return self._tenants.get(id)
 
     def profiles(self) -> frozenset[str]:
-        return frozenset(each.profile for each in self._tables.entities.values() if each.profile is not None)
+        chosen = (*self._tables.entities.values(), *self._tenants.values())
+        return frozenset(each.profile for each in chosen if each.profile is not None)
+
+    def set_profile(self, id: str, profile: str | None) -> None:
+        if id not in self._tenants:
+            raise ObjectNotFound
+        self._tenants[id] = replace(self._tenants[id], profile=profile)
 
     def of_system_auth(self, id: str) -> Tenant | None:
         auth = self._tables.system_auths.get(id)
@@ -125,6 +131,13 @@ class MemoryDirectory:
 
     def entity(self, kind: EntityKind, id: str) -> Entity | None:
         return next((entity for entity in self.entities(kind) if entity.id == id), None)
+
+    def profile(self, kind: EntityKind, id: str) -> str | None:
+        found = self.entity(kind, id)
+        if found is None or found.profile is not None:
+            return None if found is None else found.profile
+        tenant = self._tables.tenants.get(self._tenant)
+        return None if tenant is None else tenant.profile
 
     def entity_named(self, kind: EntityKind, name: str) -> Entity | None:
         return next((entity for entity in self.entities(kind) if entity.name == name), None)

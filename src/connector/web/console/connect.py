@@ -24,7 +24,6 @@ from connector.web.console.entities import Kind
 from connector.web.console.forms import given
 from connector.web.console.layout import HEADERS
 from connector.web.console.visits import Visit
-from connector.web.notes import note
 
 POLL_SECONDS = 0.5
 STREAM_SECONDS = 55.0
@@ -52,7 +51,6 @@ async def connect(kind: Kind, visit: Visit) -> Response:
             allowances=visit.desk.allowances,
         )
     except InvalidData as error:
-        note(error)
         return await kind.shown(visit, error=error)
     told = pairing.encode(pairing.raw(minted.secret, minted.token, visit.desk.links))
     return visit.show(

@@ -7,6 +7,7 @@ from connector.domain.administrators import SessionPolicy
 from connector.domain.overview import Overview
 from connector.domain.pairing import Links
 from connector.domain.tokens import TokenPolicy
+from connector.pki.profile import Profiles
 from connector.ports.oidc import SignsIn
 from connector.ports.passwords import Passwords
 from connector.ports.transaction import Clock, Random, Store
@@ -37,6 +38,7 @@ class Desk:
 
     store: Store
     issuers: Issuers
+    profiles: Profiles
     tokens: TokenPolicy
     allowances: Allowances
     clock: Clock

@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from connector.domain import labels
 from connector.domain.audit import Recorded
+from connector.domain.catalogue import Service, Size
 from connector.domain.certificates import Certificate, Condition, RevocationReason, Standing
-from connector.domain.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, EntityKind
+from connector.domain.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, EntityKind, Tenant
 from connector.domain.formations import Formation
 from connector.domain.labels import LabelFilter
 from connector.domain.quotas import Used
@@ -27,7 +28,7 @@ from connector.ports.tokens import TokenFilter
 from connector.usecases import registration
 from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke
-from connector.web.console import stories
+from connector.web.console import profiles, services, stories
 from connector.web.console.forms import Form, given
 from connector.web.console.lists import Rows, rows, text_of
 from connector.web.console.visits import Visit, chosen
@@ -40,6 +41,7 @@ WORDS = {EntityKind.APPLICATION: "application", EntityKind.RUNTIME: "runtime"}
 CONDITIONS = {"connected": Condition.CONNECTED, "waiting": Condition.INITIAL, "disconnected": Condition.FAILED}
 LAST_EVENTS = 100
 LAST_RECORDS = 20
+FIRST_SERVICES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,16 @@ class Kind:
         changes = {"name": given(form, "name"), "description": given(form, "description") or None}
         return await self._changed(visit, "updated", registration.update, self.kind, self.id(visit), changes)
 
+    async def choose_profile(self, visit: Visit) -> Response:
+        """Choose its certificate profile, or leave the choice to the tenant's default."""
+        try:
+            chosen = profiles.chosen_profile(visit.form, visit.desk.profiles)
+        except InvalidData as error:
+            return await self.shown(visit, error=error)
+        return await self._changed(
+            visit, "profile-chosen", registration.update, self.kind, self.id(visit), {"profile": chosen}
+        )
+
     async def set_label(self, visit: Visit) -> Response:
         """Set a label."""
         key = given(visit.form, "key")
@@ -117,7 +129,6 @@ class Kind:
         try:
             await visit.office.run(registration.unregister, self.kind, self.id(visit))
         except ObjectInUse as error:
-            note(error)
             return await self.shown(visit, error=error)
         return visit.done(visit.path(self.plural), "unregistered")
 
@@ -132,6 +143,8 @@ class Kind:
             told = Told.read(realm, self.kind, self.id(visit))
             return told, visit.desk.allowances.met_by_owner(realm, told.entity.id)
 
+        if error is not None:
+            note(error)
         told, met = await visit.office.read(read)
         return visit.show(
             "entity.html",
@@ -139,6 +152,9 @@ class Kind:
             status=200 if error is None else problem(error).status,
             **self.words,
             told=told,
+            choice=profiles.choice_of(told.entity, told.tenant, visit.desk.profiles),
+            default=profiles.default_of(told.tenant, visit.desk.profiles),
+            parts_of=services.parts_of,
             wrong=None if error is None else str(error),
             given=visit.form,
             lines=stories.lines(told.events),
@@ -223,10 +239,14 @@ class Told:
     tokens: Sequence[OneTimeToken]
     events: Sequence[Recorded]
     formations: Sequence[Formation]
+    tenant: Tenant
+    services: Sequence[Service]
+    published: Size
 
     @classmethod
     def read(cls, realm: Realm, kind: EntityKind, id: str) -> "Told":
-        """It, as it is now. The newest of everything that can be long."""
+        """It, as it is now. Of what can be long, the newest; of services, the oldest, as on their own page."""
+        publishes = kind is EntityKind.APPLICATION
         return cls(
             registration.registered(realm, kind, id),
             realm.certificates.standings([id]).get(id),
@@ -234,6 +254,9 @@ class Told:
             realm.tokens.list(TokenFilter(owner_id=id), most=LAST_RECORDS),
             realm.events.page(EventFilter(about=id), most=LAST_EVENTS),
             realm.formations.of_object(id),
+            realm.tenant,
+            realm.catalogue.page(id, after=None, most=FIRST_SERVICES) if publishes else (),
+            realm.catalogue.size([id]) if publishes else Size(),
         )
 
 

@@ -94,6 +94,7 @@ def _environment() -> Environment:
         day=_day,
         ago=_ago,
         when=_when,
+        size=_size,
         colons=_colons,
         isolated=_isolated,
         json=_json,
@@ -136,6 +137,14 @@ def _when(at: datetime | None, now: datetime) -> Markup | str:
     return Markup(  # noqa: S704 - of numbers and words of our own
         f'<time datetime="{exact:%Y-%m-%dT%H:%M:%SZ}" title="{exact:%Y-%m-%d %H:%M:%S} UTC">{_ago(at, now)}</time>'
     )
+
+
+def _size(octets: int) -> str:
+    """A size, in the largest binary unit (IEC 80000-13) that it fills."""
+    for unit, word in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if octets >= unit:
+            return f"{octets / unit:.1f} {word}"
+    return f"{octets} byte{'' if octets == 1 else 's'}"
 
 
 def _colons(octets: bytes) -> str:

@@ -5,6 +5,7 @@ from starlette.responses import Response
 from connector.domain.imports import AdoptedHolder
 from connector.usecases.moving import Move, look
 from connector.usecases.realms import Installation
+from connector.web.console.entities import PLURALS
 from connector.web.console.lists import Rows, rows
 from connector.web.console.visits import Visit
 
@@ -27,4 +28,4 @@ async def move(visit: Visit) -> Response:
         return look(installation, most=0), waiting
 
     found, waiting = await visit.installation.read(read)
-    return visit.show("move.html", move=found, waiting=waiting)
+    return visit.show("move.html", move=found, waiting=waiting, plurals=PLURALS)

@@ -17,6 +17,8 @@ from connector.web.console import (
     moving,
     overview,
     people,
+    profiles,
+    services,
     signing,
 )
 from connector.web.console.desk import Desk
@@ -37,6 +39,7 @@ def _of_kind(kind: Kind, read: Scope, write: Scope) -> list[Page]:
         Page("POST", one, kind.register, write),
         Page("GET", each, kind.one, read),
         Page("POST", each, kind.update, write),
+        Page("POST", f"{each}/profile", kind.choose_profile, write),
         Page("POST", f"{each}/labels", kind.set_label, write),
         Page("POST", f"{each}/labels/delete", kind.delete_label, write),
         Page("POST", f"{each}/connect", partial(connect.connect, kind), write),
@@ -56,6 +59,9 @@ PAGES = [
     Page("GET", T, overview.overview, Scope.APPLICATION_READ),
     *_of_kind(APPLICATIONS, Scope.APPLICATION_READ, Scope.APPLICATION_WRITE),
     *_of_kind(RUNTIMES, Scope.RUNTIME_READ, Scope.RUNTIME_WRITE),
+    Page("GET", f"{T}/applications/{{id}}/services", services.list_services, Scope.APPLICATION_READ),
+    Page("GET", f"{T}/profiles", profiles.show, Scope.TENANT_READ),
+    Page("POST", f"{T}/profiles", profiles.choose_default, Scope.TENANT_WRITE),
     Page("GET", f"{T}/formations", formations.list_formations, Scope.FORMATION_READ),
     Page("POST", f"{T}/formations", formations.create, Scope.FORMATION_WRITE),
     Page("GET", f"{T}/formations/{{id}}", formations.one, Scope.FORMATION_READ),

@@ -24,6 +24,7 @@ WORDS = {
     Action.ENTITY_REGISTERED: "Registered",
     Action.ENTITY_UPDATED: "Changed",
     Action.ENTITY_UNREGISTERED: "Unregistered",
+    Action.PROFILE_CHOSEN: "Certificate profile chosen",
     Action.LABEL_SET: "Label set",
     Action.LABEL_DELETED: "Label deleted",
     Action.FORMATION_CREATED: "Formation created",

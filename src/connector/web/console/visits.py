@@ -51,6 +51,7 @@ Function = Callable[["Visit"], Awaitable[Response]]
 DONE = {
     "registered": "Registered.",
     "updated": "Saved.",
+    "profile-chosen": "The certificate profile is chosen. It counts from the next certificate on.",
     "labeled": "The label is set.",
     "unlabeled": "The label is deleted.",
     "unregistered": "Unregistered: its certificates are revoked, its tokens withdrawn.",
@@ -162,6 +163,8 @@ class Visit:
             "tenant": self.tenant or remembered_tenant(self.request),
             "csrf": csrf(self.secret),
             "here": self.request.url.path,
+            "has_profiles": len(self.desk.profiles.names) > 1,
+            "is_moving": caller.tenants is None and bool(self.desk.issuers.adopted),
             "now": self.desk.clock(),
             "done": DONE.get(self.query.get("done", "")),
             "wrong": None,

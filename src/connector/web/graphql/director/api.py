@@ -12,7 +12,7 @@ from connector.domain.pairing import Links
 from connector.domain.principals import KEY_PREFIX, AdminHolder, Bearer, Caller, Holder, Scope
 from connector.domain.refusals.callers import CredentialMissing, InsufficientScopes, JWTRefused
 from connector.domain.refusals.keys import KeyUnknown
-from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.refusals.objects import InvalidData, ObjectNotFound
 from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store, Transaction
@@ -53,6 +53,17 @@ class Director:
         external_id = tenant or info.context.tenant
         identify = await self._identify(info)
         return Office(self.store, lambda tx: _entered(info, Installation(tx, identify(tx)).enter(external_id)))
+
+    def known_profile(self, name: str | None) -> str | None:
+        """The name, if there is a certificate profile of that name here; None stands for a default.
+
+        Raises:
+            InvalidData: there is none.
+        """
+        profiles = self.enrollment.profiles
+        if profiles.named(name) is None:
+            raise InvalidData(f"Invalid data certificateProfile: use {' or '.join(profiles.names)}, or null.")
+        return name
 
     async def installation(self, info: Info) -> Office[Installation]:
         """Where the field's use cases are run that are no tenant's; it raises as :meth:`office` does."""

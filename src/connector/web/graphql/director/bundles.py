@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
 
 from connector.domain.catalogue import Service, Texts, value_of
 from connector.domain.principals import Scope
@@ -87,7 +86,7 @@ def _api(service: Service, api: Mapping[str, JSON], spec: str | None) -> Fields:
     told = None
     if spec is not None or address is not None:
         told = {
-            "id": _part(service, "api spec"),
+            "id": service.part_id("api spec"),
             **_clob(spec),
             "type": "ODATA" if is_odata else "OPEN_API",
             "fetchRequest": None if address is None else _fetch_request(service, address),
@@ -96,13 +95,13 @@ def _api(service: Service, api: Mapping[str, JSON], spec: str | None) -> Fields:
 
 
 def _event(service: Service, spec: str | None) -> Fields:
-    told = {"id": _part(service, "event spec"), **_clob(spec), "type": "ASYNC_API", "fetchRequest": None}
+    told = {"id": service.part_id("event spec"), **_clob(spec), "type": "ASYNC_API", "fetchRequest": None}
     return {**_definition(service, "events"), "spec": told}
 
 
 def _definition(service: Service, part: str) -> Fields:
     return {
-        "id": _part(service, part),
+        "id": service.part_id(part),
         "name": service.name,
         "description": service.facts["description"],
         "group": None,
@@ -112,7 +111,7 @@ def _definition(service: Service, part: str) -> Fields:
 
 def _document(service: Service, documentation: Mapping[str, JSON], documents: str | None) -> Fields:
     return {
-        "id": _part(service, "documentation"),
+        "id": service.part_id("documentation"),
         "title": documentation["displayName"],
         "displayName": documentation["displayName"],
         "description": documentation["description"],
@@ -172,8 +171,3 @@ def _page_of(fields: Fields | None) -> Fields:
         "pageInfo": {"startCursor": "", "endCursor": "", "hasNextPage": False},
         "totalCount": len(data),
     }
-
-
-def _part(service: Service, part: str) -> str:
-    """The id of a part of a service: the same each time."""
-    return str(uuid5(UUID(service.id), part))

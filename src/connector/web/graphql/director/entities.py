@@ -132,14 +132,14 @@ class EntityFields:
 
     async def register(self, _: None, info: Info, mode: str = SYNC, **arguments: Fields) -> Fields:
         _check_mode(mode)
-        particulars, allowances = self._known_profile(_particulars(arguments["in"])), self.director.allowances
+        particulars, allowances = self._particulars(arguments["in"]), self.director.allowances
         tell, office = self._teller(info), await self.director.office(info)
         with _in_compass_words(info, self.word):
             return await office.run_then(tell, registration.register, self.kind, particulars, allowances=allowances)
 
     async def update(self, _: None, info: Info, id: str, mode: str = SYNC, **arguments: Fields) -> Fields:
         _check_mode(mode)
-        changes = complete_labels(self.kind, self._known_profile(_particulars(arguments["in"])))
+        changes = complete_labels(self.kind, self._particulars(arguments["in"]))
         tell, office = self._teller(info), await self.director.office(info)
         with _in_compass_words(info, self.word):
             return await office.run_then(tell, registration.update, self.kind, id, changes)
@@ -195,15 +195,14 @@ class EntityFields:
         names = wanted(info)
         return lambda realm, entity: self._tell_one(realm, entity, names)
 
-    def _known_profile(self, particulars: Fields) -> Fields:
-        """The particulars, if the certificate profile among them is set up here.
+    def _particulars(self, given: Fields) -> Fields:
+        """The fields by the domain's names, if the certificate profile among them is set up here.
 
         Raises:
-            InvalidData: it is not.
+            InvalidData: it is not, or webhooks or bundles are given.
         """
-        profiles = self.director.enrollment.profiles
-        if profiles.named(particulars.get("profile")) is None:
-            raise InvalidData(f"Invalid data certificateProfile: use {' or '.join(profiles.names)}, or null.")
+        particulars = _particulars(given)
+        self.director.known_profile(particulars.get("profile"))
         return particulars
 
     @staticmethod

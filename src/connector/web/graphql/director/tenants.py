@@ -10,7 +10,7 @@ from connector.domain.directory import EntityKind, Tenant
 from connector.domain.principals import ApiKey, Caller, Role
 from connector.usecases.keys import make_api_key, revoke_api_key
 from connector.usecases.realms import Installation
-from connector.usecases.tenants import create_tenant
+from connector.usecases.tenants import choose_profile, create_tenant
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, page
@@ -32,6 +32,7 @@ class TenantFields:
         query.set_field("labelDefinitions", self.label_definitions)
         query.set_field("apiKeys", self.keys)
         mutation.set_field("createTenant", self.create)
+        mutation.set_field("setTenantCertificateProfile", self.set_profile)
         mutation.set_field("createAPIKey", self.create_key)
         mutation.set_field("revokeAPIKey", self.revoke_key)
 
@@ -105,6 +106,15 @@ class TenantFields:
         office = await self.director.installation(info)
         return _tenant(await office.run(create_tenant, external_id, given.get("name") or external_id))
 
+    async def set_profile(
+        self,
+        _: None,
+        info: Info,
+        certificateProfile: str | None = None,  # noqa: N803 - the SDL's
+    ) -> Fields:
+        chosen = self.director.known_profile(certificateProfile)
+        return _tenant(await (await self.director.office(info)).run(choose_profile, chosen))
+
     async def create_key(self, _: None, info: Info, **arguments: Fields) -> Fields:
         given = arguments["in"]
         seconds = given.get("lifetimeSeconds")
@@ -134,6 +144,7 @@ def _tenant(tenant: Tenant) -> Fields:
         "internalID": tenant.id,
         "name": tenant.name,
         "createdAt": tenant.created_at,
+        "certificateProfile": tenant.profile,
     }
 
 
