@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from connector import serving
 from connector.bootstrap.chores import Chore
 from connector.domain.administrators import SessionPolicy
+from connector.domain.overview import overdue_within
 from connector.domain.pairing import Links
 from connector.domain.principals import Role
 from connector.domain.quotas import share
@@ -156,6 +157,7 @@ def desk(settings: Settings, web: Web, bearers: OIDC | None, lines: Sequence[Set
         sessions=SessionPolicy(settings.console.idle, settings.console.longest),
         signs_in=code_flow(settings, bearers),
         settings=lines,
+        overdue=overdue_within(settings.certificates.validity, renewal_end=settings.renewal_policy.end),
         crls=web.crls,
     )
 

@@ -68,8 +68,8 @@ async def prepare(settings: Settings, store: Store, clock: Clock) -> Prepared:
         await store.transaction(lambda tx: _record_root(tx, held[0]))
     if missing := await store.read(lambda tx: tx.tenants.profiles()) - set(settings.profiles.names):
         raise KeystoreError(
-            f"The certificate profile {', '.join(sorted(missing))} was chosen for tenants, applications or runtimes, and "
-            "is not set up. Set certificates.spiffe_trust_domain, as it was when the profile was chosen."
+            f"The certificate profile {', '.join(sorted(missing))} was chosen for tenants, applications or runtimes, "
+            "and is not set up. Set certificates.spiffe_trust_domain, as it was when the profile was chosen."
         )
     recorded = await store.read(issuers.read)
     if not issuers.are_settled(recorded, held):

@@ -46,9 +46,16 @@ def list_administrators(_: Administration, installation: Installation) -> list[R
 
 
 @command(admin, "disable", writes=True)
-def disable(_: Administration, installation: Installation, name: Name) -> Row:
-    """Disable an administrator. Their sessions end at once."""
-    return _row(accounts.set_disabled(installation, _named(installation, name), disabled=True))
+def disable(
+    _: Administration,
+    installation: Installation,
+    name: Name,
+    last_too: Annotated[
+        bool, typer.Option("--force", help="Disable the last one too who can do everything in every tenant.")
+    ] = False,
+) -> Row:
+    """Disable an administrator. Their sessions end at once. The last one who can do everything is kept."""
+    return _row(accounts.set_disabled(installation, _named(installation, name), disabled=True, last_too=last_too))
 
 
 @command(admin, "enable", writes=True)

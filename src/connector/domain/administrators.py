@@ -16,6 +16,7 @@ SECRET_OCTETS = 32
 SECRET_CHARACTERS = 43
 
 LEAST_PASSWORD = 12
+LEAST_DIFFERENT = 5
 MOST_PASSWORD = 200
 """Longer ones are refused, so that nobody has us hash a book."""
 
@@ -149,11 +150,15 @@ def check_password(password: str) -> str:
     """The password, if it may be one.
 
     Raises:
-        InvalidData: it is too short or too long.
+        InvalidData: it is too short or too long, or has hardly any different characters.
     """
     if not LEAST_PASSWORD <= len(password) <= MOST_PASSWORD:
         raise InvalidData(
             f"Invalid data password: use {LEAST_PASSWORD} to {MOST_PASSWORD} characters. Several words are good."
+        )
+    if len(set(password)) < LEAST_DIFFERENT:
+        raise InvalidData(
+            f"Invalid data password: use at least {LEAST_DIFFERENT} different characters. Several words are good."
         )
     return password
 

@@ -63,8 +63,8 @@ class Event:
     ``admin_certificate:<rule> sha256=<fingerprint> subject=<subject>``, ``administrator:<name>``, ``token:<id>``,
     ``certificate:<serial>``, ``system_auth:<id>``, ``command`` or ``system``.
     The other fields point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation
-    reason, a name, or what was changed from what to what. None is ever a secret. ``times`` is how often it happened, where repeats are counted; ``at`` is
-    then the last time.
+    reason, a name, or what was changed from what to what. None is ever a secret. ``times`` is how often it happened,
+    where repeats are counted; ``at`` is then the last time.
     """
 
     at: datetime

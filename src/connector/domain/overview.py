@@ -10,8 +10,7 @@ from connector.domain.quotas import Used
 DAY = timedelta(days=1)
 AHEAD_DAYS = 90
 BACK_DAYS = 30
-SOON = timedelta(days=14)
-"""A certificate that ends within this time should have been renewed: its holder may have gone silent."""
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class Standings:
 
 @dataclass(frozen=True, slots=True)
 class CertificateTally:
-    """Certificates by their state; ``expiring`` are those of ``issued`` that end soon."""
+    """Certificates by their state; ``expiring`` are those of ``issued`` that should have been renewed by now."""
 
     issued: int
     expiring: int
@@ -55,6 +54,15 @@ class Overview:
     def day(self) -> datetime:
         """The midnight before."""
         return midnight(self.at)
+
+
+def overdue_within(validity: timedelta, *, renewal_end: int) -> timedelta:
+    """How long before its expiry a certificate should have been renewed: what is left of its validity after so many
+    percents of it, in whole days, or in whole hours where that is less than two days.
+    """
+    left = validity * (100 - renewal_end) / 100
+    unit = DAY if left >= 2 * DAY else HOUR
+    return max(left // unit, 1) * unit
 
 
 def midnight(at: datetime) -> datetime:

@@ -22,7 +22,7 @@ from connector.domain.administrators import (
 from connector.domain.audit import Action
 from connector.domain.principals import Caller, Role
 from connector.domain.refusals.administrators import LinkRefused, SessionEnded, SignInRefused
-from connector.domain.refusals.objects import InvalidData, ObjectNotFound
+from connector.domain.refusals.objects import InvalidData, ObjectInUse, ObjectNotFound
 from connector.domain.secrets import Secret
 from connector.ports.transaction import Transaction
 from connector.usecases.offices import together
@@ -87,16 +87,24 @@ def hand_link(installation: Installation, administrator: Administrator) -> Secre
     return Secret(text)
 
 
-def set_disabled(installation: Installation, administrator: Administrator, *, disabled: bool) -> Administrator:
+def set_disabled(
+    installation: Installation, administrator: Administrator, *, disabled: bool, last_too: bool = False
+) -> Administrator:
     """Disable an administrator, whose sessions end with it, or enable them again.
 
     Raises:
         InvalidData: it is the caller's own account.
+        ObjectInUse: nobody else could do everything in every tenant; not with ``last_too``.
     """
     if disabled == (administrator.disabled_at is not None):
         return administrator
     if administrator.caller.actor == installation.caller.actor:
         raise InvalidData("Invalid data id: it is your own account. Have somebody else disable it.")
+    if disabled and not last_too and _is_last(installation, administrator):
+        raise ObjectInUse(
+            f"Object is in use: {administrator.name} is the last administrator for every tenant who can sign in. "
+            "Create another one first, and have them set a password."
+        )
     at = installation.now if disabled else None
     installation.administrators.set_disabled(administrator.id, at)
     if disabled:
@@ -104,6 +112,17 @@ def set_disabled(installation: Installation, administrator: Administrator, *, di
     action = Action.ADMINISTRATOR_DISABLED if disabled else Action.ADMINISTRATOR_ENABLED
     installation.record(action, tenant=administrator.tenant, reason=administrator.name)
     return replace(administrator, disabled_at=at)
+
+
+def _is_last(installation: Installation, administrator: Administrator) -> bool:
+    """Whether the administrator can sign in and do everything in every tenant, and is the only one."""
+
+    def can_do_everything(each: Administrator) -> bool:
+        is_able = each.password is not None and each.disabled_at is None
+        return is_able and each.role is Role.ADMINISTRATOR and each.tenant is None
+
+    others = (each for each in installation.administrators.list() if each.id != administrator.id)
+    return can_do_everything(administrator) and not any(map(can_do_everything, others))
 
 
 def redeem_link(installation: Installation, text: str, password: str) -> Administrator:

@@ -10,7 +10,6 @@ from tests.support.console import administrator, chromium
 from tests.support.schemas import connected
 from tests.support.server import Identity, Server
 
-
 TWO_PROFILES = {"CONNECTOR_CERTIFICATES__SPIFFE_TRUST_DOMAIN": "example.org"}
 SERVICE = {
     "provider": "Vendor",

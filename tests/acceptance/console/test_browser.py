@@ -172,7 +172,7 @@ def test_two_administrators_at_one_application(browser: Browser, stage: Stage) -
     first.get_by_role("button", name="Unregister it").click()
     expect(first.get_by_role("status")).to_contain_text("Unregistered")
     second.get_by_role("button", name="Connect", exact=True).click()
-    expect(second.get_by_role("alert")).to_contain_text("Object not found")
+    expect(second.get_by_role("alert")).to_contain_text("It does not exist, or not any more.")
 
 
 def test_the_link_leaves_the_address(browser: Browser, stage: Stage) -> None:
@@ -221,8 +221,8 @@ def test_the_agents_command_works(browser: Browser, stage: Stage, tmp_path: Path
     page = registered(window, "by agent")
     handed_over(page)
     pairing = page.get_by_role("textbox", name="The pairing string").input_value()
-    enroll, stay = page.locator("#agent").inner_text().splitlines()
-    assert stay == "connector-agent run"
+    enroll = page.locator("#agent-enroll").inner_text()
+    assert page.locator("#agent-run").inner_text() == "connector-agent run"
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-c", enroll],

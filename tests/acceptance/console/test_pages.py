@@ -38,14 +38,16 @@ def test_the_numbers_lead_to_as_many(fresh_server: Server) -> None:
             (0, "connected"),
             (1, "waiting"),
             (0, "disconnected"),
-            (1, "good"),
-            (0, "expiring"),
+            (1, "valid"),
+            (0, "overdue"),
             (0, "expired"),
             (1, "revoked"),
         ]
         for path, number, _ in found:
             assert made.get(path.replace("&amp;", "&")).text.count("<tr><th") == int(number) + (int(number) > 0)
-        assert "1</b> application has no good certificate any more" in page
+        assert "1</b> application has no valid certificate any more" in page
+        attention = page.partition('id="attention"')[2].partition("</section>")[0]
+        assert "wait" not in attention  # that is no trouble: their owners connect them when it is time
         assert f"{T}/applications/{stage.application}" in made.get(f"{T}/applications?state=connected").text
 
 
@@ -88,16 +90,23 @@ def test_the_audit_is_taken_away(stage: Stage) -> None:
 
 
 def test_the_settings_in_force(tmp_path: Path) -> None:
-    """Each setting is shown with its value and where it came from; a secret is said to be set, and not shown."""
+    """Each setting is shown with its value, its meaning and where it came from; those that were changed come first. A
+    secret is said to be set, and not shown.
+    """
     data = tmp_path / "a" / "data"
     data.mkdir(parents=True, mode=0o700)
     (data / "connector.toml").write_text('[subject]\norganization = "Acme <b>"\n'.replace(" <b>", " b"))
     with Server(data, settings={"CONNECTOR_CA__PASSPHRASE": PASSPHRASE}) as server:
         administrator(server, "ann", "administrator")
         with visitor(server, "ann") as made:
-            text = made.get("/console/settings").text
-    told = dict(re.findall(r"<code>(\w+)</code></th><td[^>]*><code><bdi>([^<]*)</bdi>", text))
-    origins = dict(re.findall(r"<code>(\w+)</code></th>.*?<td[^>]*><bdi>([^<]*)</bdi></td></tr>", text))
+            text = made.get("/console/settings?all=1").text
+            changed = _origins(made.get("/console/settings").text)
+    told = dict(
+        re.findall(r"<code>(\w+)</code>(?:<br><small>[^<]*</small>)?</th><td[^>]*><code><bdi>([^<]*)</bdi>", text)
+    )
+    origins = _origins(text)
+    assert "default" not in changed.values()
+    assert (changed["passphrase"], "validity" in changed) == ("environment", False)
     assert PASSPHRASE not in text
     assert told["passphrase"] == "set, and not shown"  # noqa: S105 - no password
     assert origins["passphrase"] == "environment"  # noqa: S105 - no password
@@ -105,6 +114,15 @@ def test_the_settings_in_force(tmp_path: Path) -> None:
     assert origins["organization"].endswith("connector.toml")
     assert origins["internal"] == "flag"
     assert origins["validity"] == "default"
+
+
+def _origins(text: str) -> dict[str, str]:
+    """Where each setting on the page came from. Two of one name in two sections are one here."""
+    return dict(
+        re.findall(
+            r"<code>(\w+)</code>(?:<br><small>[^<]*</small>)?</th>.*?<td[^>]*><bdi>([^<]*)</bdi></td></tr>", text
+        )
+    )
 
 
 def test_it_does_not_matter_which_worker_is_asked(browser: Browser, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def told(guest: Visitor, path: str) -> str:
 
 def test_choice_decides_what_is_issued(stage: Stage, tmp_path: Path) -> None:
     """The page of an application says which profile it has and where that was chosen, and so does its next certificate:
-    the installation's default, then its tenant's, then its own, and back. Each choice is in the audit, with who made it.
+    the installation's default, then its tenant's, then its own, and back. Each choice is in the audit with its actor.
     """
     server, application = stage.server, stage.server.application("profiled")
     page, default = f"{T}/applications/{application}", f"{T}/profiles"
@@ -94,7 +94,7 @@ def test_with_one_profile_there_is_nothing_to_choose(server: Server) -> None:
     with visitor(server, "only-one") as guest:
         page = guest.get(f"{T}/applications/{application}").text
         assert "<b>client</b>, the default of this installation" in page
-        assert "/profile\"" not in page
+        assert '/profile"' not in page
         assert page.count("/profiles") == 1
         text = guest.get(f"{T}/profiles").text
         assert "certificates.spiffe_trust_domain" in text

@@ -112,6 +112,7 @@ def desk(world: World, passwords: Argon2Passwords) -> Desk:
         sessions=SessionPolicy(timedelta(hours=1), timedelta(hours=12)),
         signs_in=None,
         settings=(),
+        overdue=timedelta(days=15),
     )
 
 

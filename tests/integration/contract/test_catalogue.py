@@ -61,8 +61,8 @@ def test_services_are_read_page_by_page(published: Stored) -> None:
     """A page has so many services at most, the oldest first, and begins after a time and an id; another application's
     and another tenant's are not in it.
     """
-    for number in (3, 4):
-        published.write(lambda tx, made=service(number, created_at=LATER): tx.catalogue(MINE).add(made, TEXTS))
+    for each in (service(3, created_at=LATER), service(4, created_at=LATER)):
+        published.write(lambda tx, made=each: tx.catalogue(MINE).add(made, TEXTS))
 
     def page(after: tuple[datetime, str] | None, most: int, of: str = MINE, application: int = 1) -> list[str]:
         found = published.read(lambda tx: tx.catalogue(of).page(entity(application).id, after=after, most=most))

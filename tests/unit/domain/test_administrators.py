@@ -88,10 +88,10 @@ def test_no_secret_is_in_a_repr() -> None:
     assert "argon2" not in shown
 
 
-@pytest.mark.parametrize("password", ["", "eleven char", "x" * 201])
+@pytest.mark.parametrize("password", ["", "eleven char", "xy" * 101, "x" * 12, "abcd" * 9])
 def test_short_and_endless_passwords_are_refused(password: str) -> None:
     """Twelve characters are the least, two hundred the most."""
-    assert check_password("x" * 12) == "x" * 12
+    assert check_password("abcde" * 3) == "abcde" * 3
     with pytest.raises(InvalidData):
         check_password(password)
 

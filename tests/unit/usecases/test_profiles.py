@@ -141,7 +141,9 @@ def test_choice_of_a_profile_is_recorded_once() -> None:
         await world.register(
             await office.read(lambda realm: realm.tenant), "born with it", EntityKind.RUNTIME, profile=CLIENT
         )
-        events = await office.read(lambda realm: realm.events.page(EventFilter(actions=(Action.PROFILE_CHOSEN,)), most=9))
+        events = await office.read(
+            lambda realm: realm.events.page(EventFilter(actions=(Action.PROFILE_CHOSEN,)), most=9)
+        )
         told = [(each.event.reason, each.event.owner_id is not None) for each in events]
         assert told == [
             ("from the default to client", True),

@@ -9,15 +9,16 @@ from typing import Any
 from starlette.responses import Response
 
 from connector.domain.certificates import Certificate, CertificateState, RevocationReason, normalized_serial
-from connector.domain.overview import SOON
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.ports.certificates import CertificateFilter
+from connector.ports.tokens import TokenFilter
 from connector.usecases.crl_standing import standing
 from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke as revoke_those
+from connector.usecases.revocation import withdraw
 from connector.web import chains
 from connector.web.console.describe import described
-from connector.web.console.entities import PLURALS
+from connector.web.console.entities import PLURALS, outstanding_tokens, withdraws_tokens
 from connector.web.console.forms import given
 from connector.web.console.layout import download
 from connector.web.console.lists import Rows, day_of, rows, text_of
@@ -27,7 +28,7 @@ DIGEST_OCTETS = 32
 # Ours have 40 digits until 2106; those of the first versions 38, and one in 4096 of them fewer than this: that one is
 # found as a beginning.
 WHOLE_SERIAL = 36
-STATES = ("issued", "expiring", "superseded", "expired", "revoked")
+STATES = ("issued", "overdue", "superseded", "expired", "revoked")
 
 
 async def list_certificates(visit: Visit) -> Response:
@@ -38,9 +39,9 @@ async def list_certificates(visit: Visit) -> Response:
 
     def read(realm: Realm) -> tuple[Rows[Certificate], Mapping[str, str]]:
         which = CertificateFilter(
-            state=CertificateState.ISSUED if state == "expiring" else _state(state),
+            state=CertificateState.ISSUED if state == "overdue" else _state(state),
             expires_from=day_of(query, "from"),
-            expires_to=realm.now + SOON if state == "expiring" else None if until is None else until + _ALMOST_A_DAY,
+            expires_to=_last(until) if state != "overdue" else realm.now + visit.desk.overdue,
             **_looked_for(text),
         )
         found = rows(
@@ -88,19 +89,21 @@ async def revoke_page(visit: Visit) -> Response:
     """Ask before it is revoked, and name what will stop working."""
     certificate, owners = await visit.office.read(_found, visit)
     now = visit.desk.clock()
-    others = await visit.office.read(
-        lambda realm: [
-            each
-            for each in realm.certificates.list(CertificateFilter(owner_id=certificate.owner_id), most=50)
-            if each.fingerprint != certificate.fingerprint and each.revoked_at is None and each.not_after >= now
-        ]
-    )
+
+    def read(realm: Realm) -> tuple[int, int]:
+        others = realm.certificates.list(CertificateFilter(owner_id=certificate.owner_id), most=50)
+        good = [each for each in others if each.revoked_at is None and each.not_after >= now]
+        outstanding = outstanding_tokens(realm, certificate.owner_id)
+        return sum(each.fingerprint != certificate.fingerprint for each in good), outstanding
+
+    others, outstanding = await visit.office.read(read)
     return visit.show(
         "revoke.html",
         certificate=certificate,
         owner=owners.get(certificate.owner_id),
         plural=PLURALS.get(certificate.owner_kind),
-        others=len(others),
+        others=others,
+        outstanding=outstanding,
         reasons=list(RevocationReason),
         state=certificate.state(now=now).value,
     )
@@ -109,18 +112,27 @@ async def revoke_page(visit: Visit) -> Response:
 async def revoke(visit: Visit) -> Response:
     """Revoke it."""
     reason = chosen(given(visit.form, "reason"), RevocationReason, "reason")
+    with_tokens = withdraws_tokens(visit)
 
     def change(realm: Realm) -> Certificate:
         certificate, _ = _found(realm, visit)
         revoke_those(realm, CertificateFilter(fingerprint=certificate.fingerprint), reason)
+        if with_tokens:
+            withdraw(realm, TokenFilter(owner_id=certificate.owner_id))
         return certificate
 
     certificate = await visit.office.run(change)
-    return visit.done(visit.path("certificates", certificate.fingerprint.hex()), "revoked")
+    done = "revoked-all" if with_tokens else "revoked"
+    return visit.done(visit.path("certificates", certificate.fingerprint.hex()), done)
 
 
 _HEXADECIMAL = re.compile("[0-9a-f]+")
 _ALMOST_A_DAY = timedelta(days=1) - timedelta(microseconds=1)
+
+
+def _last(day: datetime | None) -> datetime | None:
+    """The last moment of the day, if there is one."""
+    return None if day is None else day + _ALMOST_A_DAY
 
 
 def _state(text: str) -> CertificateState | None:

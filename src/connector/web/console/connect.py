@@ -4,17 +4,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from hmac import compare_digest
 
 from starlette.responses import Response, StreamingResponse
 
-from connector.domain import pairing
+from connector.domain import pairing, tokens
 from connector.domain.audit import Action, Recorded
 from connector.domain.directory import Entity
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
 from connector.domain.refusals.requests import Overloaded
-from connector.domain.tokens import Minted, OneTimeToken, Terms, TokenState
+from connector.domain.refusals.tokens import TokenUnknown
+from connector.domain.tokens import OneTimeToken, Terms, TokenState
 from connector.ports.audit import EventFilter
 from connector.ports.tokens import TokenFilter
 from connector.usecases import registration, revocation
@@ -22,9 +24,12 @@ from connector.usecases.realms import Realm
 from connector.web.console import stories
 from connector.web.console.entities import Kind
 from connector.web.console.forms import given
-from connector.web.console.layout import HEADERS
+from connector.web.console.layout import HEADERS, redirect
 from connector.web.console.visits import Visit
 
+# RFC 6265bis 4.1.3.1. Unlike __Host-, it goes to the token's page alone.
+PAIRING = "__Secure-connector-pairing"
+PAIRING_SECONDS = 60
 POLL_SECONDS = 0.5
 STREAM_SECONDS = 55.0
 MOST_STREAMS = 32
@@ -33,53 +38,46 @@ REFUSED = {Action.TOKEN_REFUSED, Action.CERTIFICATE_REFUSED}
 
 
 async def connect(kind: Kind, visit: Visit) -> Response:
-    """Mint a token, and show the pairing string this once."""
-    entity_id, text = kind.id(visit), given(visit.form, "minutes")
+    """Mint a token, and go to its page, which shows the pairing string this once.
 
-    def tell(realm: Realm, minted: Minted) -> tuple[Entity, Minted, int]:
-        last = realm.events.page(EventFilter(about=entity_id), most=1)
-        return registration.registered(realm, kind.kind, entity_id), minted, last[0].number if last else 0
-
+    Until then the browser keeps it: to load the page again mints no other token, and it does not matter which replica
+    answers.
+    """
+    text, longest = given(visit.form, "minutes"), visit.desk.tokens.longest[kind.token_type]
     try:
-        entity, minted, number = await visit.office.run_then(
-            tell,
+        minted = await visit.office.run(
             registration.hand_over,
             kind.kind,
-            entity_id,
-            terms=Terms(seconds=_seconds(text)),
+            kind.id(visit),
+            terms=Terms(seconds=_seconds(text, longest)),
             policy=visit.desk.tokens,
             allowances=visit.desk.allowances,
         )
     except InvalidData as error:
         return await kind.shown(visit, error=error)
-    told = pairing.encode(pairing.raw(minted.secret, minted.token, visit.desk.links))
-    return visit.show(
-        "connect.html",
-        **kind.words,
-        entity=entity,
-        token=minted.token,
-        pairing=told,
-        secret=minted.secret.text,
-        links=visit.desk.links,
-        public=visit.desk.public_url,
-        progress=Progress(minted.token, [], TokenState.MINTED),
-        number=number,
-    )
+    path = visit.path(kind.plural, kind.id(visit), "tokens", minted.token.id)
+    answer = redirect(path)
+    text = pairing.encode(pairing.raw(minted.secret, minted.token, visit.desk.links))
+    answer.set_cookie(PAIRING, text, max_age=PAIRING_SECONDS, path=path, secure=True, httponly=True, samesite="strict")
+    return answer
 
 
 async def token(kind: Kind, visit: Visit) -> Response:
-    """How far a token is, without its secret: for whoever reloads, or runs no scripts."""
+    """How far a token is; and its pairing string, if it was minted just now in this browser."""
     entity, progress, number = await visit.office.read(_token, kind, visit)
-    return visit.show(
+    answer = visit.show(
         "connect.html",
         **kind.words,
         entity=entity,
         token=progress.token,
-        pairing=None,
-        secret=None,
+        pairing=_pairing_string(visit, progress),
+        public=visit.desk.public_url,
         progress=progress,
         number=number,
     )
+    if PAIRING in visit.request.cookies:
+        answer.delete_cookie(PAIRING, path=visit.request.url.path, secure=True, httponly=True, samesite="strict")
+    return answer
 
 
 async def withdraw(kind: Kind, visit: Visit) -> Response:
@@ -136,10 +134,26 @@ class Progress:
         return self.connected is None and self.state in (TokenState.MINTED, TokenState.SPENT)
 
 
-def _seconds(minutes: str) -> int | None:
-    if minutes and not (minutes.isascii() and minutes.isdecimal() and len(minutes) <= 6):  # noqa: PLR2004 - years
-        raise InvalidData("Invalid data minutes: use a whole number.")
-    return int(minutes) * 60 if minutes else None
+def _seconds(minutes: str, longest: timedelta) -> int | None:
+    if not minutes:
+        return None
+    most = longest // timedelta(minutes=1)
+    is_number = minutes.isascii() and minutes.isdecimal() and len(minutes) <= 6  # noqa: PLR2004 - years
+    if not is_number or not 1 <= int(minutes) <= most:
+        raise InvalidData(f"Good for: use a whole number of minutes, 1 to {most}, or leave it empty.")
+    return int(minutes) * 60
+
+
+def _pairing_string(visit: Visit, progress: Progress) -> str | None:
+    """The pairing string in the cookie, if it is that of this token, and can still be used."""
+    text = visit.request.cookies.get(PAIRING, "")
+    if not text or progress.state is not TokenState.MINTED:
+        return None
+    try:
+        presented = tokens.digest(pairing.parse(text).token)
+    except (InvalidData, TokenUnknown):
+        return None
+    return text if compare_digest(presented, progress.token.digest) else None
 
 
 def _first(realm: Realm, kind: Kind, visit: Visit) -> OneTimeToken:

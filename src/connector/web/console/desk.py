@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from connector.domain.administrators import SessionPolicy
 from connector.domain.overview import Overview
@@ -34,7 +35,10 @@ class SettingLine:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The objects that the pages share. ``signs_in`` is None where nobody signs in by OpenID Connect."""
+    """The objects that the pages share. ``signs_in`` is None where nobody signs in by OpenID Connect.
+
+    A certificate that ends within ``overdue`` should have been renewed: its holder may have gone silent.
+    """
 
     store: Store
     issuers: Issuers
@@ -52,6 +56,7 @@ class Desk:
     sessions: SessionPolicy
     signs_in: SignsIn | None
     settings: Sequence[SettingLine]
+    overdue: timedelta
     crls: PublishedCRLs | None = None
     overviews: dict[str, Overview] = field(default_factory=dict)
     streams: set[object] = field(default_factory=set)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, ParamSpec
 
 from starlette.responses import Response
@@ -12,25 +12,35 @@ from connector.domain import labels
 from connector.domain.audit import Recorded
 from connector.domain.catalogue import Service, Size
 from connector.domain.certificates import Certificate, Condition, RevocationReason, Standing
-from connector.domain.directory import MAX_NAME, MAX_RUNTIME_NAME, Entity, EntityKind, Tenant
+from connector.domain.directory import (
+    INTEGRATION_LABEL,
+    MAX_NAME,
+    MAX_RUNTIME_NAME,
+    NORMALIZED_LABEL,
+    Entity,
+    EntityKind,
+    Tenant,
+)
 from connector.domain.formations import Formation
 from connector.domain.labels import LabelFilter
+from connector.domain.principals import Scope
 from connector.domain.quotas import Used
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectInUse
 from connector.domain.refusals.quotas import QuotaExceeded
 from connector.domain.strict_json import JSON, GrammarError, JSONError, read_text
-from connector.domain.tokens import OneTimeToken
+from connector.domain.tokens import OneTimeToken, TokenState, TokenType
 from connector.ports.audit import EventFilter
 from connector.ports.certificates import CertificateFilter
 from connector.ports.directory import EntityFilter
 from connector.ports.tokens import TokenFilter
 from connector.usecases import registration
 from connector.usecases.realms import Realm
-from connector.usecases.revocation import revoke
+from connector.usecases.revocation import revoke, withdraw
 from connector.web.console import profiles, services, stories
 from connector.web.console.forms import Form, given
 from connector.web.console.lists import Rows, rows, text_of
+from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit, chosen
 from connector.web.notes import note
 from connector.web.problems import problem
@@ -39,6 +49,11 @@ P = ParamSpec("P")
 
 WORDS = {EntityKind.APPLICATION: "application", EntityKind.RUNTIME: "runtime"}
 CONDITIONS = {"connected": Condition.CONNECTED, "waiting": Condition.INITIAL, "disconnected": Condition.FAILED}
+KEPT_LABELS = {
+    EntityKind.APPLICATION: frozenset({"name", "managed", INTEGRATION_LABEL}),
+    EntityKind.RUNTIME: frozenset({NORMALIZED_LABEL}),
+}
+"""The labels that the server sets by itself, and by which clients of Compass go."""
 LAST_EVENTS = 100
 LAST_RECORDS = 20
 FIRST_SERVICES = 5
@@ -51,6 +66,11 @@ class Kind:
     kind: EntityKind
     plural: str
     longest_name: int
+
+    @property
+    def token_type(self) -> TokenType:
+        """The type of its tokens."""
+        return TokenType(self.kind.value)
 
     @property
     def words(self) -> dict[str, Any]:
@@ -107,17 +127,23 @@ class Kind:
     async def delete_label(self, visit: Visit) -> Response:
         """Delete a label."""
         key = given(visit.form, "key")
+        if key in KEPT_LABELS[self.kind]:
+            error = InvalidData(f"The server keeps the label {key}. Only the API can delete it.")
+            return await self.shown(visit, error=error)
         return await self._changed(visit, "unlabeled", registration.delete_label, self.kind, self.id(visit), key)
 
     async def revoke(self, visit: Visit) -> Response:
         """Revoke all its certificates."""
         reason = chosen(given(visit.form, "reason"), RevocationReason, "reason")
+        with_tokens = withdraws_tokens(visit)
 
-        def change(realm: Realm) -> object:
+        def change(realm: Realm) -> None:
             found = registration.registered(realm, self.kind, self.id(visit))
-            return revoke(realm, CertificateFilter(owner_id=found.id), reason)
+            revoke(realm, CertificateFilter(owner_id=found.id), reason)
+            if with_tokens:
+                withdraw(realm, TokenFilter(owner_id=found.id))
 
-        return await self._changed(visit, "revoked", change)
+        return await self._changed(visit, "revoked-all" if with_tokens else "revoked", change)
 
     async def end_page(self, visit: Visit) -> Response:
         """Ask before it is unregistered, and say what will stop."""
@@ -155,10 +181,13 @@ class Kind:
             choice=profiles.choice_of(told.entity, told.tenant, visit.desk.profiles),
             default=profiles.default_of(told.tenant, visit.desk.profiles),
             parts_of=services.parts_of,
-            wrong=None if error is None else str(error),
+            wrong=None if error is None else sentence(error),
             given=visit.form,
             lines=stories.lines(told.events),
             reasons=list(RevocationReason),
+            lifetime=visit.desk.tokens.lifetimes[self.token_type],
+            most_minutes=visit.desk.tokens.longest[self.token_type] // timedelta(minutes=1),
+            kept_labels=KEPT_LABELS[self.kind],
             label_texts={key: _text(value) for key, value in sorted(told.entity.labels.items())},
         )
 
@@ -194,7 +223,7 @@ class Kind:
             standings=standings,
             conditions=CONDITIONS,
             query=query,
-            wrong=None if error is None else str(error),
+            wrong=None if error is None else sentence(error),
             given=form or {},
         )
 
@@ -242,6 +271,7 @@ class Told:
     tenant: Tenant
     services: Sequence[Service]
     published: Size
+    outstanding: int
 
     @classmethod
     def read(cls, realm: Realm, kind: EntityKind, id: str) -> "Told":
@@ -257,6 +287,7 @@ class Told:
             realm.tenant,
             realm.catalogue.page(id, after=None, most=FIRST_SERVICES) if publishes else (),
             realm.catalogue.size([id]) if publishes else Size(),
+            outstanding_tokens(realm, id),
         )
 
 
@@ -272,12 +303,25 @@ class _Ending:
     def read(cls, realm: Realm, kind: EntityKind, id: str) -> "_Ending":
         entity = registration.registered(realm, kind, id)
         certificates = realm.certificates.list(CertificateFilter(owner_id=id))
-        tokens = realm.tokens.list(TokenFilter(owner_id=id))
-        return cls(
-            entity,
-            sum(each.revoked_at is None and each.not_after >= realm.now for each in certificates),
-            sum(each.state(now=realm.now).value == "minted" for each in tokens),
-        )
+        good = sum(each.revoked_at is None and each.not_after >= realm.now for each in certificates)
+        return cls(entity, good, outstanding_tokens(realm, id))
+
+
+def outstanding_tokens(realm: Realm, owner_id: str) -> int:
+    """How many tokens of it can still be redeemed."""
+    return realm.tokens.count(TokenFilter(owner_id=owner_id, state=TokenState.MINTED))
+
+
+def withdraws_tokens(visit: Visit) -> bool:
+    """Whether the form that revokes certificates asks to withdraw the outstanding tokens of their owner too.
+
+    Raises:
+        InsufficientScopes: it does, and the caller may not.
+    """
+    wants = given(visit.form, "tokens") == "withdraw"
+    if wants:
+        visit.caller.require(Scope.TOKEN_WRITE)
+    return wants
 
 
 def _named(text: str | None, *, anywhere: bool) -> dict[str, str | None]:

@@ -16,6 +16,7 @@ from connector.usecases.realms import Realm
 from connector.web.console.entities import PLURALS, WORDS
 from connector.web.console.forms import given
 from connector.web.console.lists import Rows, rows
+from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
 from connector.web.notes import note
 from connector.web.problems import problem
@@ -142,7 +143,7 @@ def _told(realm: Realm, visit: Visit) -> Told:
 def _refused(visit: Visit, error: Refusal | None) -> dict[str, Any]:
     if error is None:
         return {}
-    return {"status": problem(error).status, "wrong": str(error), "given": visit.form}
+    return {"status": problem(error).status, "wrong": sentence(error), "given": visit.form}
 
 
 def _formation(realm: Realm, visit: Visit) -> Formation:

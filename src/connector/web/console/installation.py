@@ -18,11 +18,13 @@ from connector.web.console.desk import Desk
 from connector.web.console.forms import given
 from connector.web.console.layout import asset, download, redirect
 from connector.web.console.lists import rows
+from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
 from connector.web.notes import note
 from connector.web.problems import problem
 
 DEFAULT_TENANT = "default"
+DEFAULT_ORIGIN = "default"
 
 
 async def assets(_: Desk, request: Request) -> Response:
@@ -65,12 +67,14 @@ def _issuers(visit: Visit) -> Mapping[str, bytes]:
 
 
 async def settings(visit: Visit) -> Response:
-    """The settings in force."""
+    """The settings in force: those that were changed, or with ``all`` every one."""
+    shows_all = visit.query.get("all") == "1"
     sections: dict[str, list[object]] = {}
     for line in visit.desk.settings:
-        sections.setdefault(line.section, []).append(line)
+        if shows_all or line.origin != DEFAULT_ORIGIN:
+            sections.setdefault(line.section, []).append(line)
     await visit.installation.read(lambda _: None)
-    return visit.show("settings.html", sections=sections)
+    return visit.show("settings.html", sections=sections, shows_all=shows_all, default=DEFAULT_ORIGIN)
 
 
 async def tenants(visit: Visit) -> Response:
@@ -106,7 +110,7 @@ async def _tenants(visit: Visit, *, error: Refusal | None = None) -> Response:
         "tenants.html",
         status=200 if error is None else problem(error).status,
         found=await visit.installation.read(read),
-        wrong=None if error is None else str(error),
+        wrong=None if error is None else sentence(error),
         given=visit.form,
     )
 

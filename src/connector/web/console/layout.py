@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from connector.web.console import charts
 
 NOTHING = "-"
+UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 ASSETS = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
 ASSET_SECONDS = 31_536_000
@@ -92,9 +93,10 @@ def _environment() -> Environment:
     environment.filters.update(
         time=_time,
         day=_day,
-        ago=_ago,
+        ago=ago,
         when=_when,
-        size=_size,
+        size=size,
+        spoken=spoken,
         colons=_colons,
         isolated=_isolated,
         json=_json,
@@ -117,16 +119,24 @@ def _day(at: datetime | None) -> str:
     return NOTHING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d")
 
 
-def _ago(at: datetime, now: datetime) -> str:
-    """How long ago or ahead, in the largest unit that is whole."""
+def spoken(length: timedelta) -> str:
+    """A length of time, in the largest unit of which it is a whole number."""
+    seconds = int(length.total_seconds())
+    unit, word = next(each for each in UNITS if seconds % each[0] == 0)
+    return f"{seconds // unit} {word}{'' if seconds == unit else 's'}"
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that is whole; or how long ahead, rounded: ninety days less a second are 90."""
     distance = at - now
     seconds = abs(distance) // timedelta(seconds=1)
-    for length, word in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")):
-        if seconds >= length:
-            number = seconds // length
-            text = f"{number} {word}{'' if number == 1 else 's'}"
-            return f"in {text}" if distance > timedelta(0) else f"{text} ago"
-    return "just now"
+    unit, word = next((each for each in UNITS if seconds >= each[0]), (0, ""))
+    if not unit:
+        return "just now"
+    is_ahead = distance > timedelta(0)
+    number = (seconds + unit // 2) // unit if is_ahead else seconds // unit
+    text = f"{number} {word}{'' if number == 1 else 's'}"
+    return f"in {text}" if is_ahead else f"{text} ago"
 
 
 def _when(at: datetime | None, now: datetime) -> Markup | str:
@@ -135,11 +145,11 @@ def _when(at: datetime | None, now: datetime) -> Markup | str:
         return NOTHING
     exact = at.astimezone(UTC)
     return Markup(  # noqa: S704 - of numbers and words of our own
-        f'<time datetime="{exact:%Y-%m-%dT%H:%M:%SZ}" title="{exact:%Y-%m-%d %H:%M:%S} UTC">{_ago(at, now)}</time>'
+        f'<time datetime="{exact:%Y-%m-%dT%H:%M:%SZ}" title="{exact:%Y-%m-%d %H:%M:%S} UTC">{ago(at, now)}</time>'
     )
 
 
-def _size(octets: int) -> str:
+def size(octets: int) -> str:
     """A size, in the largest binary unit (IEC 80000-13) that it fills."""
     for unit, word in ((1 << 20, "MiB"), (1 << 10, "KiB")):
         if octets >= unit:

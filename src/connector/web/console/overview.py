@@ -8,12 +8,13 @@ from starlette.responses import Response
 
 from connector.domain.audit import Action
 from connector.domain.directory import EntityKind
-from connector.domain.overview import AHEAD_DAYS, BACK_DAYS, DAY, SOON, Overview, Standings, midnight
+from connector.domain.overview import AHEAD_DAYS, BACK_DAYS, DAY, Overview, Standings, midnight
 from connector.ports.audit import EventFilter
 from connector.usecases.quotas import Allowances
 from connector.usecases.realms import Realm
 from connector.web.console import stories
 from connector.web.console.charts import Series
+from connector.web.console.layout import spoken
 from connector.web.console.visits import Visit
 
 KEPT = timedelta(minutes=1)
@@ -44,7 +45,7 @@ async def overview(visit: Visit) -> Response:
     def read(realm: Realm) -> tuple[Overview, list[stories.Line]]:
         found = kept.get(realm.tenant_id)
         if found is None or not timedelta(0) <= realm.now - found.at < KEPT:
-            found = _counted(realm, visit.desk.allowances)
+            found = _counted(realm, visit.desk.allowances, visit.desk.overdue)
             if len(kept) >= MOST_KEPT:
                 kept.clear()
             kept[realm.tenant_id] = found
@@ -57,21 +58,22 @@ async def overview(visit: Visit) -> Response:
         overview=found,
         latest=latest,
         attention=_attention(visit, found),
-        ahead=_ahead(found),
+        ahead=_ahead(found, visit.desk.overdue),
         ahead_labels=_labels(found.day, AHEAD_DAYS // WEEK + 1, WEEK),
         back=_back(found),
         back_labels=_labels(found.day - (BACK_DAYS - 1) * DAY, BACK_DAYS, 1),
-        soon_days=SOON.days,
+        overdue=visit.desk.overdue,
+        is_empty=not found.applications.total and not found.runtimes.total,
     )
 
 
-def _counted(realm: Realm, allowances: Allowances) -> Overview:
+def _counted(realm: Realm, allowances: Allowances, overdue: timedelta) -> Overview:
     directory, since = realm.directory, midnight(realm.now)
     return Overview(
         at=realm.now,
         applications=directory.standings(EntityKind.APPLICATION, now=realm.now),
         runtimes=directory.standings(EntityKind.RUNTIME, now=realm.now),
-        certificates=realm.certificates.tally(soon=realm.now + SOON),
+        certificates=realm.certificates.tally(soon=realm.now + overdue),
         expiring_by_day=realm.certificates.expiring_by_day(since=since, days=AHEAD_DAYS + WEEK),
         happened_by_day=realm.events.daily(since=since - (BACK_DAYS - 1) * DAY),
         quotas=allowances.used_by_tenant(realm),
@@ -82,34 +84,34 @@ def _attention(visit: Visit, found: Overview) -> list[Attention]:
     """The items that need attention, the most urgent first."""
     return [
         Attention(number, f"{one if number == 1 else many} {what}", visit.path(path))
-        for one, many, what, number, path in _listed(found)
+        for one, many, what, number, path in _listed(found, visit.desk.overdue)
         if number
     ]
 
 
-def _listed(found: Overview) -> list[tuple[str, str, str, int, str]]:
-    """Items that may need attention: the words for one and for many, the item, the number, and the list's path."""
+def _listed(found: Overview, overdue: timedelta) -> list[tuple[str, str, str, int, str]]:
+    """Items that may need attention: the words for one and for many, the item, the number, and the list's path.
+
+    Systems that have never connected are not among them: their owners connect them when it is time.
+    """
     refused = sum(found.happened_by_day.get((BACK_DAYS - 1, action), 0) for action in HAPPENED[2][2])
-    no_good, first = "no good certificate any more", "for the first connection"
-    soon = f"within {SOON.days} days without a renewal"
-    lost, waiting = "?state=disconnected", "?state=waiting"
+    no_good, lost = "no valid certificate any more", "?state=disconnected"
+    soon = f"within {spoken(overdue)} and should have been renewed"
     return [
         ("application has", "applications have", no_good, found.applications.failed, f"applications{lost}"),
         ("runtime has", "runtimes have", no_good, found.runtimes.failed, f"runtimes{lost}"),
-        ("certificate ends", "certificates end", soon, found.certificates.expiring, "certificates?state=expiring"),
+        ("certificate ends", "certificates end", soon, found.certificates.expiring, "certificates?state=overdue"),
         ("attempt was", "attempts were", "refused today", refused, "audit?what=refusals"),
-        ("application waits", "applications wait", first, found.applications.waiting, f"applications{waiting}"),
-        ("runtime waits", "runtimes wait", first, found.runtimes.waiting, f"runtimes{waiting}"),
     ]
 
 
-def _ahead(found: Overview) -> list[Series]:
+def _ahead(found: Overview, overdue: timedelta) -> list[Series]:
     """By weeks: a bar of its own for each of ninety days would be too thin to point at."""
     weeks = AHEAD_DAYS // WEEK + 1
     values = [
         sum(found.expiring_by_day.get(day, 0) for day in range(week * WEEK, (week + 1) * WEEK)) for week in range(weeks)
     ]
-    soon = SOON.days // WEEK
+    soon = overdue.days // WEEK
     return [
         ("end soon", "c", [value if week < soon else 0 for week, value in enumerate(values)]),
         ("end", "a", [0 if week < soon else value for week, value in enumerate(values)]),

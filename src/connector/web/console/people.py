@@ -8,7 +8,7 @@ from starlette.responses import Response
 from connector.domain.administrators import Session
 from connector.domain.principals import Caller, Role, Scope
 from connector.domain.refusals import Refusal
-from connector.domain.refusals.objects import InvalidData, NotUniqueName
+from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectInUse
 from connector.domain.refusals.tenants import TenantNotFound
 from connector.domain.secrets import Secret
 from connector.usecases import administrators as accounts
@@ -16,13 +16,14 @@ from connector.usecases.keys import make_api_key, revoke_api_key
 from connector.usecases.realms import Installation
 from connector.web.console.forms import given
 from connector.web.console.lists import rows
+from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit, chosen
 from connector.web.notes import note
 from connector.web.problems import problem
 
 DAY = timedelta(days=1)
 MOST_SESSIONS = 200
-WRONG = (InvalidData, NotUniqueName, TenantNotFound)
+WRONG = (InvalidData, NotUniqueName, ObjectInUse, TenantNotFound)
 
 
 async def administrators(visit: Visit) -> Response:
@@ -136,7 +137,7 @@ async def _set_disabled(visit: Visit, *, disabled: bool) -> Response:
 
     try:
         await visit.installation.run(change)
-    except InvalidData as error:
+    except WRONG as error:
         return await _administrators(visit, error=error)
     return visit.done("/console/administrators", "disabled" if disabled else "enabled")
 
@@ -187,7 +188,7 @@ async def _shown(
         status=200 if error is None else problem(error).status,
         found=await visit.installation.read(read),
         roles=list(Role),
-        wrong=None if error is None else str(error),
+        wrong=None if error is None else sentence(error),
         given=visit.form,
     )
 

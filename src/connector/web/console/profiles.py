@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 
 from cryptography import x509
@@ -16,6 +15,8 @@ from connector.usecases.realms import Realm
 from connector.usecases.tenants import choose_profile
 from connector.web.console.describe import PURPOSES
 from connector.web.console.forms import Form, given
+from connector.web.console.layout import spoken
+from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
 from connector.web.notes import note
 from connector.web.problems import problem
@@ -105,7 +106,7 @@ async def _shown(visit: Visit, *, error: Refusal | None = None) -> Response:
     return visit.show(
         "profiles.html",
         status=200 if error is None else problem(error).status,
-        wrong=None if error is None else str(error),
+        wrong=None if error is None else sentence(error),
         contents=[_contents(profile) for name in profiles.names if (profile := profiles.named(name)) is not None],
         chosen=tenant.profile,
         choice=default_of(tenant, profiles),
@@ -117,16 +118,7 @@ def _contents(profile: Profile) -> Contents:
     return Contents(
         name=profile.name,
         subject=profile.csr.subject.text("…"),
-        validity=_words(profile.validity),
+        validity=spoken(profile.validity),
         purposes=[PURPOSES[x509.ObjectIdentifier(each.value)] for each in profile.purposes],
         names=[each.template for each in profile.names],
     )
-
-
-def _words(length: timedelta) -> str:
-    """A validity, in the largest unit of which it is a whole number."""
-    seconds = int(length.total_seconds())
-    for unit, word in ((86_400, "day"), (3600, "hour"), (60, "minute")):
-        if seconds % unit == 0:
-            return f"{seconds // unit} {word}{'' if seconds == unit else 's'}"
-    return f"{seconds} seconds"

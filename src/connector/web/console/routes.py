@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from connector.domain.principals import Scope
+from connector.domain.refusals.requests import PathNotFound
 from connector.web.console import (
     certificates,
     connect,
@@ -20,12 +21,13 @@ from connector.web.console import (
     profiles,
     services,
     signing,
+    tokens,
 )
 from connector.web.console.desk import Desk
 from connector.web.console.entities import APPLICATIONS, RUNTIMES, Kind
 from connector.web.console.layout import compile_templates, redirect
 from connector.web.console.signing import Unguarded
-from connector.web.console.visits import Guarded, Page
+from connector.web.console.visits import Guarded, Page, refused
 
 T = "/console/t/{tenant}"
 
@@ -74,6 +76,8 @@ PAGES = [
     Page("GET", f"{T}/certificates/{{certificate}}/pem", certificates.pem, Scope.CERTIFICATE_READ),
     Page("GET", f"{T}/certificates/{{certificate}}/revoke", certificates.revoke_page, Scope.CERTIFICATE_WRITE),
     Page("POST", f"{T}/certificates/{{certificate}}/revoke", certificates.revoke, Scope.CERTIFICATE_WRITE),
+    Page("GET", f"{T}/tokens", tokens.list_tokens, Scope.TOKEN_READ),
+    Page("POST", f"{T}/tokens/withdraw", tokens.withdraw_tokens, Scope.TOKEN_WRITE),
     Page("GET", f"{T}/audit", events.audit, Scope.AUDIT_READ),
     Page("GET", f"{T}/audit/export", events.export, Scope.AUDIT_READ),
     Page("GET", "/console/ca", installation.ca, Scope.CERTIFICATE_READ),
@@ -111,15 +115,19 @@ async def _start(_: Request) -> Response:
     return redirect("/console")
 
 
+async def _unknown(request: Request) -> Response:
+    return refused(request, PathNotFound(), None)
+
+
 def routes(desk: Desk) -> list[BaseRoute]:
-    """All of them."""
+    """All of them. What is below /console and no page is answered with a page that says so."""
     compile_templates()
-    answers: list[BaseRoute] = [Route("/console/", _start, methods=["GET"])]
+    answers: list[BaseRoute] = [Route(path, _start, methods=["GET"]) for path in ("/", "/console/")]
     answers += [
         Route(path, _plain(Unguarded(desk, function)), methods=[method]) for (method, path), function in OPEN.items()
     ]
     answers += [Route(page.path, _plain(Guarded(desk, page)), methods=[page.method]) for page in PAGES]
-    return answers
+    return [*answers, Route("/console/{rest:path}", _unknown, methods=["GET", "POST"])]
 
 
 def _plain(answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

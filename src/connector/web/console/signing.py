@@ -39,6 +39,7 @@ from connector.web.console.forms import (
     set_cookie,
 )
 from connector.web.console.layout import redirect, rendered
+from connector.web.console.sentences import sentence
 from connector.web.console.visits import DONE, Visit, refused, theme_of
 from connector.web.notes import note
 from connector.web.problems import problem
@@ -213,7 +214,7 @@ def _form(desk: Desk, request: Request, template: str, *, error: Refusal | None 
         "next": request.query_params.get("next", ""),
         "done": None,
         "elsewhere": desk.signs_in is not None,
-        "error": str(error) if error is not None else None,
+        "error": sentence(error) if error is not None else None,
         "csrf": csrf(visit),
     }
     status = 200 if error is None else problem(error).status

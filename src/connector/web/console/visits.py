@@ -39,6 +39,7 @@ from connector.web.console.forms import (
     remembered_tenant,
 )
 from connector.web.console.layout import redirect, rendered
+from connector.web.console.sentences import sentence
 from connector.web.notes import note
 from connector.web.problems import INTERNAL_MESSAGE, problem
 from connector.web.requests import vouch
@@ -56,7 +57,9 @@ DONE = {
     "unlabeled": "The label is deleted.",
     "unregistered": "Unregistered: its certificates are revoked, its tokens withdrawn.",
     "withdrawn": "The token is withdrawn. Nobody can use it any more.",
+    "partly-withdrawn": "Some of them are withdrawn. The others were redeemed or withdrawn before, or have expired.",
     "revoked": "Revoked, from its next use on.",
+    "revoked-all": "Revoked, from its next use on. Its outstanding tokens are withdrawn.",
     "created": "Created.",
     "assigned": "Assigned.",
     "unassigned": "Unassigned.",
@@ -244,9 +247,8 @@ def _ended(request: Request, error: SessionEnded) -> Response:
 
 def refused(request: Request, error: Exception, visit: Visit | None) -> Response:
     """A page that says what is wrong. The text of anything but a refusal is withheld."""
-    is_refusal = isinstance(error, Refusal)
     values = {
-        "message": str(error) if is_refusal else INTERNAL_MESSAGE,
+        "message": sentence(error) if isinstance(error, Refusal) else INTERNAL_MESSAGE,
         "code": error.code if isinstance(error, Refusal) else "internal",
     }
     status = problem(error).status

@@ -33,6 +33,18 @@ for (const menu of document.querySelectorAll("details.who")) {
   });
 }
 
+// A form that unfolds is filled from its first field, and folds again with Escape.
+for (const act of document.querySelectorAll("details.act, details.ask")) {
+  act.addEventListener("toggle", () => {
+    if (act.open) act.querySelector("input:not([type=hidden]), select, textarea, button")?.focus();
+  });
+  act.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !act.open) return;
+    act.open = false;
+    act.querySelector("summary").focus();
+  });
+}
+
 for (const line of document.querySelectorAll("[data-countdown]:not([data-still])")) {
   // By the server's clock: this one's may be wrong.
   const end = performance.now() / 1000 + seconds(line.dataset.countdown) - seconds(line.dataset.now);
@@ -83,6 +95,8 @@ for (const live of document.querySelectorAll("[data-events]:not([data-over])")) 
         before.classList.add("done");
         before.querySelector("small").textContent = "read without spending the token";
       }
+      // What is used up is of no use to anybody who passes the screen.
+      for (const once of document.querySelectorAll("[data-once]")) once.remove();
       say("Connected.");
       over();
     } else if (told.kind === "refused") {
