@@ -71,9 +71,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 def publish(server: Server, identity: Identity, name: str, service: Any) -> str:
-    """Publish a service as the application of that name: its id."""
+    """Publish a service as the application of that name, by which its clients know it with a prefix: its id."""
     with connected(server, identity) as http:
-        answer = http.post(f"{server.urls['mtls']}/{name}/v1/metadata/services", json=service)
+        answer = http.post(f"{server.urls['mtls']}/mp-{name}/v1/metadata/services", json=service)
         assert answer.status_code == 200, answer.text
         return str(answer.json()["id"])
 

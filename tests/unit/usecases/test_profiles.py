@@ -139,7 +139,7 @@ def test_choice_of_a_profile_is_recorded_once() -> None:
             await office.run(registration.update, EntityKind.RUNTIME, entity.id, {"profile": SPIFFE})
         await office.run(choose_profile, None)
         await world.register(
-            await office.read(lambda realm: realm.tenant), "born with it", EntityKind.RUNTIME, profile=CLIENT
+            await office.read(lambda realm: realm.tenant), "born-with-it", EntityKind.RUNTIME, profile=CLIENT
         )
         events = await office.read(
             lambda realm: realm.events.page(EventFilter(actions=(Action.PROFILE_CHOSEN,)), most=9)
