@@ -58,7 +58,7 @@ def test_many_services_are_read_page_by_page(fresh_server: Server) -> None:
     with visitor(fresh_server, "viewer") as guest:
         page = guest.get(f"{T}/applications/{stage.application}").text
         assert "All 201 services" in page
-        assert page.count("<bdi>Orders</bdi>") == 5
+        assert page.count("<li><b><bdi>Orders</bdi></b>") == 5
         shown, path = [], f"{T}/applications/{stage.application}/services"
         while path:
             text = guest.get(path).text
