@@ -9,7 +9,7 @@
     DIR/pending/                   a step under way: its key, its CSR, its Idempotency-Key, and what came back
     DIR/lock, run.lock             held by the agent that works here, and by the one that stays
 
-Every change is one rename. Whatever a kill leaves behind has a name that begins with a dot, or is taken up again.
+Every change is one rename. Anything that a kill leaves behind has a name that begins with a dot, or is taken up again.
 """
 
 import fcntl

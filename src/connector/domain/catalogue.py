@@ -1,6 +1,6 @@
 """The catalogue: the services that an application offers, with their APIs, events and documentation.
 
-An application publishes them at its ``metadataUrl``; the Director shows them as bundles. What may be in one is in
+An application publishes them at its ``metadataUrl``; the Director shows them as bundles. The rules for one are in
 :mod:`connector.domain.services`.
 """
 

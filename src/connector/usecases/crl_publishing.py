@@ -74,11 +74,11 @@ class CRLPublishing:
         return self.schedule if scope.issuers else self.root_schedule
 
     def _due(self, tx: Transaction, scope: Scope) -> _Due | None:
-        now, last = tx.now, scope.authority.last
-        if not scope.authority.first <= now < last:
+        last = scope.authority.last
+        if not scope.authority.first <= tx.now < last:
             return None
-        record = next((each for each in tx.crls.list() if each.scope == scope.id), None) or first(scope.id, now=now)
-        if is_time(record, self._schedule(scope), now=now, last=last):
+        record = next((each for each in tx.crls.list() if each.scope == scope.id), None) or first(scope.id, now=tx.now)
+        if is_time(record, self._schedule(scope), now=tx.now, last=last):
             return _Due(record, is_scheduled=True)
         is_restored = record.number < self.published.number(scope.id)
         is_of_another_start = record.this_update < self.started and scope.id not in self._renewed

@@ -1,7 +1,7 @@
 """A client certificate that a gateway passes on is verified here again, as a TLS handshake would have done it.
 
-The gateway has proved that its client has the key. Who the client is, and whether the certificate is good, is found out
-afterwards as for every other certificate: by its fingerprint in the inventory.
+The gateway has proved that its client has the key. The client's identity, and whether the certificate is good, are
+found out afterwards as for every other certificate: by its fingerprint in the inventory.
 """
 
 from collections.abc import Sequence

@@ -99,7 +99,7 @@ class EntityBatch:
         return found
 
     def _new(self, source: CompassEntity, home: Home, names: Sequence[str]) -> Entity:
-        kind, now = source.kind, self.tx.now
+        kind = source.kind
         entity, changes = self._named(source, kind, home, id=source.id)
         kept, left = compass.read_labels(source, home.there, entity.labels)
         for key, why in left:
@@ -108,7 +108,7 @@ class EntityBatch:
         if kind is EntityKind.APPLICATION:
             system, about_system = self._system(source.integration_system_id, home)
             changes = [*changes, *about_system]
-            updated = directory.update_entity(entity, {"integration_system_id": system}, now=now)
+            updated = directory.update_entity(entity, {"integration_system_id": system}, now=self.tx.now)
             shared = [self.places.eventing.get((home.tenant.id, name)) for name in names]
             chosen = next((each for each in shared if each is not None), None)
             entity = replace(updated, updated_at=entity.updated_at, eventing_runtime_id=chosen)

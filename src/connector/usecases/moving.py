@@ -44,8 +44,8 @@ def look(installation: Installation, *, most: int, after: str = "") -> Move:
     Raises:
         TenantForbidden: the caller may not enter every tenant.
     """
-    imports, now = installation.imports, installation.now
-    return Move(now, imports.issuers(), imports.progress(now=now), imports.holders(after=after, most=most))
+    imports, holders = installation.imports, installation.imports.holders(after=after, most=most)
+    return Move(installation.now, imports.issuers(), imports.progress(now=installation.now), holders)
 
 
 def end(installation: Installation, *, anyway: bool) -> Sequence[AdoptedIssuer]:

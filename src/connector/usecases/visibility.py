@@ -1,4 +1,4 @@
-"""What a caller may see outside of tenants: tenants, API keys and administrators.
+"""The records outside of tenants that a caller may see: tenants, API keys and administrators.
 
 Each is bound to the tenants that the caller may enter. ``within`` holds their external ids; None is every tenant.
 

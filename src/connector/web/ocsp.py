@@ -44,7 +44,7 @@ def is_ocsp(path: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class OCSPEndpoint:
-    """The responder, as an ASGI application. Whatever goes wrong, the answer is an OCSP response with HTTP status 200:
+    """The responder, as an ASGI application. Even after an error the answer is an OCSP response with HTTP status 200:
     clients look at nothing else.
     """
 

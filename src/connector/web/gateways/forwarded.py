@@ -1,6 +1,6 @@
 """The certificate that a gateway forwards: for each kind of gateway, the one header that it sets, and how to read it.
 
-What counts is the SHA-256 of the certificate's DER, by which it is looked up in the inventory. A value that is not
+The key is the SHA-256 of the certificate's DER, by which it is looked up in the inventory. A value that is not
 exactly what the gateway makes is refused: whatever could be read in two ways may have been written by a client.
 """
 
@@ -60,7 +60,7 @@ class Dialect:
         """The forwarded certificate (DER); None if there is none.
 
         Raises:
-            ForwardedCertificateAmbiguous: which one it is cannot be told.
+            ForwardedCertificateAmbiguous: it is not clear which one it is.
         """
         if self.whole is None:
             raise ForwardedCertificateAmbiguous
@@ -130,7 +130,7 @@ def xfcc(value: bytes) -> bytes:
 
 
 def xfcc_certificate(value: bytes) -> bytes:
-    """The certificate in the same header, whose hash must be the one beside it."""
+    """The certificate in the same header, whose hash must be the one next to it."""
     element = xfcc_element(value)
     if len(element.certificates) != 1:
         raise ValueError("not one certificate")
