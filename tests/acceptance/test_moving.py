@@ -47,6 +47,8 @@ CALLERS = 20
 FOLLOWED_SECONDS = 20.0
 # Clients have stored the subject of their CSRs: it has to stay what it was.
 SUBJECT_SETTINGS = {"CONNECTOR_SUBJECT__LOCALITY": SUBJECT["L"], "CONNECTOR_SUBJECT__PROVINCE": SUBJECT["ST"]}
+# A connection stays open while a command runs, however busy the machine is.
+SETTINGS = {**SUBJECT_SETTINGS, "CONNECTOR_LIMITS__IDLE_TIMEOUT": "2m"}
 VIEWER = "{ result: viewer { id type } }"
 CONFIGURATION = "{ result: configuration { certificateSigningRequestInfo { subject } } }"
 
@@ -99,7 +101,7 @@ class Moved:
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory: pytest.TempPathFactory, postgresql: Postgres) -> Iterator[Moved]:
     directory, old = tmp_path_factory.mktemp("moving"), OldCA()
-    with compass_database(postgresql) as there, Server(directory / "server" / "data", SUBJECT_SETTINGS) as server:
+    with compass_database(postgresql) as there, Server(directory / "server" / "data", SETTINGS) as server:
         owners = fill(there)
         auths = list(owners)
         spare, used = auths[:40], auths[40:]
