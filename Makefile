@@ -58,7 +58,7 @@ bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao; BENCH=--help says wh
 	@$(BIN)/python -m bench $(BENCH)
 
 .PHONY: torture
-torture: $(INSTALLED) tools ## Kill, cut, fill and flood real servers; 35 minutes. TORTURE='R3' for some of it.
+torture: $(INSTALLED) tools ## Kill, cut, fill and flood real servers; 70 minutes. TORTURE='R3' for some of it.
 	@$(BIN)/python -m torture $(TORTURE)
 
 .PHONY: docs

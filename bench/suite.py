@@ -56,8 +56,6 @@ PHASES = {
     "console": "the console at size",
 }
 
-# What needs the server on SQLite that the others are compared with.
-BESIDE_OTHERS = ("signing", "openbao", "onboarding", "clients", "legacy", "mtls", "certificates", "postgres", "start")
 # What is measured on every server, and compared with nothing else.
 ALONE = {"onboarding": ONBOARDING, "clients": ACCESS, "verdicts": VERDICT, "ocsp": STATUS}
 HANDSHAKES_AT_ONCE = 16

@@ -146,7 +146,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command, and return its exit status."""
     given = parser().parse_args(arguments)
     from connector.agent import commands  # noqa: PLC0415 - see above
-    from connector.agent.outcomes import AgentError, Exit, explained  # noqa: PLC0415
+    from connector.agent.outcomes import AgentError, Exit, explained  # noqa: PLC0415 - see above
     from connector.agent.terminal import Output  # noqa: PLC0415
     from connector.exposure import forbid_core_dumps  # noqa: PLC0415
 

@@ -100,7 +100,7 @@ async def _do(store: Store, chore: Chore) -> None:
             if batch < BATCH:
                 break
             await asyncio.sleep(PAUSE_SECONDS)
-    except Exception:
+    except Exception:  # the next chore, and the next time, are not given up
         log.exception("chore.failed", chore=chore.name)
     if done:
         log.info("chore.done", chore=chore.name, records=done)

@@ -90,7 +90,7 @@ async def _publish(publishing: CRLPublishing, scope: Scope) -> float:
     except (KeystoreError, Exposed) as error:
         log.warning("crl.failed", issuer=scope.title, reason=str(error))
         return LONGEST_PAUSE_SECONDS
-    except Exception:
+    except Exception:  # the other CRLs are made all the same
         log.exception("crl.failed", issuer=scope.title)
         return LONGEST_PAUSE_SECONDS
     if record is None:

@@ -32,7 +32,7 @@ async def keep_answering(responders: Responders) -> None:
             except Unavailable as error:
                 log.warning("ocsp.failed", issuer=scope.title, code=error.code)
                 pause = PAUSE_SECONDS
-            except Exception:
+            except Exception:  # the other issuers' responders are made all the same
                 log.exception("ocsp.failed", issuer=scope.title)
                 pause = PAUSE_SECONDS
             else:

@@ -130,7 +130,7 @@ class ServerCertificate:
             certificate = x509.load_pem_x509_certificates(pair.chain)[0]
             _check_validity(certificate, self._clock())
             self._serve(pair)
-        except Exception as error:
+        except Exception as error:  # whatever is wrong with it, the former one stays
             raise ServerCertificateError(f"The server certificate cannot be used: {error}") from error
         self._current = certificate
         self._report_loaded(certificate)

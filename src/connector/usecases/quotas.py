@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from connector.domain.directory import EntityKind
 from connector.domain.quotas import (
@@ -207,15 +208,12 @@ class Allowances:
     def used_by_tenant(self, realm: Realm) -> Sequence[Used]:
         """How much of the tenant's quotas is in use."""
         value, usage = self.quotas.value, realm.usage
-        counts: dict[Limit, Callable[[int], int]] = {
-            **{
-                limit: lambda most, kind=kind: usage.entities(kind, most=most)  # type: ignore[misc]
-                for kind, limit in LIMIT_OF_KIND.items()
-            },
-            Limit.TENANT_CERTIFICATES: lambda most: usage.certificates(most=most),
-            Limit.TENANT_TOKENS: lambda most: usage.tokens(most=most),
+        counts: dict[Limit, Callable[..., int]] = {
+            **{limit: partial(usage.entities, kind) for kind, limit in LIMIT_OF_KIND.items()},
+            Limit.TENANT_CERTIFICATES: usage.certificates,
+            Limit.TENANT_TOKENS: usage.tokens,
         }
-        return [Used(limit, count(value(limit)), value(limit)) for limit, count in counts.items() if value(limit)]
+        return [Used(limit, count(most=value(limit)), value(limit)) for limit, count in counts.items() if value(limit)]
 
     def met_by_owner(self, realm: Realm, owner_id: str) -> dict[str, list[Used]]:
         """The limits of certificates that the owner's system auths have met, by system auth."""

@@ -91,7 +91,7 @@ class Refusals:
             return
         try:
             await store.transaction(lambda tx: tx.audit.append(*events), alone=False)
-        except BaseException:
+        except BaseException:  # cancellation too: the counts must not be lost
             self._repeats.put_back(events)
             raise
 

@@ -66,7 +66,7 @@ class Together(Generic[K, V]):
         wanted = {key for key, _ in batch}
         try:
             found = await self.store.look_up(lambda tx: self.find_all(tx, wanted))
-        except BaseException as error:
+        except BaseException as error:  # cancellation too: those that wait must not wait for ever
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error if isinstance(error, Exception) else StorageUnavailable())

@@ -243,7 +243,7 @@ class _Line:
             result = job.function(SqlTransaction(session.connection, self._clock))
             if job.future.cancelled():  # its caller has the answer already that nothing was done
                 raise StorageUnavailable  # noqa: TRY301 - to be rolled back as everything else
-        except BaseException:
+        except BaseException:  # any exception of the function goes to its caller
             self._roll_back()
             raise
         if job.begin == _ONE_STATEMENT:
