@@ -63,7 +63,7 @@ def _listener(name: str) -> Any:
     default = Listeners.model_fields[name].default
     return typer.Option(
         metavar="HOST:PORT",
-        help=f"Where to listen; {default} unless the settings say otherwise. Port 0 picks a free one.",
+        help=f"Where to listen; {default or 'off'} unless the settings say otherwise. Port 0 picks a free one.",
     )
 
 
