@@ -84,6 +84,28 @@ def test_integration_systems_by_command(server: Server) -> None:
     assert "crm" not in server.command("integration-system", "list").stdout
 
 
+def test_permissions_by_command(server: Server) -> None:
+    """An integration system is permitted to act in another tenant, or in all; the permission is listed and withdrawn.
+    What is not clear is refused.
+    """
+    server.command("tenant", "create", "branch")
+    server.command("integration-system", "register", "agent")
+    permit = ("integration-system", "permit", "agent")
+    one = output(server, *permit, "--in", "branch")
+    assert (one["integrationSystem"], one["tenant"], one["createdBy"]) == ("agent", "branch", "command")  # type: ignore[index]
+    every = output(server, *permit, "--everywhere")
+    assert every["tenant"] is None  # type: ignore[index]
+    assert output(server, "integration-system", "permissions") == [one, every]
+    assert output(server, "integration-system", "permissions", "--in", "default") == [every]
+    for wrong in ((), ("--in", "branch", "--everywhere"), ("--in", "default")):
+        assert server.command(*permit, *wrong, check=False).returncode == INPUT
+    assert server.command(*permit, "--in", "nowhere", check=False).returncode == NOT_FOUND
+    for each in (one, every):
+        assert output(server, "integration-system", "forbid", each["id"]) == each  # type: ignore[index]
+    assert output(server, "integration-system", "permissions") == []
+    assert server.command("integration-system", "forbid", one["id"], check=False).returncode == NOT_FOUND  # type: ignore[index]
+
+
 def test_the_audit_by_command(server: Server) -> None:
     """Who did what is listed newest first, by action, and by what it happened to."""
     made = output(server, "application", "register", "audited")

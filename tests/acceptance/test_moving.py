@@ -7,6 +7,7 @@ them with the serial number 2. Of these, some call over mutual TLS, and all are 
 import asyncio
 import json
 import ssl
+import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -364,6 +365,28 @@ def test_an_adopted_certificate_is_named_by_its_fingerprint_too(moved: Moved) ->
     with pytest.raises(Refused) as refused:
         moved.knows(certificate)
     assert refused.value.code == "certificate_revoked"
+
+
+def test_a_subject_that_clients_do_not_have_is_warned_of(moved: Moved) -> None:
+    """Where the settings of the subject differ from a client's certificate, a dry run and a run say so, with both
+    values and what to set; where they are the same, neither says anything.
+    """
+    path = moved.directory / "client.pem"
+    path.write_bytes(moved.living[0][1].public_bytes(Encoding.PEM))
+    assert moved.take("--dry-run", "--certificate", str(path))["warnings"] == []
+    assert moved.take("--dry-run")["warnings"] == []
+    names = [(NameOID.COUNTRY_NAME, "PL"), (NameOID.LOCALITY_NAME, SUBJECT["L"])]
+    names += [(NameOID.STATE_OR_PROVINCE_NAME, SUBJECT["ST"]), (NameOID.ORGANIZATION_NAME, SUBJECT["O"])]
+    names += [(NameOID.ORGANIZATIONAL_UNIT_NAME, SUBJECT["OU"])]
+    other = moved.old.issue(subject=x509.Name([x509.NameAttribute(*each) for each in names]))
+    path.write_bytes(other.public_bytes(Encoding.PEM))
+    for options in (["--dry-run"], []):
+        (said,) = moved.take("--certificate", str(path), *options)["warnings"]
+        assert "subject.country is 'DE' here and 'PL' in the client's certificate" in said
+        assert 'set country = "PL"' in said
+    path.write_bytes(b"none")
+    with pytest.raises(subprocess.CalledProcessError):
+        moved.take("--dry-run", "--certificate", str(path))
 
 
 def test_the_status_says_who_is_on_the_old_ca(moved: Moved) -> None:

@@ -24,6 +24,8 @@ DELETE = "mutation ($id: ID!) { result: deleteSystemAuthFor%s(authID: $id) { id 
 UNREGISTER = "mutation ($id: ID!) { result: unregister%s(id: $id) { id } }"
 KINDS = ("Application", "Runtime", "IntegrationSystem")
 GRANT = "grant_type=client_credentials"
+PERMIT = "mutation ($id: ID!, $tenant: ID) { result: permitIntegrationSystem(id: $id, tenant: $tenant) { id } }"
+WITHDRAW = "mutation ($id: ID!) { result: withdrawTenantPermission(id: $id) { id } }"
 UNKNOWN = "connector-access-" + "x" * 43
 
 
@@ -121,9 +123,9 @@ def test_the_secret_is_shown_once_and_kept_as_a_digest(admin: Director, system: 
     assert token not in log
 
 
-def test_an_integration_system_acts_in_its_own_tenant_alone(admin: Director, system: str) -> None:
+def test_without_a_permission_an_integration_system_acts_in_its_own_tenant(admin: Director, system: str) -> None:
     """The Tenant header may be empty, left out, or name its own tenant; another's, or one that there is not, is refused
-    alike. The audit names the client.
+    alike. The audit names the integration system and the client.
     """
     credential = credentials(admin, system)
     for number, tenant in enumerate((None, "", "oauth")):
@@ -144,7 +146,7 @@ def test_an_integration_system_acts_in_its_own_tenant_alone(admin: Director, sys
             assert stranger.refused(text).error == "tenant_forbidden"
     actors = f"SELECT DISTINCT actor FROM audit_events WHERE owner_id = '{application}'"  # noqa: S608 - an id of ours
     with driver.connect(f"file:{admin.server.data / 'connector.db'}?mode=ro", uri=True) as connection:
-        assert connection.execute(actors).fetchall() == [(f"system_auth:{credential['clientId']}",)]
+        assert connection.execute(actors).fetchall() == [(f"integration_system:{system}/{credential['clientId']}",)]
     connection.close()
 
 
@@ -222,7 +224,9 @@ def test_deletion_cuts_a_client_off(admin: Director, kind: str) -> None:
 
 
 def test_a_client_is_cut_off_on_every_replica(postgresql: Postgres, tmp_path: Path) -> None:
-    """A token of one replica is good on the other, and on neither once its system auth was deleted on one."""
+    """A token of one replica is good on the other, and on neither once its system auth was deleted on one. A permission
+    to act in another tenant begins and ends on both as well.
+    """
     with postgresql.database() as url:
         settings = {"CONNECTOR_DATABASE__URL": url}
         with Server(tmp_path / "one" / "data", settings=settings) as one:
@@ -230,24 +234,32 @@ def test_a_client_is_cut_off_on_every_replica(postgresql: Postgres, tmp_path: Pa
             other.mkdir(mode=0o700, parents=True)
             shutil.copytree(one.data / "ca", other / "ca")
             with Server(other, settings=settings) as two, director(one, "acme") as admin:
-                credential = credentials(admin, admin.register("system", "IntegrationSystem"))
-                caller = bearer(admin, credential)
-                answers = [
-                    admin.http.post(
-                        each.public_director,
-                        json={"query": VIEWER},
-                        headers={"Authorization": f"Bearer {caller.key}"},
-                    )
-                    for each in (one, two)
-                    if admin.ask("{ result: viewer { id } }")
-                ]
-                assert all("errors" not in answer.json() for answer in answers)
+                system, away = admin.register("system", "IntegrationSystem"), admin.enter("away")
+                credential = credentials(admin, system)
+                token = bearer(admin, credential).key
+
+                def told(tenant: str) -> set[str]:
+                    """What both replicas say to it in that tenant: its id, or why they refuse it."""
+                    return {_viewer(admin, each, token, tenant) for each in (two, one)}
+
+                assert told("acme") == {system}
+                assert told("away") == {"tenant_forbidden"}
+                given = admin.ask(PERMIT, {"id": system, "tenant": away.tenant})
+                assert told("away") == {system}
+                away.ask(WITHDRAW, given)
+                assert told("away") == {"tenant_forbidden"}
+                admin.ask(PERMIT, {"id": system, "tenant": away.tenant})
+                assert told("away") == {system}
                 admin.ask(DELETE % "IntegrationSystem", {"id": credential["clientId"]})
-                for each in (two, one):
-                    answer = admin.http.post(
-                        each.public_director, json={"query": VIEWER}, headers={"Authorization": f"Bearer {caller.key}"}
-                    )
-                    assert answer.json()["errors"][0]["extensions"]["error"] == "access_token_unknown"
+                assert told("acme") == told("away") == {"access_token_unknown"}
+
+
+def _viewer(admin: Director, server: Server, token: str, tenant: str) -> str:
+    headers = {"Authorization": f"Bearer {token}", "Tenant": tenant}
+    answer = admin.http.post(server.public_director, json={"query": VIEWER}, headers=headers).json()
+    if "errors" in answer:
+        return str(answer["errors"][0]["extensions"]["error"])
+    return str(answer["data"]["result"]["id"])
 
 
 def test_credentials_of_an_integration_system_are_deleted_without_a_tenant(admin: Director) -> None:

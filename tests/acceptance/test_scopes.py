@@ -26,7 +26,7 @@ from connector.client import make_csr, make_key
 EXPECTED = """
 viewer         application:read          application applications labelDefinitions
 viewer         runtime:read              runtime runtimes
-viewer         integration_system:read   integrationSystem integrationSystems
+viewer         integration_system:read   integrationSystem integrationSystems tenantPermissions
 viewer         one_time_token:read       oneTimeToken oneTimeTokens
 viewer         certificate:read          certificate certificates
 viewer         tenant:read               tenants tenantByExternalID tenantByInternalID
@@ -49,6 +49,7 @@ operator       one_time_token:write      withdrawOneTimeToken
 operator       certificate:write         revokeCertificate revokeCertificatesOfSystemAuth
 operator       certificate:write         revokeCertificatesOfApplication revokeCertificatesOfRuntime
 administrator  tenant:write              revokeCertificatesOfTenant createTenant setTenantCertificateProfile
+administrator  tenant:write              permitIntegrationSystem withdrawTenantPermission
 administrator  api_key:read              apiKeys
 administrator  api_key:write             createAPIKey revokeAPIKey
 """

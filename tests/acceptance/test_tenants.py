@@ -19,7 +19,7 @@ from tests.support.server import Identity, Server, encoded
 from connector.client import make_csr, make_key
 
 LEAST_TRIES = 14000
-# For a caller for every tenant, these are about tenants and keys themselves, of which it may see all.
+# For a caller for every tenant, these are about tenants, keys and permissions themselves, of which it may see all.
 ABOVE_TENANTS = {
     "tenants",
     "tenantByExternalID",
@@ -28,6 +28,9 @@ ABOVE_TENANTS = {
     "createTenant",
     "createAPIKey",
     "revokeAPIKey",
+    "tenantPermissions",
+    "permitIntegrationSystem",
+    "withdrawTenantPermission",
 }
 # Mutations that take nothing which another tenant could have made.
 NAME_NOTHING = {"registerRuntime", "registerIntegrationSystem", "createFormation", "setTenantCertificateProfile"}

@@ -12,8 +12,10 @@ from connector import bootstrap, compass
 from connector.bootstrap import Administration
 from connector.cli.command import AsJSON, Config, DataDir, command
 from connector.cli.output import Output, Row
+from connector.domain import compass_subject
 from connector.domain.imports import AdoptedHolder, AdoptedIssuer, Kind, Outcome, Report
 from connector.domain.pairing import timestamp
+from connector.pki.adopted import subject_values
 from connector.usecases.importing import Import
 from connector.usecases.moving import Move, end, look
 from connector.usecases.offices import Office
@@ -35,6 +37,16 @@ def import_compass(
     tenant: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Only this tenant, by its external id. May be repeated.")
     ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A client's certificate, to compare the settings of [subject] with."),
+    ] = None,
+    systems_tenant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="The tenant where integration systems are registered; else where applications name them."
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and write nothing.")] = False,
     remove_gone: Annotated[
         bool, typer.Option("--remove-gone", help="Delete system auths that were deleted there after they were taken.")
@@ -49,6 +61,7 @@ def import_compass(
         async with bootstrap.administration(data_dir=data_dir, config=config) as administration:
             trusted = administration.settings.trusted
             old_ca, revoked = compass.read_ca(ca, trusted), compass.read_revocations(revocations, trusted)
+            client = None if certificate is None else compass.read_certificate(certificate, trusted)
             with (
                 compass.open_database(database) as source,
                 Progress(
@@ -56,15 +69,22 @@ def import_compass(
                 ) as shown,
             ):
                 task = shown.add_task("", total=source.count())
-                return await Import(
+                report = await Import(
                     administration.store,
                     source,
                     administration.settings.token_policy,
                     tenants=tenant or None,
+                    systems_home=systems_tenant,
                     is_dry=dry_run,
                     removes=remove_gone,
                     told=lambda what, number: shown.update(task, description=what, advance=number),
                 ).run(old_ca, revoked)
+            report.warnings = compass_subject.warnings(
+                administration.settings.subject.model_dump(),
+                ca=subject_values(old_ca.certificate),
+                client=None if client is None else subject_values(client),
+            )
+            return report
 
     _show_report(asyncio.run(run()), is_dry=dry_run, as_json=as_json)
 
@@ -117,13 +137,21 @@ def _show_report(report: Report, *, is_dry: bool, as_json: bool) -> None:
         for each in report.notes
     ]
     if as_json:
-        whole = {"dryRun": is_dry, "counts": counts, "notes": notes, "notesOmitted": report.omitted}
+        whole = {
+            "dryRun": is_dry,
+            "warnings": report.warnings,
+            "counts": counts,
+            "notes": notes,
+            "notesOmitted": report.omitted,
+        }
         Output(as_json=True).show(whole, nothing="")
         return
     Output(as_json=False).show(counts, nothing="There was nothing to import.")
     if notes:
         print()
         Output(as_json=False).show(notes, nothing="")
+    for each in report.warnings:
+        print(f"Warning: {each}", file=sys.stderr)
     if report.omitted:
         print(f"{report.omitted} more are not listed.", file=sys.stderr)
     if is_dry:

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from connector import __version__, bootstrap
-from connector.cli import administration, administrators, auditing, databases, demo, formations, gateways, keys, moving
+from connector.cli import (
+    administration,
+    administrators,
+    auditing,
+    databases,
+    demo,
+    formations,
+    gateways,
+    keys,
+    moving,
+    permissions,
+)
 from connector.cli.command import Config, DataDir, command
 from connector.cli.exits import EXIT_FAILED, EXIT_SETTINGS
 from connector.domain.directory import EntityKind
@@ -33,7 +44,7 @@ app = typer.Typer(
 app.add_typer(administration.tenant, name="tenant")
 app.add_typer(administration.entities(EntityKind.APPLICATION), name="application")
 app.add_typer(administration.entities(EntityKind.RUNTIME), name="runtime")
-app.add_typer(administration.entities(EntityKind.INTEGRATION_SYSTEM), name="integration-system")
+app.add_typer(permissions.integration_system, name="integration-system")
 app.add_typer(formations.formation, name="formation")
 app.add_typer(administration.token, name="token")
 app.add_typer(administration.certificate, name="certificate")

@@ -47,6 +47,19 @@ def read_ca(directory: Path, trusted: Trusted) -> AdoptedCA:
     return ca
 
 
+def read_certificate(path: Path, trusted: Trusted) -> x509.Certificate:
+    """A client's certificate. Behind it there may be those of its CA.
+
+    Raises:
+        InvalidData: the file cannot be read, or holds no certificate.
+        Exposed: others can change it.
+    """
+    try:
+        return x509.load_pem_x509_certificates(_read(path, trusted, is_secret=False, most=MAX_CA_FILE))[0]
+    except ValueError as error:
+        raise InvalidData(f"{path} holds no certificate in PEM. Name the file of a client's certificate.") from error
+
+
 def read_revocations(path: Path, trusted: Trusted) -> frozenset[bytes]:
     """The SHA-256 of each revoked certificate, from the ConfigMap as JSON, or from its data alone.
 

@@ -7,9 +7,10 @@ from enum import StrEnum
 from connector.domain.certificates import Certificate
 from connector.domain.directory import Entity, SystemAuth
 from connector.domain.formations import Formation
+from connector.domain.permissions import Permission
 from connector.domain.tokens import OneTimeToken
 
-About = Entity | Formation | SystemAuth | OneTimeToken | Certificate
+About = Entity | Formation | Permission | SystemAuth | OneTimeToken | Certificate
 
 
 class Action(StrEnum):
@@ -40,6 +41,8 @@ class Action(StrEnum):
     SERVICE_CHANGED = "service.changed"
     SERVICE_REMOVED = "service.removed"
     CLIENT_CREATED = "client.created"
+    PERMISSION_GIVEN = "permission.given"
+    PERMISSION_WITHDRAWN = "permission.withdrawn"
     SYSTEM_AUTH_DELETED = "system_auth.deleted"
     TOKEN_MINTED = "token.minted"
     TOKEN_SPENT = "token.spent"
@@ -61,7 +64,8 @@ class Event:
 
     ``actor`` says who did it: ``admin:<key's name>`` or ``admin:<tenant>/<key's name>``, ``user:<name at the issuer>``,
     ``admin_certificate:<rule> sha256=<fingerprint> subject=<subject>``, ``administrator:<name>``, ``token:<id>``,
-    ``certificate:<serial>``, ``system_auth:<id>``, ``command`` or ``system``.
+    ``certificate:<serial>``, ``system_auth:<id>``, ``integration_system:<id>/<system auth's id>``, ``command`` or
+    ``system``.
     The other fields point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation
     reason, a name, or what was changed from what to what. None is ever a secret. ``times`` is how often it happened,
     where repeats are counted; ``at`` is then the last time.
@@ -94,6 +98,8 @@ def event(action: Action, about: About, *, at: datetime, actor: str, reason: str
     match about:
         case Entity() | Formation():
             owner, auth = about.id, None
+        case Permission():
+            owner, auth = about.system_id, None
         case SystemAuth():
             owner, auth = about.owner_id, about.id
         case OneTimeToken():

@@ -54,7 +54,8 @@ SCOPES: Mapping[EntityKind, frozenset[Scope]] = {
     ),
 }
 """The scopes of a client. Applications and runtimes have them for themselves alone, as with a certificate; integration
-systems register both in their tenant, hand over their tokens and put them into formations.
+systems register both in the tenants where they may act, hand over their tokens and put them into formations. None of
+these scopes gives a permission (:mod:`connector.domain.permissions`).
 """
 
 _NO_DIGEST = bytes(sha256().digest_size)
@@ -91,7 +92,9 @@ class Access:
 
     @property
     def actor(self) -> str:
-        """How the audit names the client."""
+        """How the audit names the client. An integration system acts in tenants that do not know its system auths."""
+        if self.is_integration_system:
+            return f"integration_system:{self.auth.owner_id}/{self.auth.id}"
         return f"system_auth:{self.auth.id}"
 
     @property
@@ -107,9 +110,13 @@ class Access:
 
     @property
     def caller(self) -> Caller:
-        """The caller, for an integration system: it administers its own tenant, which it need not name."""
-        home = self.tenant.external_id
-        return Caller(self.auth.owner_id, self.actor, Role.OPERATOR, frozenset({home}), home=home, granted=self.scopes)
+        """The caller, for an integration system: it administers its own tenant, which it need not name, and those for
+        which it has a permission.
+        """
+        home, system = self.tenant.external_id, self.auth.owner_id
+        return Caller(
+            system, self.actor, Role.OPERATOR, frozenset({home}), home=home, granted=self.scopes, system=system
+        )
 
     def require(self, scope: Scope) -> None:
         """Return if the bearer may do this.

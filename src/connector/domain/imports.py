@@ -16,6 +16,7 @@ class Kind(StrEnum):
     REVOCATION = "revocation"
     TENANT = "tenant"
     INTEGRATION_SYSTEM = "integration system"
+    PERMISSION = "permission"
     FORMATION = "formation"
     RUNTIME = "runtime"
     APPLICATION = "application"
@@ -130,11 +131,15 @@ MOST_NOTES = 20_000
 
 @dataclass(slots=True)
 class Report:
-    """The outcome of an import: the numbers by kind and outcome, and notes about every difference."""
+    """The outcome of an import: the numbers by kind and outcome, and notes about every difference.
+
+    ``warnings`` are about the settings.
+    """
 
     counts: Counter[tuple[Kind, Outcome]] = field(default_factory=Counter)
     notes: list[Note] = field(default_factory=list)
     omitted: int = 0
+    warnings: Sequence[str] = ()
 
     def count(self, kind: Kind, outcome: Outcome, number: int = 1) -> None:
         """Count records."""

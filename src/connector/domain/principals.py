@@ -130,8 +130,9 @@ class Caller:
     """Somebody known who administers.
 
     ``name`` is theirs, ``actor`` how the audit names them; ``tenants`` holds the external ids of the tenants that they
-    may enter, None for every tenant. ``granted`` are the scopes of an integration system, None for those of the role;
-    ``home`` is the external id of its tenant, which is meant where it names none.
+    may enter, None for every tenant. Of an integration system, ``system`` is the id: it may also enter the tenants for
+    which it has a permission. ``granted`` are its scopes, None for those of the role; ``home`` is the external id of
+    its own tenant, which is meant where it names none.
     """
 
     name: str
@@ -140,6 +141,7 @@ class Caller:
     tenants: frozenset[str] | None
     home: str | None = None
     granted: frozenset[Scope] | None = None
+    system: str | None = None
 
     @property
     def scopes(self) -> frozenset[Scope]:

@@ -1,5 +1,6 @@
 """Certificates of a CA that is not ours, read by their octets: no two readers can see two holders in one of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -132,6 +133,11 @@ class AdoptedCA:
     def name(self) -> bytes:
         """The DER of its subject. Issuer and subject are compared by octets (RFC 5280 4.1.2.6)."""
         return _fields(self.certificate)[_SUBJECT].encoded
+
+
+def subject_values(certificate: x509.Certificate) -> Mapping[str, str]:
+    """The attributes of its subject that all subjects here share; see :func:`names.shared_values`."""
+    return names.shared_values(_fields(certificate)[_SUBJECT].encoded)
 
 
 def _fields(certificate: x509.Certificate) -> list[der.Element]:

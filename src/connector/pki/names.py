@@ -1,7 +1,7 @@
 """Subjects: what a CSR must ask for, and the name that the server builds itself."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +27,13 @@ _ORGANIZATION = der.object_identifier("2.5.4.10")
 _ORGANIZATIONAL_UNIT = der.object_identifier("2.5.4.11")
 _LOCALITY = der.object_identifier("2.5.4.7")
 _PROVINCE = der.object_identifier("2.5.4.8")
+_SHARED = {
+    _ORGANIZATION: "organization",
+    _ORGANIZATIONAL_UNIT: "organizational_unit",
+    _LOCALITY: "locality",
+    _PROVINCE: "province",
+    _COUNTRY_NAME: "country",
+}
 
 
 # No slots: the constant parts of every name are computed once for each policy.
@@ -151,6 +158,22 @@ def common_names(name: bytes) -> tuple[str | None, ...]:
         DERError: ``name`` is not a Name.
     """
     return tuple(_text(value) for rdn in _rdns(name) for oid, value in rdn if oid == _COMMON_NAME)
+
+
+def shared_values(name: bytes) -> Mapping[str, str]:
+    """The values of the attributes that our subjects share, by the names of :class:`SubjectPolicy`.
+
+    One that is there several times, or that readers do not agree on, is left out.
+
+    Raises:
+        DERError: ``name`` is not a Name.
+    """
+    found: dict[str, list[str | None]] = {}
+    for rdn in _rdns(name):
+        for oid, value in rdn:
+            if oid in _SHARED:
+                found.setdefault(_SHARED[oid], []).append(_text(value))
+    return {field: values[0] for field, values in found.items() if len(values) == 1 and values[0] is not None}
 
 
 def common_name_rdn(value: str) -> bytes:

@@ -52,6 +52,9 @@ class Tenants(Protocol):
     def set_profile(self, id: str, profile: str | None) -> None:
         """Set the tenant's default certificate profile. Raises ObjectNotFound when there is no such tenant."""
 
+    def of_entity(self, kind: EntityKind, id: str) -> Tenant | None:
+        """The tenant that the entity of that kind and id is in."""
+
     def of_system_auth(self, id: str) -> Tenant | None:
         """The tenant that the system auth of this id is in."""
 

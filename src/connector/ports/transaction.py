@@ -17,6 +17,7 @@ from connector.ports.imports import Imports
 from connector.ports.issuers import IssuerRecords
 from connector.ports.keys import ApiKeys
 from connector.ports.ocsp import Statuses
+from connector.ports.permissions import Permissions
 from connector.ports.quotas import Usage
 from connector.ports.subjects import Subjects
 from connector.ports.tokens import Tokens
@@ -81,6 +82,10 @@ class Transaction(Protocol):
     @property
     def clients(self) -> Clients:
         """OAuth 2.0 clients and their access tokens."""
+
+    @property
+    def permissions(self) -> Permissions:
+        """Where integration systems may act besides their own tenant."""
 
     @property
     def administrators(self) -> Administrators:

@@ -24,6 +24,11 @@ from connector.storage.statements import Insert, Prepared, chunks, page
 _FIND_TENANT = Prepared(select(tenants).where(tenants.c.external_id == bindparam("external_id")))
 _READ_TENANT = select(tenants).where(tenants.c.id == bindparam("id"))
 _SET_PROFILE = update(tenants).where(tenants.c.id == bindparam("this")).values(profile=bindparam("new_profile"))
+_TENANT_OF_ENTITY = (
+    select(tenants)
+    .join(entities, entities.c.tenant_id == tenants.c.id)
+    .where(entities.c.id == bindparam("id"), entities.c.kind == bindparam("kind"))
+)
 _TENANT_OF_AUTH = (
     select(tenants)
     .join(system_auths, system_auths.c.tenant_id == tenants.c.id)
@@ -98,6 +103,10 @@ class SqlTenants:
     def set_profile(self, id: str, profile: str | None) -> None:
         if self._connection.execute(_SET_PROFILE, {"this": id, "new_profile": profile}).rowcount == 0:
             raise ObjectNotFound
+
+    def of_entity(self, kind: EntityKind, id: str) -> Tenant | None:
+        row = self._connection.execute(_TENANT_OF_ENTITY, {"kind": kind, "id": id}).one_or_none()
+        return None if row is None else Tenant(*row)
 
     def of_system_auth(self, id: str) -> Tenant | None:
         row = self._connection.execute(_TENANT_OF_AUTH, {"id": id}).one_or_none()

@@ -24,6 +24,7 @@ from connector.storage.issuers import SqlIssuers
 from connector.storage.keys import SqlApiKeys
 from connector.storage.moments import make_id, now
 from connector.storage.ocsp import SqlStatuses
+from connector.storage.permissions import SqlPermissions
 from connector.storage.quotas import SqlUsage
 from connector.storage.schema import probes
 from connector.storage.subjects import SqlSubjects
@@ -49,6 +50,7 @@ class SqlTransaction:
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
         self.clients = SqlClients(connection)
+        self.permissions = SqlPermissions(connection)
         self.anchors = SqlTrustAnchors(connection)
         self.issuers = SqlIssuers(connection)
         self.crls = SqlCRLs(connection)

@@ -54,6 +54,7 @@ __all__ = [
     "sessions",
     "sign_in_links",
     "system_auths",
+    "tenant_permissions",
     "tenants",
     "tokens",
     "trust_anchors",
@@ -163,6 +164,33 @@ clients = Table(
     Column("digest", LargeBinary(DIGEST_OCTETS), nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("created_by", Text, nullable=False),
+)
+
+# Where integration systems may act besides their own tenant. Without a tenant: in every one.
+tenant_permissions = Table(
+    "tenant_permissions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("system_id", Text, ForeignKey("entities.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant_id", Text, ForeignKey("tenants.id", ondelete="CASCADE"), index=True),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", Text, nullable=False),
+)
+_of_one, _of_every = tenant_permissions.c.tenant_id.is_not(None), tenant_permissions.c.tenant_id.is_(None)
+Index(
+    "uq_tenant_permissions_system_tenant",
+    tenant_permissions.c.system_id,
+    tenant_permissions.c.tenant_id,
+    unique=True,
+    sqlite_where=_of_one,
+    postgresql_where=_of_one,
+)
+Index(
+    "uq_tenant_permissions_system",
+    tenant_permissions.c.system_id,
+    unique=True,
+    sqlite_where=_of_every,
+    postgresql_where=_of_every,
 )
 
 access_tokens = Table(

@@ -13,9 +13,11 @@ from connector.domain.clients import Client
 from connector.domain.directory import EntityKind
 from connector.domain.overview import CertificateTally
 from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.refusals.tenants import TenantForbidden
 from connector.domain.tokens import OneTimeToken
 from connector.ports.audit import Daily, EventFilter
 from connector.ports.certificates import CertificateFilter
+from connector.ports.permissions import PermissionFilter
 from connector.ports.quotas import Certified
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Transaction
@@ -66,6 +68,36 @@ class TenantClients:
     def among(self, ids: Collection[str]) -> frozenset[str]:
         """Which of these system auths are clients."""
         return self._tx.clients.among(self.tenant_id, ids)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantPermissions:
+    """The permissions that concern a tenant; see :class:`connector.ports.permissions.Permissions`.
+
+    ``within`` are the tenants that whoever acts may enter, by their external ids; None is every tenant.
+    """
+
+    _tx: Transaction = field(repr=False)
+    tenant_id: str
+    within: frozenset[str] | None
+
+    def permits(self, system_id: str) -> bool:
+        """Whether this integration system of another tenant may act in this one."""
+        return self._tx.permissions.permits(system_id, self.tenant_id)
+
+    def require_right_to_reach(self, system_id: str) -> None:
+        """Return if whoever acts may enter every tenant where this integration system of the tenant may act.
+
+        Raises:
+            TenantForbidden: they may not. What they make for it would open tenants that are closed to them.
+        """
+        which = PermissionFilter(system_id=system_id)
+        found = [] if self.within is None else self._tx.permissions.list(which)
+        if self.within is not None and not all(each.tenant in self.within for each in found):
+            raise TenantForbidden(
+                "Unauthorized: this integration system may act in tenants that the caller may not enter. Use a "
+                "credential for these tenants, or for every tenant."
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,16 @@ class Places:
     """Where things are: there, by their ids and names, and here.
 
     ``tenants`` are ours by the ids there, ``excluded`` the ids of those that are not asked for. ``systems`` are the
-    integration systems there; ``placed`` says under which id each is in a tenant, ``homes`` which of them have been
-    placed at all. ``formations`` are known by tenant and name, and ``eventing`` is a runtime of each. ``names`` are
-    digests of those that a dry run has given away.
+    integration systems there; ``placed`` says under which id each is known in a tenant, ``homes`` in which tenant here
+    each is registered. ``formations`` are known by tenant and name, and ``eventing`` is a runtime of each. ``names``
+    are digests of those that a dry run has given away.
     """
 
     tenants: MutableMapping[str, Tenant] = field(default_factory=dict)
     excluded: MutableMapping[str, None] = field(default_factory=dict)
     systems: MutableMapping[str, CompassSystem] = field(default_factory=dict)
     placed: MutableMapping[tuple[str, str], str] = field(default_factory=dict)
-    homes: MutableMapping[str, None] = field(default_factory=dict)
+    homes: MutableMapping[str, Tenant] = field(default_factory=dict)
     formations: MutableMapping[tuple[str, str], None] = field(default_factory=dict)
     eventing: MutableMapping[tuple[str, str], str] = field(default_factory=dict)
     names: MutableMapping[bytes, None] = field(default_factory=dict)

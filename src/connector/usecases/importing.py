@@ -23,8 +23,10 @@ from connector.ports.certificates import CertificateFilter
 from connector.ports.compass import Compass
 from connector.ports.transaction import Store, Transaction
 from connector.usecases import registration
-from connector.usecases.import_entities import KINDS, EntityBatch
+from connector.usecases.import_entities import EntityBatch
 from connector.usecases.import_places import Places
+from connector.usecases.import_records import KINDS, Batch
+from connector.usecases.import_systems import Systems
 from connector.usecases.realms import COMMAND, Installation, Realm, realm_of
 from connector.usecases.revocation import revoke
 
@@ -40,14 +42,16 @@ Told = Callable[[str, int], None]
 class Import:
     """One run over one Compass database. With ``is_dry`` nothing is written, and the report is the same.
 
-    ``tenants`` are the external ids of those to look at; None for all. With ``removes`` a system auth that was deleted
-    there after it was taken is deleted here.
+    ``tenants`` are the external ids of those to look at; None for all. ``systems_home`` is that of the tenant where
+    integration systems are registered; without it, each is where the first application names it. With ``removes`` a
+    system auth that was deleted there after it was taken is deleted here.
     """
 
     store: Store
     source: Compass
     policy: TokenPolicy
     tenants: Collection[str] | None = None
+    systems_home: str | None = None
     is_dry: bool = False
     removes: bool = False
     told: Told = field(default=lambda _what, _number: None)
@@ -68,6 +72,7 @@ class Import:
         for tenants in self.source.tenants():
             await self._do("tenants", len(tenants), self._take_tenants(tenants))
         self.places.systems.update({each.id: each for each in self.source.systems()})
+        await self._do("integration systems", 0, self._take_systems)
         for formations in self.source.formations():
             await self._do("formations", len(formations), self._take_formations(formations))
         for kind in (EntityKind.RUNTIME, EntityKind.APPLICATION):
@@ -148,6 +153,25 @@ class Import:
             report.note(Outcome.CHANGED, Kind.TENANT, source.id, made.external_id, " ".join(changes))
         return made
 
+    def _take_systems(self, tx: Transaction, places: Places, report: Report) -> None:
+        self._systems(Batch(tx, places, report, self.is_dry)).take(list(places.systems.values()))
+
+    def _systems(self, batch: Batch) -> Systems:
+        """What places integration systems. Where every tenant is looked at, they may act in every one."""
+        return Systems(batch, self._home_of_systems(batch), is_everywhere=self.tenants is None)
+
+    def _home_of_systems(self, batch: Batch) -> Tenant | None:
+        if self.systems_home is None:
+            return None
+        taken = (each for each in batch.places.tenants.values() if each.external_id == self.systems_home)
+        found = batch.installation.tenants.find(self.systems_home) or next(taken, None)
+        if found is None:
+            raise InvalidData(
+                "--systems-tenant names a tenant that is neither here nor among those that are taken. Create it first: "
+                "connector tenant create"
+            )
+        return found
+
     def _take_formations(self, formations: Sequence[CompassFormation]) -> Take:
         def take(tx: Transaction, places: Places, report: Report) -> None:
             known = tx.imports.taken(Kind.FORMATION, [each.id for each in formations])
@@ -196,7 +220,8 @@ class Import:
 
     def _take_entities(self, entities: Sequence[CompassEntity]) -> Take:
         def take(tx: Transaction, places: Places, report: Report) -> None:
-            EntityBatch(tx, places, report, self.policy, self.is_dry).take(entities)
+            batch = Batch(tx, places, report, self.is_dry)
+            EntityBatch(batch, self.policy, self._systems(batch)).take(entities)
 
         return take
 
@@ -210,9 +235,12 @@ class Import:
             return
         for id_, why in self.source.strays():
             report.note(Outcome.LEFT, Kind.SYSTEM_AUTH, id_, "", why)
+        noted = {
+            each.id for each in report.notes if (each.outcome, each.kind) == (Outcome.LEFT, Kind.INTEGRATION_SYSTEM)
+        }
         for system in self.places.systems.values():
-            if system.id not in self.places.homes:
-                why = "No application names it. Register it in the tenant where it is to act."
+            if system.id not in self.places.homes and system.id not in noted:
+                why = "No application names it, so it has no tenant here. Give it one: --systems-tenant ID"
                 report.note(Outcome.LEFT, Kind.INTEGRATION_SYSTEM, system.id, system.name, why)
         if number := self.source.relations():
             why = f"{number} relations to parents: a tenant has none here, and sees what it owns."

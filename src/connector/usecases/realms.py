@@ -17,7 +17,7 @@ from connector.domain.audit import About, Action, Event, Recorded, event
 from connector.domain.certificates import Certificate
 from connector.domain.clients import Access
 from connector.domain.crls import CRLRecord
-from connector.domain.directory import Tenant
+from connector.domain.directory import Entity, EntityKind, Tenant
 from connector.domain.origins import Origin
 from connector.domain.principals import Caller, Role, Scope
 from connector.domain.refusals.objects import ObjectNotFound
@@ -32,8 +32,15 @@ from connector.ports.directory import Directory
 from connector.ports.formations import Formations
 from connector.ports.imports import Imports
 from connector.ports.transaction import Transaction
-from connector.usecases.holdings import TenantCertificates, TenantClients, TenantEvents, TenantTokens, TenantUsage
-from connector.usecases.visibility import VisibleAdministrators, VisibleKeys, VisibleTenants
+from connector.usecases.holdings import (
+    TenantCertificates,
+    TenantClients,
+    TenantEvents,
+    TenantPermissions,
+    TenantTokens,
+    TenantUsage,
+)
+from connector.usecases.visibility import VisibleAdministrators, VisibleKeys, VisiblePermissions, VisibleTenants
 
 COMMAND = Caller("command", "command", Role.ADMINISTRATOR, None)
 """Runs commands on the server's own database. No key acts under that name: theirs begin with ``admin:``."""
@@ -44,13 +51,17 @@ SYSTEM = Caller("system", "system", Role.ADMINISTRATOR, None)
 
 @dataclass(frozen=True, slots=True)
 class Realm:
-    """One tenant, and who acts there with which scopes: the proof that they may. This module alone makes realms."""
+    """One tenant, and who acts there with which scopes: the proof that they may. This module alone makes realms.
+
+    ``_within`` are the tenants that they may enter, by external id, as far as they administer; None is every tenant.
+    """
 
     _tx: Transaction = field(repr=False, compare=False)
     tenant_id: str
     actor: str
     scopes: frozenset[Scope] = frozenset()
     _tenant: Tenant | None = field(default=None, repr=False, compare=False)
+    _within: frozenset[str] | None = field(default=frozenset(), repr=False, compare=False)
 
     @property
     def now(self) -> datetime:
@@ -101,6 +112,11 @@ class Realm:
     def clients(self) -> TenantClients:
         """The tenant's OAuth 2.0 clients."""
         return TenantClients(self._tx, self.tenant_id)
+
+    @property
+    def permissions(self) -> TenantPermissions:
+        """Which integration systems of other tenants may act here, and where those of this tenant may."""
+        return TenantPermissions(self._tx, self.tenant_id, self._within)
 
     @property
     def certificates(self) -> TenantCertificates:
@@ -162,25 +178,33 @@ class Installation:
             TenantRequired, TenantNotFound, TenantForbidden: none is named, there is no such tenant, or the caller has
                 no right to it. A caller who may not enter every tenant does not learn which ones there are.
         """
-        external_id = external_id or self.caller.home
+        caller = self.caller
+        external_id = external_id or caller.home
         if not external_id:
             raise TenantRequired
-        if self.caller.tenants is not None and external_id not in self.caller.tenants:
-            raise TenantForbidden
         tenant = self._tx.tenants.find(external_id)
+        if caller.tenants is not None and external_id not in caller.tenants and not self._is_permitted(tenant):
+            raise TenantForbidden
         if tenant is None:
             raise TenantNotFound
-        return Realm(self._tx, tenant.id, self.caller.actor, self.caller.scopes, tenant)
+        return Realm(self._tx, tenant.id, caller.actor, caller.scopes, tenant, caller.tenants)
+
+    def _is_permitted(self, tenant: Tenant | None) -> bool:
+        """Whether the caller is an integration system with a permission for the tenant."""
+        system = self.caller.system
+        return system is not None and tenant is not None and self._tx.permissions.permits(system, tenant.id)
 
     def require_right_to(self, external_id: str | None) -> None:
         """Return if the caller may make something that opens this tenant, or with None every tenant.
+
+        An integration system's permission is no such right.
 
         Raises:
             TenantRequired, TenantNotFound, TenantForbidden: they may not, or there is no such tenant.
         """
         if external_id is not None:
             self.enter(external_id)
-        elif self.caller.tenants is not None:
+        if self.caller.tenants is not None and external_id not in self.caller.tenants:
             raise TenantForbidden
 
     @property
@@ -207,6 +231,11 @@ class Installation:
     def sessions(self) -> Sessions:
         """The sessions of the console."""
         return self._tx.sessions
+
+    @property
+    def permissions(self) -> VisiblePermissions:
+        """The permissions for the tenants that the caller may enter, and those for every tenant."""
+        return VisiblePermissions(self._tx, self.caller.tenants)
 
     @property
     def imports(self) -> Imports:
@@ -238,6 +267,21 @@ class Installation:
         if tenant is None:
             raise ObjectNotFound
         return self.enter(tenant.external_id)
+
+    def integration_system(self, id: str) -> tuple[Realm, Entity]:
+        """The integration system of that id, and the realm of its own tenant.
+
+        Raises:
+            ObjectNotFound: there is none in a tenant that the caller may enter.
+        """
+        kind = EntityKind.INTEGRATION_SYSTEM
+        found = self._tx.tenants.of_entity(kind, id)
+        tenant = None if found is None else self.tenants.of_id(found.id)
+        realm = None if tenant is None else self.enter(tenant.external_id)
+        system = None if realm is None else realm.directory.entity(kind, id)
+        if realm is None or system is None:
+            raise ObjectNotFound
+        return realm, system
 
     def certificate(self, serial: str) -> tuple[Realm, Certificate]:
         """The newest certificate of that serial number, and the realm that it is in.

@@ -71,7 +71,8 @@ def update(realm: Realm, kind: EntityKind, id: str, changes: Mapping[str, Any]) 
     """
     before = registered(realm, kind, id)
     entity = directory.update_entity(before, changes, now=realm.now)
-    _check_integration_system(realm, entity)
+    if entity.integration_system_id != before.integration_system_id:
+        _check_integration_system(realm, entity)
     realm.directory.update_entity(entity)
     if changes.keys() != {"profile"}:
         realm.record(Action.ENTITY_UPDATED, entity, reason=entity.name)
@@ -219,9 +220,13 @@ def request_client_credentials(realm: Realm, kind: EntityKind, id: str) -> tuple
 
     Raises:
         ObjectNotFound: there is no such entity.
+        TenantForbidden: it is an integration system that may act in tenants to which the caller has no right.
         InvalidData: the entity has too many system auths.
     """
-    auth = _add_system_auth(realm, registered(realm, kind, id))
+    owner = registered(realm, kind, id)
+    if kind is EntityKind.INTEGRATION_SYSTEM:
+        realm.permissions.require_right_to_reach(owner.id)
+    auth = _add_system_auth(realm, owner)
     random = realm.random(clients.SECRET_OCTETS)
     secret, client = clients.make_client(random, auth, created_by=realm.actor, now=realm.now)
     realm.clients.add(client)
@@ -260,8 +265,14 @@ def _record_profile(realm: Realm, entity: Entity, *, before: str | None) -> None
 
 
 def _check_integration_system(realm: Realm, entity: Entity) -> None:
-    if entity.integration_system_id is not None:
-        registered(realm, EntityKind.INTEGRATION_SYSTEM, entity.integration_system_id)
+    """Return if the entity names no integration system, or one that may act in the tenant.
+
+    Raises:
+        ObjectNotFound: it names another.
+    """
+    named = entity.integration_system_id
+    if named is not None and not realm.permissions.permits(named):
+        registered(realm, EntityKind.INTEGRATION_SYSTEM, named)
 
 
 def _add_system_auth(realm: Realm, owner: Entity) -> SystemAuth:

@@ -1,4 +1,4 @@
-"""The records outside of tenants that a caller may see: tenants, API keys and administrators.
+"""The records outside of tenants that a caller may see: tenants, API keys, administrators and permissions.
 
 Each is bound to the tenants that the caller may enter. ``within`` holds their external ids; None is every tenant.
 
@@ -6,13 +6,15 @@ Only an :class:`~connector.usecases.realms.Installation` hands these out.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connector.domain.administrators import Administrator
 from connector.domain.directory import Tenant
+from connector.domain.permissions import Permission, Permitted
 from connector.domain.principals import ApiKey
 from connector.domain.refusals.objects import ObjectNotFound
+from connector.ports.permissions import PermissionFilter
 from connector.ports.transaction import Transaction
 
 
@@ -69,6 +71,41 @@ class VisibleKeys:
     def revoke(self, id: str) -> ApiKey | None:
         """Revoke the key, unless it is revoked, and return it as it is then; None where there is none."""
         return self._tx.keys.revoke(id, within=self.within, now=self._tx.now)
+
+
+@dataclass(frozen=True, slots=True)
+class VisiblePermissions:
+    """The permissions that a caller may see; see :class:`connector.ports.permissions.Permissions`."""
+
+    _tx: Transaction = field(repr=False)
+    within: frozenset[str] | None
+
+    def add(self, permission: Permission) -> None:
+        """Record a permission."""
+        self._tx.permissions.add(permission)
+
+    def find(self, id: str) -> Permitted | None:
+        """The permission of that id."""
+        found = self._tx.permissions.find(id)
+        is_visible = found is not None and (self.within is None or found.tenant is None or found.tenant in self.within)
+        return found if is_visible else None
+
+    def list(
+        self, which: PermissionFilter, *, after: tuple[datetime, str] | None = None, most: int | None = None
+    ) -> Sequence[Permitted]:
+        """The permissions that fit, oldest first: those after that time and id."""
+        return self._tx.permissions.list(self._visible(which), after=after, most=most)
+
+    def count(self, which: PermissionFilter) -> int:
+        """The number of them."""
+        return self._tx.permissions.count(self._visible(which))
+
+    def remove(self, id: str) -> bool:
+        """Remove the permission. False when the caller does not see one of that id."""
+        return self.find(id) is not None and self._tx.permissions.remove(id)
+
+    def _visible(self, which: PermissionFilter) -> PermissionFilter:
+        return replace(which, within=self.within)
 
 
 @dataclass(frozen=True, slots=True)

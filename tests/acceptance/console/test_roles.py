@@ -36,6 +36,7 @@ VIEWER = {
     "GET /console/ca/{name}",
     "GET /console/move",
     "GET /console/tenants",
+    "GET /console/integration-systems",
 }
 OPERATOR = {
     *(f"POST {T}/{each}{rest}" for each in EACH for rest in ("", "/{id}", "/{id}/labels", "/{id}/labels/delete")),
@@ -54,6 +55,8 @@ ADMINISTRATOR = {
     "GET /console/settings",
     f"POST {T}/profiles",
     "POST /console/tenants",
+    "POST /console/integration-systems",
+    "POST /console/integration-systems/{id}/withdraw",
     "GET /console/administrators",
     "POST /console/administrators",
     "POST /console/administrators/{id}/link",

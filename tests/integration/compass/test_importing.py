@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 import psycopg
 import pytest
@@ -15,21 +15,27 @@ from tests.support.compass import CompassDatabase, OldCA, compass_database, make
 from tests.support.postgres import Postgres
 
 from connector.compass import open_database
+from connector.domain import compass
+from connector.domain.compass import CompassSystem
 from connector.domain.directory import Entity, EntityKind
 from connector.domain.imports import Kind, Note, Outcome, Report
+from connector.domain.permissions import Permitted
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.domain.tokens import TokenPolicy, TokenState, TokenType, digest
 from connector.pki.adopted import AdoptedCA
+from connector.ports.permissions import PermissionFilter
 from connector.ports.transaction import Store, Transaction
 from connector.storage import open_sqlite
 from connector.storage.postgresql.store import open_postgresql
 from connector.usecases import registration
 from connector.usecases.importing import Import
+from connector.usecases.permissions import withdraw_permission
 from connector.usecases.realms import COMMAND, Installation, Realm
 
 T = TypeVar("T")
 APPLICATION, RUNTIME, SYSTEM = EntityKind.APPLICATION, EntityKind.RUNTIME, EntityKind.INTEGRATION_SYSTEM
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTES = dict.fromkeys(TokenType, timedelta(minutes=5))
 POLICY = TokenPolicy(MINUTES, dict.fromkeys(TokenType, timedelta(days=1)), timedelta(minutes=5), 20)
 
@@ -70,6 +76,12 @@ class Here:
 
     def write(self, function: Callable[[Realm], T], tenant: str) -> T:
         return asyncio.run(self.store.transaction(lambda tx: function(Installation(tx, COMMAND).enter(tenant))))
+
+    def installed(self, function: Callable[[Installation], T]) -> T:
+        return asyncio.run(self.store.transaction(lambda tx: function(Installation(tx, COMMAND))))
+
+    def permissions(self) -> Sequence[Permitted]:
+        return self.installed(lambda installation: installation.permissions.list(PermissionFilter()))
 
     def inside(self, function: Callable[[Realm], T], tenant: str) -> T:
         return self.read(lambda tx: function(Installation(tx, COMMAND).enter(tenant)))
@@ -277,9 +289,10 @@ def test_fields_that_break_a_rule_are_left_out_one_by_one(here: Here, there: Com
     assert {note.id for note in report.notes if note.outcome is Outcome.CHANGED} == {application, runtime}
 
 
-def test_an_integration_system_is_in_each_tenant_that_needs_it(here: Here, there: CompassDatabase) -> None:
-    """It belongs to no tenant there. Here the first tenant has it under its id, every other one under another, in each
-    run the same; one that no application names is left.
+def test_an_integration_system_may_act_in_every_tenant(here: Here, there: CompassDatabase) -> None:
+    """It belongs to no tenant there. Here it is registered once, under its id, where the first application names it,
+    and may act in every tenant; applications of all tenants name it, also those of a later run. One that no application
+    names is left, with the option that takes it.
     """
     system = there.insert("integration_systems", id=str(uuid4()), name="Portal", description="Pairs")
     unused = there.insert("integration_systems", id=str(uuid4()), name="Unused")
@@ -287,18 +300,106 @@ def test_an_integration_system_is_in_each_tenant_that_needs_it(here: Here, there
     for external in ("one", "two"):
         tenant = there.tenant(external)
         applications[external] = there.application(tenant, "app", integration_system_id=system)
+    dry = here.take(there, is_dry=True)
     report = here.take(there)
-    here.take(there)
+    assert (dry.counts, dry.notes) == (report.counts, report.notes)
+    applications["three"] = there.application(there.tenant("three"), "app", integration_system_id=system)
+    again = here.take(there)
 
-    placed = [here.entity(APPLICATION, id_, tenant).integration_system_id for tenant, id_ in applications.items()]
-    assert system in placed
-    assert len(set(placed)) == 2
-    for (tenant, id_), own in zip(applications.items(), placed, strict=True):
-        assert own is not None
-        assert here.entity(SYSTEM, own, tenant).name == "Portal"
-        assert here.entity(APPLICATION, id_, tenant).labels["integrationSystemID"] == own
-        assert here.inside(lambda realm: realm.directory.count_entities(SYSTEM), tenant) == 1
-    assert [note.id for note in notes(report, Outcome.LEFT, Kind.INTEGRATION_SYSTEM)] == [unused]
+    for tenant, id_ in applications.items():
+        found = here.entity(APPLICATION, id_, tenant)
+        assert found.integration_system_id == found.labels["integrationSystemID"] == system
+    owners = [each for each in applications if here.inside(lambda realm: realm.directory.count_entities(SYSTEM), each)]
+    assert len(owners) == 1
+    assert here.entity(SYSTEM, system, *owners).name == "Portal"
+    assert [(each.permission.system_id, each.tenant) for each in here.permissions()] == [(system, None)]
+    for each in (report, again):
+        (note,) = notes(each, Outcome.LEFT, Kind.INTEGRATION_SYSTEM)
+        assert (note.id, "--systems-tenant" in note.why) == (unused, True)
+    (note,) = notes(report, Outcome.CHANGED, Kind.INTEGRATION_SYSTEM)
+    assert (note.id, "every tenant" in note.why) == (system, True)
+    assert numbers(again, Outcome.TAKEN) == {Kind.TENANT: 1, Kind.APPLICATION: 1}
+
+
+def test_integration_systems_have_a_home_where_one_is_named(here: Here, there: CompassDatabase) -> None:
+    """All are registered in the tenant that is named, also those that no application names; a second run, with it or
+    without, finds them there. A tenant that is neither here nor there is refused.
+    """
+    used, unused = (there.insert("integration_systems", id=str(uuid4()), name=name) for name in ("Used", "Unused"))
+    application = there.application(there.tenant("acme"), "app", integration_system_id=used)
+    there.tenant("platform")
+    with pytest.raises(InvalidData, match="--systems-tenant"):
+        here.take(there, systems_home="nobody")
+    dry = here.take(there, is_dry=True, systems_home="platform")
+    report = here.take(there, systems_home="platform")
+    assert numbers(dry, Outcome.TAKEN)[Kind.INTEGRATION_SYSTEM] == 2
+    assert numbers(report, Outcome.TAKEN)[Kind.PERMISSION] == numbers(dry, Outcome.TAKEN)[Kind.PERMISSION] == 2
+    for id_, name in ((used, "Used"), (unused, "Unused")):
+        assert here.entity(SYSTEM, id_, "platform").name == name
+    assert here.entity(APPLICATION, application).integration_system_id == used
+    for options in ({"systems_home": "platform"}, {}):
+        again = here.take(there, **options)
+        assert numbers(again, Outcome.TAKEN) == {}
+        assert numbers(again, Outcome.KNOWN)[Kind.INTEGRATION_SYSTEM] == 2
+        assert notes(again, Outcome.LEFT, Kind.INTEGRATION_SYSTEM) == []
+
+
+def test_with_some_tenants_an_integration_system_acts_in_those_that_name_it(here: Here, there: CompassDatabase) -> None:
+    """Where an import is for some tenants, an integration system gets no right to the others, and none to those whose
+    applications do not name it.
+    """
+    system = there.insert("integration_systems", id=str(uuid4()), name="Portal")
+    for external in ("one", "two", "three"):
+        there.application(there.tenant(external), "app", integration_system_id=system)
+    there.tenant("none")
+    here.take(there, tenants=["one", "two", "none"])
+    (permission,) = here.permissions()
+    assert permission.tenant in ("one", "two")
+    here.take(there, tenants=["three"])
+    assert {each.tenant for each in here.permissions()} == {permission.tenant, "three"}
+
+
+def test_a_permission_that_was_withdrawn_here_is_not_given_again(here: Here, there: CompassDatabase) -> None:
+    """Nor is an integration system brought back that was removed here; new applications come without it."""
+    system = there.insert("integration_systems", id=str(uuid4()), name="Portal")
+    acme = there.tenant("acme")
+    there.tenant("platform")
+    there.application(acme, "app", integration_system_id=system)
+    here.take(there, systems_home="platform")
+    (given,) = here.permissions()
+    here.installed(lambda installation: withdraw_permission(installation, given.permission.id))
+    here.take(there, systems_home="platform")
+    assert here.permissions() == []
+
+    second = there.application(acme, "second", integration_system_id=system)
+    here.take(there, tenants=["acme"])
+    assert here.entity(APPLICATION, second).integration_system_id == system
+    (given,) = here.permissions()
+    assert given.tenant == "acme"
+    here.installed(lambda installation: withdraw_permission(installation, given.permission.id))
+    third = there.application(acme, "third", integration_system_id=system)
+    report = here.take(there)
+    assert here.entity(APPLICATION, third).integration_system_id is None
+    (note,) = notes(report, Outcome.CHANGED, Kind.APPLICATION)
+    assert "withdrawn here" in note.why
+    assert here.permissions() == []
+
+
+def test_an_import_goes_on_where_an_older_one_made_copies(here: Here, there: CompassDatabase) -> None:
+    """Before there were permissions, each tenant but the first had a record of its own. Its applications keep that."""
+    system = there.insert("integration_systems", id=str(uuid4()), name="Portal")
+    acme = there.tenant("acme")
+    there.application(acme, "app")
+    here.take(there)
+    tenant = here.inside(lambda realm: realm.tenant, "acme")
+    copy = compass.entity(
+        CompassSystem(system, "Portal", None), SYSTEM, tenant, id=str(uuid5(UUID(system), acme)), name="Portal", now=NOW
+    )[0]
+    here.write(lambda realm: realm.directory.add_entity(copy), "acme")
+    second = there.application(acme, "second", integration_system_id=system)
+    here.take(there)
+    assert here.entity(APPLICATION, second).integration_system_id == copy.id
+    assert here.permissions() == []
 
 
 def test_what_was_removed_here_is_not_brought_back(here: Here, there: CompassDatabase) -> None:

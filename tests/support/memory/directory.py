@@ -18,6 +18,7 @@ from connector.domain.imports import AdoptedIssuer, Kind, Taken
 from connector.domain.issuers import IssuerRecord
 from connector.domain.labels import LabelFilter, terms
 from connector.domain.overview import Standings
+from connector.domain.permissions import Permission
 from connector.domain.principals import ApiKey
 from connector.domain.refusals.objects import NotUniqueName, ObjectInUse, ObjectNotFound
 from connector.domain.tokens import OneTimeToken
@@ -48,6 +49,7 @@ class Tables:
     formations: dict[str, Formation] = field(default_factory=dict)
     assignments: dict[tuple[str, str], Assignment] = field(default_factory=dict)
     services: dict[str, tuple[Service, Texts]] = field(default_factory=dict)
+    permissions: dict[str, Permission] = field(default_factory=dict)
     crls: dict[bytes, tuple[CRLRecord, datetime | None, bytes | None]] = field(default_factory=dict)
 
     def copy(self) -> Self:
@@ -80,6 +82,10 @@ class MemoryTenants:
         if id not in self._tenants:
             raise ObjectNotFound
         self._tenants[id] = replace(self._tenants[id], profile=profile)
+
+    def of_entity(self, kind: EntityKind, id: str) -> Tenant | None:
+        found = self._tables.entities.get(id)
+        return None if found is None or found.kind is not kind else self._tenants.get(found.tenant_id)
 
     def of_system_auth(self, id: str) -> Tenant | None:
         auth = self._tables.system_auths.get(id)
@@ -205,6 +211,8 @@ class MemoryDirectory:
             del self._tables.assignments[place]
         for id_ in [id_ for id_, (each, _) in self._tables.services.items() if each.application_id == entity.id]:
             del self._tables.services[id_]
+        for id_ in [id_ for id_, each in self._tables.permissions.items() if each.system_id == entity.id]:
+            del self._tables.permissions[id_]
         return True
 
     def add_system_auth(self, auth: SystemAuth) -> None:

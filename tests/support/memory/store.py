@@ -21,6 +21,7 @@ from tests.support.memory.formations import MemoryFormations
 from tests.support.memory.imports import MemoryImports
 from tests.support.memory.issuers import MemoryIssuers
 from tests.support.memory.ocsp import MemoryStatuses
+from tests.support.memory.permissions import MemoryPermissions
 from tests.support.memory.quotas import MemoryUsage
 from tests.support.memory.subjects import MemorySubjects
 
@@ -346,6 +347,7 @@ class _MemoryTransaction:
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
         self.clients = MemoryClients(tables)
+        self.permissions = MemoryPermissions(tables)
         self.anchors = _MemoryTrustAnchors(tables)
         self.issuers = MemoryIssuers(tables)
         self.imports = MemoryImports(tables)

@@ -1,4 +1,4 @@
-"""The common names of a subject that another installation's CA signed."""
+"""The subject of a certificate that another installation's CA signed."""
 
 import pytest
 from cryptography import x509
@@ -6,7 +6,7 @@ from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 
 from connector.pki import der
-from connector.pki.names import common_names
+from connector.pki.names import SubjectPolicy, common_names, shared_values
 
 
 def subject(*values: str, kind: _ASN1Type = _ASN1Type.UTF8String) -> bytes:
@@ -27,6 +27,19 @@ def test_a_name_that_readers_read_differently_is_none() -> None:
     assert common_names(subject("a", kind=_ASN1Type.BMPString)) == (None,)
     assert common_names(subject("a", kind=_ASN1Type.T61String)) == (None,)
     assert common_names(subject("a\0b", "c")) == (None, "c")
+
+
+def test_shared_values_are_those_that_are_there_once() -> None:
+    """The five attributes are read by the names of the settings. One that is there twice, or in an encoding that
+    readers do not agree on, is left out.
+    """
+    ours = {"organization": "Org", "organizational_unit": "Unit", "locality": "L", "province": "P", "country": "DE"}
+    assert shared_values(SubjectPolicy(**ours).encoded("a")) == ours
+    twice = [x509.NameAttribute(NameOID.COUNTRY_NAME, value) for value in ("DE", "PL")]
+    odd = x509.NameAttribute(NameOID.LOCALITY_NAME, "L", _type=_ASN1Type.BMPString)
+    organization = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Org")
+    assert shared_values(x509.Name([*twice, odd, organization]).public_bytes()) == {"organization": "Org"}
+    assert shared_values(x509.Name([]).public_bytes()) == {}
 
 
 def test_an_empty_relative_name_is_no_name() -> None:

@@ -9,6 +9,7 @@ from graphql import ValidationContext, build_schema, parse, specified_rules, val
 from graphql.validation.rules import overlapping_fields_can_be_merged as merging
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.compass_documents import CRED
 
 from connector.domain.refusals.requests import DocumentInvalid, DocumentTooComplex
 from connector.web.graphql.judge import Judge
@@ -94,6 +95,28 @@ def test_the_verdict_is_graphql_cores(fields: str, first: str, second: str) -> N
 
     found = verdict(text)
     assert found == expected or (found == "complex" and spent > 500 + 4 * document.token_count)
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("", "good"),
+        ("... on BasicCredentialData { url: username }", "good"),
+        ("... on BasicCredentialData { clientId: username }", "invalid"),
+        ("... on CertificateOAuthCredentialData { url: clientId }", "invalid"),
+        ("... on OAuthCredentialData { url: clientSecret }", "invalid"),
+        ("... on OAuthCredentialData { certificate }", "invalid"),
+        ("... on BasicCredentialData { username { x } }", "invalid"),
+        ("... on AppSystemAuth { id }", "invalid"),
+        ("... on Nothing { url }", "invalid"),
+    ],
+)
+def test_credentials_that_do_not_merge_are_refused(change: str, expected: str) -> None:
+    """The fragments that Compass's clients send of a credential merge; with a field of another type or of another
+    name under the same key, or a fragment on what is no credential, the document is refused.
+    """
+    text = f"{{ application(id: 1) {{ auths {{ auth {{ credential {{ {CRED} {change} }} }} }} }} }}"
+    assert verdict(text) == expected
 
 
 @settings(deadline=None, max_examples=20)

@@ -179,6 +179,8 @@ def _actor(actor: str) -> str:
     kind, _, name = actor.partition(":")
     if kind == "token":
         return f"token …{name[-8:]}"  # an id begins with the time, and ends with what is its own
+    if kind == "integration_system":
+        return f"integration system {name.partition('/')[0]}"
     if kind == "admin_certificate":
         return f"{kind}:{name.partition(' ')[0]}"
     return f"certificate {name[:16]}…" if kind == "certificate" else _short(actor, 80)

@@ -35,6 +35,8 @@ WORDS = {
     Action.SERVICE_CHANGED: "Service changed",
     Action.SERVICE_REMOVED: "Service removed",
     Action.CLIENT_CREATED: "OAuth client credentials handed over",
+    Action.PERMISSION_GIVEN: "An integration system of another tenant may act here",
+    Action.PERMISSION_WITHDRAWN: "An integration system of another tenant may no longer act here",
     Action.SYSTEM_AUTH_DELETED: "System auth deleted",
     Action.TOKEN_MINTED: "Token handed over",
     Action.TOKEN_SPENT: "Token redeemed",

@@ -64,6 +64,8 @@ DONE = {
     "assigned": "Assigned.",
     "unassigned": "Unassigned.",
     "deleted": "Deleted.",
+    "permitted": "The permission is given.",
+    "forbidden": "The permission is withdrawn, from the next request on.",
     "disabled": "Disabled. Their sessions have ended.",
     "enabled": "Enabled again.",
     "ended": "The session has ended.",

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-FILES = {"connector": ("connector",), "director": ("director", "catalogue", "formations")}
+FILES = {"connector": ("connector",), "director": ("director", "catalogue", "formations", "permissions")}
 """Each API's files: their definitions together are its schema."""
 
 

@@ -14,6 +14,7 @@ from connector.web.graphql.director.certificates import CertificateFields
 from connector.web.graphql.director.entities import EntityFields
 from connector.web.graphql.director.formations import FormationFields
 from connector.web.graphql.director.paging import Fields
+from connector.web.graphql.director.permissions import PermissionFields
 from connector.web.graphql.director.scopes import required
 from connector.web.graphql.director.tenants import TenantFields
 from connector.web.graphql.sdl import sdl
@@ -35,6 +36,7 @@ def director_schema(director: Director) -> GraphQLSchema:
         CertificateFields(director),
         TenantFields(director),
         FormationFields(director),
+        PermissionFields(director),
     ):
         fields.bind(query, mutation)
     token = InterfaceType("OneTimeToken", lambda fields, *_: f"OneTimeTokenFor{fields['type']}")
