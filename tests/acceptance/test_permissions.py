@@ -68,8 +68,8 @@ def site(caller: Director) -> Site:
 
 def test_it_acts_in_the_tenant_that_the_header_names(site: Site) -> None:
     """With a permission it registers, hands over tokens and reads in that tenant, and names itself there. What it does
-    is in that tenant's audit under its own id. Without a header it acts at home; a tenant without a permission, and one
-    that there is not, are refused alike.
+    is in that tenant's audit under its own id. Without a header only viewer answers, and nothing is written at home. A
+    tenant without a permission, and one that does not exist, are refused alike.
     """
     given = site.permit(site.away.tenant)
     assert (given["integrationSystemID"], given["integrationSystemName"]) == (site.system, "registrar")
@@ -81,8 +81,12 @@ def test_it_acts_in_the_tenant_that_the_header_names(site: Site) -> None:
     assert site.away.ask(APPLICATIONS)["data"] == [{"id": shop, "name": "shop", "integrationSystemID": site.system}]
     assert site.home.ask(APPLICATIONS)["data"] == []
     for tenant in (None, ""):
-        inside = site.caller(tenant)
-        assert inside.ask(APPLICATIONS)["data"] == []
+        unnamed = site.caller(tenant)
+        assert unnamed.ask(VIEWER) == {"id": site.system, "type": "INTEGRATION_SYSTEM"}
+        for document in (APPLICATIONS, 'mutation { result: registerRuntime(in: {name: "r"}) { id } }'):
+            assert unnamed.refused(document).error == "tenant_required"
+    assert site.home.ask(APPLICATIONS)["data"] == []
+    assert site.caller(site.home.tenant).ask(APPLICATIONS)["data"] == []
     refusals = {
         site.caller(tenant).refused(document)
         for tenant in (site.third.tenant, "nobody", f"{site.away.tenant}, x", "default")

@@ -110,9 +110,7 @@ class Access:
 
     @property
     def caller(self) -> Caller:
-        """The caller, for an integration system: it administers its own tenant, which it need not name, and those for
-        which it has a permission.
-        """
+        """The caller, for an integration system: it administers its own tenant and those that its permissions open."""
         home, system = self.tenant.external_id, self.auth.owner_id
         return Caller(
             system, self.actor, Role.OPERATOR, frozenset({home}), home=home, granted=self.scopes, system=system

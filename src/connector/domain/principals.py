@@ -132,7 +132,7 @@ class Caller:
     ``name`` is theirs, ``actor`` how the audit names them; ``tenants`` holds the external ids of the tenants that they
     may enter, None for every tenant. Of an integration system, ``system`` is the id: it may also enter the tenants for
     which it has a permission. ``granted`` are its scopes, None for those of the role; ``home`` is the external id of
-    its own tenant, which is meant where it names none.
+    its own tenant, which it need not name while it has no permission.
     """
 
     name: str

@@ -85,6 +85,10 @@ class TenantPermissions:
         """Whether this integration system of another tenant may act in this one."""
         return self._tx.permissions.permits(system_id, self.tenant_id)
 
+    def number(self, system_id: str) -> int:
+        """The number of permissions of this integration system of the tenant, also of those hidden from the caller."""
+        return self._tx.permissions.count(PermissionFilter(system_id=system_id))
+
     def require_right_to_reach(self, system_id: str) -> None:
         """Return if whoever acts may enter every tenant where this integration system of the tenant may act.
 

@@ -29,11 +29,10 @@ def permit(
     realm = None if tenant is None else installation.enter(tenant)
     if realm is not None and realm.tenant_id == home.tenant_id:
         raise InvalidData("Invalid data tenant: it is the integration system's own, where it may act already.")
-    found = installation.permissions.list(PermissionFilter(system_id=system.id))
-    for each in found:
+    for each in installation.permissions.list(PermissionFilter(system_id=system.id)):
         if each.tenant == tenant:
             return each
-    if len(found) >= MOST_PERMISSIONS:
+    if home.permissions.number(system.id) >= MOST_PERMISSIONS:
         raise InvalidData(
             f"Invalid data tenant: the integration system has {MOST_PERMISSIONS} permissions already. Withdraw some, "
             "or permit every tenant."

@@ -31,6 +31,7 @@ from connector.ports.catalogue import Catalogue
 from connector.ports.directory import Directory
 from connector.ports.formations import Formations
 from connector.ports.imports import Imports
+from connector.ports.permissions import PermissionFilter
 from connector.ports.transaction import Transaction
 from connector.usecases.holdings import (
     TenantCertificates,
@@ -172,14 +173,15 @@ class Installation:
         return Origin(self.new_id(), self.now, self.caller.actor)
 
     def enter(self, external_id: str | None) -> Realm:
-        """The realm of the tenant that the caller names, or where it names none, of the one that is its home.
+        """The realm of the tenant that the caller names. An integration system without permissions need not name its
+        own.
 
         Raises:
             TenantRequired, TenantNotFound, TenantForbidden: none is named, there is no such tenant, or the caller has
                 no right to it. A caller who may not enter every tenant does not learn which ones there are.
         """
         caller = self.caller
-        external_id = external_id or caller.home
+        external_id = external_id or self._only_tenant()
         if not external_id:
             raise TenantRequired
         tenant = self._tx.tenants.find(external_id)
@@ -188,6 +190,13 @@ class Installation:
         if tenant is None:
             raise TenantNotFound
         return Realm(self._tx, tenant.id, caller.actor, caller.scopes, tenant, caller.tenants)
+
+    def _only_tenant(self) -> str | None:
+        """The integration system's own tenant, if it may act in no other: a missing header is then not ambiguous."""
+        system, home = self.caller.system, self.caller.home
+        if system is None or self._tx.permissions.list(PermissionFilter(system_id=system), most=1):
+            return None
+        return home
 
     def _is_permitted(self, tenant: Tenant | None) -> bool:
         """Whether the caller is an integration system with a permission for the tenant."""

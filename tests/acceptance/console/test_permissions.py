@@ -59,7 +59,7 @@ def test_a_permission_is_given_and_withdrawn(stage: Stage, guest: Visitor, syste
         ({}, 400),
         ({"tenant": "subsidiary", "every": "yes"}, 400),
         ({"tenant": "default"}, 400),
-        ({"tenant": "nowhere"}, 404),
+        ({"tenant": "nowhere"}, 400),
         ({"system": "none", "tenant": "subsidiary"}, 404),
     ],
 )

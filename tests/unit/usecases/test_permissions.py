@@ -17,7 +17,7 @@ from connector.domain.permissions import MOST_PERMISSIONS, Permission, Permitted
 from connector.domain.principals import Caller, Role
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
-from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound
+from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound, TenantRequired
 from connector.domain.tokens import TokenPolicy, TokenType
 from connector.ports.permissions import PermissionFilter
 from connector.ports.transaction import Transaction
@@ -109,7 +109,7 @@ def test_a_permission_opens_one_tenant(place: Place) -> None:
     assert realm.tenant.external_id == "away"
     assert realm.actor == f"integration_system:{place.system.id}/{place.auth.id}"
     assert realm.scopes == place.access().scopes
-    assert place.enter(None).tenant.external_id == "home"
+    assert place.enter("home").tenant.external_id == "home"
     with pytest.raises(TenantForbidden):
         place.enter("third")
 
@@ -122,6 +122,17 @@ def test_a_permission_for_every_tenant_opens_later_ones(place: Place) -> None:
         assert place.enter(tenant).tenant.external_id == tenant
     with pytest.raises(TenantForbidden):
         place.enter("nobody")
+
+
+@pytest.mark.parametrize("where", [{"tenant": "away"}, {"every_tenant": True}])
+def test_who_may_act_in_several_tenants_names_one(place: Place, where: dict[str, Any]) -> None:
+    """With a permission no tenant is meant where none is named, not even its own; after the withdrawal its own is."""
+    given = place.permit(**where)
+    for nothing in (None, ""):
+        with pytest.raises(TenantRequired):
+            place.enter(nothing)
+    place.run(COMMAND, withdraw_permission, given.permission.id)
+    assert place.enter(None).tenant.external_id == "home"
 
 
 @pytest.mark.parametrize("where", [{"tenant": "away"}, {"every_tenant": True}])
@@ -277,7 +288,7 @@ def test_an_application_names_an_integration_system_that_may_act_there(place: Pl
 
 
 def test_there_are_not_more_permissions_than_can_be_looked_at(place: Place) -> None:
-    """Beyond a thousand, the next one is refused; what it has stays."""
+    """Beyond a thousand, the next one is refused, also where the caller sees few of them; what it has stays."""
 
     def fill(tx: Transaction) -> None:
         installation = Installation(tx, COMMAND)
@@ -286,8 +297,9 @@ def test_there_are_not_more_permissions_than_can_be_looked_at(place: Place) -> N
             tx.permissions.add(Permission(f"p-{number}", place.system.id, tenant.id, tx.now, "test"))
 
     place.do(fill)
-    with pytest.raises(InvalidData):
-        place.permit(tenant="away")
+    for caller in (COMMAND, administrator("home", "away")):
+        with pytest.raises(InvalidData):
+            place.permit(caller, tenant="away")
     assert place.permit(tenant="many-7").permission.id == "p-7"
 
 

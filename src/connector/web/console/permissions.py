@@ -12,6 +12,7 @@ from connector.usecases.permissions import permit, withdraw_permission
 from connector.usecases.realms import Installation
 from connector.web.console.forms import given
 from connector.web.console.lists import rows
+from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
 from connector.web.notes import note
 from connector.web.problems import problem
@@ -64,6 +65,6 @@ async def _listed(visit: Visit, *, error: Refusal | None = None) -> Response:
         "permissions.html",
         status=200 if error is None else problem(error).status,
         found=await visit.installation.read(read),
-        wrong=None if error is None else str(error),
+        wrong=None if error is None else sentence(error),
         given=visit.form,
     )

@@ -46,7 +46,7 @@ class TenantFields:
             caller = installation.caller
             if caller.home is None:
                 return {"id": caller.name, "type": "USER"}
-            installation.enter(named)  # refuses a tenant that is not the integration system's
+            installation.enter(named or caller.home)  # refuses a tenant where the integration system may not act
             return {"id": caller.name, "type": EntityKind.INTEGRATION_SYSTEM.name}
 
         return await (await self.director.installation(info)).read(read)
