@@ -19,8 +19,8 @@ MEGABYTE = 1_000_000
 DAY_SECONDS = 86_400.0
 # Transactions a second that could write, of two servers. One that is refused leaves dead rows, and has a number too.
 MOST_WRITTEN = 10
-# Besides these, what begins as the flood begins: each server finds the limits out anew. And what a start goes on with beside
-# it: each CRL is claimed and published, and a claim that comes too late is a transaction too.
+# Besides these, what begins as the flood begins: each server finds the limits out anew. And what goes on from the
+# start: each CRL is claimed and published, and a claim that comes too late is a transaction too.
 FIRST_WRITTEN = 40
 # Objects of PostgreSQL's own have lower numbers (FirstNormalObjectId).
 _TABLES_AND_INDEXES = (
