@@ -19,7 +19,7 @@ from connector.domain.refusals.objects import InvalidData
 from connector.domain.refusals.storage import StorageFull, StorageReadOnly, StorageUnavailable
 from connector.ports.transaction import Transaction
 from connector.storage.migrations import check, upgrade
-from connector.storage.repositories import SqlTransaction
+from connector.storage.transaction import SqlTransaction
 from connector.storage.turns import Turn
 from connector.storage.workers import Job, Queue, Worker
 

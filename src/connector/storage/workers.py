@@ -12,7 +12,7 @@ from threading import Condition, Thread
 from typing import Any, Generic, TypeVar, cast
 
 from connector.domain.refusals.storage import StorageUnavailable
-from connector.storage.repositories import SqlTransaction
+from connector.storage.transaction import SqlTransaction
 
 T = TypeVar("T")
 

@@ -25,8 +25,8 @@ from connector.domain.refusals.storage import StorageUnavailable
 from connector.storage import attach_sqlite, open_sqlite, schema
 from connector.storage.migrations import newest, steps, upgrade
 from connector.storage.postgresql.engine import make_engine
-from connector.storage.repositories import SqlTransaction
 from connector.storage.sqlite import writing_engine
+from connector.storage.transaction import SqlTransaction
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

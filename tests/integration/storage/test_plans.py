@@ -16,7 +16,7 @@ from connector.domain.tokens import TokenState
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
 from connector.storage import SqliteStore
-from connector.storage.repositories import SqlTransaction
+from connector.storage.transaction import SqlTransaction
 
 TENANT = tenant().id
 APPLICATION = EntityKind.APPLICATION

@@ -33,7 +33,7 @@ from connector.storage.postgresql.engine import (
     make_engine,
     time_of,
 )
-from connector.storage.repositories import SqlTransaction
+from connector.storage.transaction import SqlTransaction
 from connector.storage.workers import Job, Queue, Worker
 
 T = TypeVar("T")
