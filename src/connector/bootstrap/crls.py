@@ -62,8 +62,8 @@ def _signers(settings: Settings, issuers: Issuers) -> Mapping[bytes, FindSigner]
     }
 
 
-async def keep_published(publishing: CRLPublishing) -> None:
-    """Follow and make CRLs until cancelled. A failure is logged, and tried again."""
+async def keep_published(publishing: CRLPublishing, every: float = ROUND_SECONDS) -> None:
+    """Follow and make CRLs until cancelled, a round every ``every`` seconds. A failure is logged, and tried again."""
     not_before: dict[bytes, float] = {}
     while True:
         try:
@@ -76,7 +76,7 @@ async def keep_published(publishing: CRLPublishing) -> None:
             begun = time.monotonic()
             if begun >= not_before.get(scope.id, begun):
                 not_before[scope.id] = begun + await _publish(publishing, scope)
-        await asyncio.sleep(ROUND_SECONDS * (0.75 + random.random() / 2))  # noqa: S311 - so that processes do not meet
+        await asyncio.sleep(every * (0.75 + random.random() / 2))  # noqa: S311 - so that processes do not meet
 
 
 async def _publish(publishing: CRLPublishing, scope: Scope) -> float:
