@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ipaddress import ip_network
 
 from connector.domain.distinguished_names import ATTRIBUTES, DistinguishedName, NameAttribute
-from connector.pki.distinguished_names import parse_name
+from connector.pki.distinguished_names import read_name
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Clock, Store
 from connector.settings import Problem, Settings, SettingsError
@@ -49,7 +49,7 @@ def check(settings: Settings, origins: Mapping[str, str]) -> None:
     """
     gateway_secret(settings)
     given, problems = settings.gateways, list[Problem]()
-    shared = _attributes(parse_name(",".join(reversed(settings.subject.policy().text("x").split(","))))) - {_OWN}
+    shared = _attributes(read_name(settings.subject.policy().encoded(_OWN.text))) - {_OWN}
     for number, mapped in enumerate(given.mapped().mapped, 1):
         if shared <= _attributes(mapped.subject):
             reason = "It is a subject of certificates that this server issues, which are known by their hash alone"
