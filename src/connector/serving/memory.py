@@ -144,7 +144,7 @@ class Account:
         self._memory.make_room()
 
     def change(self, former: int, now: int) -> None:
-        """Of one kind it held ``former`` octets, and now ``octets``."""
+        """Of one kind it held ``former`` octets, and holds ``now`` from here on."""
         if self._held:
             self._held += now - former
             if now > former:
