@@ -1,6 +1,6 @@
 """One-time tokens."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -21,7 +21,6 @@ class TokenFilter:
     tenant_id: str = NO_TENANT
     id: str | None = None
     system_auth_id: str | None = None
-    system_auth_ids: Collection[str] | None = None
     owner_id: str | None = None
     certificates: Collection[bytes] | None = None
     handed_over: bool | None = None
@@ -42,6 +41,9 @@ class Tokens(Protocol):
         self, which: TokenFilter, *, after: tuple[datetime, str] | None = None, most: int | None = None
     ) -> Sequence[OneTimeToken]:
         """The tokens that fit, newest first: those after that minting time and id, ``most`` at most."""
+
+    def last_handed_over(self, tenant_id: str, system_auth_ids: Collection[str]) -> Mapping[str, OneTimeToken]:
+        """The newest token of each of the tenant's system auths that was fetched over no certificate's connection."""
 
     def count(self, which: TokenFilter) -> int:
         """How many fit."""

@@ -5,18 +5,18 @@ The long texts stand last in a row, and are read only where they are asked for: 
 pages that hold them.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.catalogue import Service, Size, Texts
 from connector.domain.refusals.objects import NotUniqueName, ObjectNotFound
 from connector.storage.schema import services
-from connector.storage.statements import chunks, page
+from connector.storage.statements import PreparedAmong, page
 
 _TEXTS = [services.c.api_spec, services.c.event_spec, services.c.documents]
 _FACTS = [column for column in services.c if column not in set(_TEXTS)]
@@ -31,13 +31,16 @@ _REPLACE = update(services).where(*_THIS).values({name: bindparam(f"new_{name}")
 _REMOVE = delete(services).where(*_THIS)
 _PLACE = [services.c.created_at, services.c.id]
 _OF_ONE = select(*_FACTS).where(_MINE, services.c.application_id == bindparam("application"))
-_OF = select(*_FACTS).where(_MINE).order_by(*_PLACE)
-_TEXTS_OF = select(services.c.id, *_TEXTS).where(_MINE)
-_SIZE = select(
-    func.count(),
-    func.coalesce(func.sum(services.c.octets), 0),
-    func.coalesce(func.sum(services.c.text_octets), 0),
-).where(_MINE)
+_OF = PreparedAmong(select(*_FACTS).where(_MINE).order_by(*_PLACE), services.c.application_id)
+_TEXTS_OF = PreparedAmong(select(services.c.id, *_TEXTS).where(_MINE), services.c.application_id)
+_SIZE = PreparedAmong(
+    select(
+        func.count(),
+        func.coalesce(func.sum(services.c.octets), 0),
+        func.coalesce(func.sum(services.c.text_octets), 0),
+    ).where(_MINE),
+    services.c.application_id,
+)
 
 
 class SqlCatalogue:
@@ -73,7 +76,7 @@ class SqlCatalogue:
         return self._connection.execute(_REMOVE, self._this(service.application_id, service.id)).rowcount > 0
 
     def of(self, application_ids: Collection[str]) -> Sequence[Service]:
-        return [Service(*row) for row in self._rows(_OF, application_ids)]
+        return [Service(*row) for row in _OF.all(self._connection, application_ids, tenant=self._tenant)]
 
     def page(self, application_id: str, *, after: tuple[datetime, str] | None, most: int) -> Sequence[Service]:
         statement = page(_OF_ONE, _PLACE, newest_first=False, after=after, most=most)
@@ -81,7 +84,8 @@ class SqlCatalogue:
         return [Service(*row) for row in found]
 
     def texts(self, application_ids: Collection[str]) -> Mapping[str, Texts]:
-        return {row[0]: Texts(*row[1:]) for row in self._rows(_TEXTS_OF, application_ids)}
+        found = _TEXTS_OF.all(self._connection, application_ids, tenant=self._tenant)
+        return {id_: Texts(*texts) for id_, *texts in found}
 
     def texts_of(self, service: Service) -> Texts:
         row = self._connection.execute(_READ_TEXTS, self._this(service.application_id, service.id)).one_or_none()
@@ -90,13 +94,8 @@ class SqlCatalogue:
         return Texts(*row)
 
     def size(self, application_ids: Collection[str]) -> Size:
-        sizes = list(self._rows(_SIZE, application_ids))
+        sizes = list(_SIZE.all(self._connection, application_ids, tenant=self._tenant))
         return Size(*(int(sum(column)) for column in zip(*sizes, strict=True))) if sizes else Size()
-
-    def _rows(self, statement: Select[Any], application_ids: Collection[str]) -> Iterator[Any]:
-        for some in chunks(application_ids):
-            found = statement.where(services.c.application_id.in_(some))
-            yield from self._connection.execute(found, {"tenant": self._tenant})
 
     def _this(self, application_id: str, id: str) -> dict[str, str]:
         return {"tenant": self._tenant, "application": application_id, "this": id}

@@ -22,7 +22,7 @@ from connector.domain.refusals.steps import StepTaken
 from connector.ports.certificates import CertificateFilter
 from connector.storage.columns import Moment
 from connector.storage.schema import certificates, entities, trust_anchors
-from connector.storage.statements import DAY, Insert, Prepared, beside, chunks, page, whole_days
+from connector.storage.statements import DAY, Insert, Prepared, PreparedAmong, beside, page, whole_days
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{1,64}")
 _FINGERPRINT_OCTETS = 32
@@ -34,17 +34,19 @@ _NEWEST_FIRST = (certificates.c.issued_at.desc(), certificates.c.fingerprint.des
 _OF_SERIAL = select(certificates).where(certificates.c.serial == bindparam("serial")).order_by(*_NEWEST_FIRST)
 _OF_STEP = Prepared(select(certificates).where(certificates.c.step == bindparam("step")))
 _IS_GOOD = certificates.c.revoked_at.is_(None) & (certificates.c.not_after >= bindparam("now", type_=Moment))
-_STANDINGS = (
+_STANDINGS = PreparedAmong(
     select(
         certificates.c.owner_id,
         func.max(case((_IS_GOOD, certificates.c.issued_at))).label("good_since"),
         func.max(func.coalesce(certificates.c.revoked_at, certificates.c.not_after)).label("ended"),
     )
     .where(beside(certificates.c.tenant_id) == bindparam("tenant"))
-    .group_by(certificates.c.owner_id)
+    .group_by(certificates.c.owner_id),
+    certificates.c.owner_id,
 )
-_CERTIFIED = (
-    select(certificates.c.system_auth_id).distinct().where(beside(certificates.c.tenant_id) == bindparam("tenant"))
+_CERTIFIED = PreparedAmong(
+    select(certificates.c.system_auth_id).distinct().where(beside(certificates.c.tenant_id) == bindparam("tenant")),
+    certificates.c.system_auth_id,
 )
 _SUPERSEDE = Prepared(
     update(certificates)
@@ -106,13 +108,10 @@ class SqlInventory:
 
     def standings(self, tenant_id: str, owner_ids: Collection[str], *, now: datetime) -> Mapping[str, Standing]:
         return {
-            row.owner_id: Standing(Condition.FAILED, row.ended)
-            if row.good_since is None
-            else Standing(Condition.CONNECTED, row.good_since)
-            for some in chunks(owner_ids)
-            for row in self._connection.execute(
-                _STANDINGS.where(certificates.c.owner_id.in_(some)), {"tenant": tenant_id, "now": now}
-            )
+            owner_id: Standing(Condition.FAILED, ended)
+            if good_since is None
+            else Standing(Condition.CONNECTED, good_since)
+            for owner_id, good_since, ended in _STANDINGS.all(self._connection, owner_ids, tenant=tenant_id, now=now)
         }
 
     def tally(self, tenant_id: str, *, now: datetime, soon: datetime) -> CertificateTally:
@@ -149,13 +148,7 @@ class SqlInventory:
         return {int(row[0]): int(row[1]) for row in self._connection.execute(counted)}
 
     def certified(self, tenant_id: str, system_auth_ids: Collection[str]) -> frozenset[str]:
-        return frozenset(
-            row.system_auth_id
-            for some in chunks(system_auth_ids)
-            for row in self._connection.execute(
-                _CERTIFIED.where(certificates.c.system_auth_id.in_(some)), {"tenant": tenant_id}
-            )
-        )
+        return frozenset(id_ for (id_,) in _CERTIFIED.all(self._connection, system_auth_ids, tenant=tenant_id))
 
     def supersede(self, certificate: Certificate, *, now: datetime) -> None:
         _SUPERSEDE.run(self._connection, this=certificate.fingerprint, now=now)

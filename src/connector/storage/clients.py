@@ -12,7 +12,7 @@ from connector.domain.directory import SystemAuth, Tenant
 from connector.domain.refusals.clients import ClientUnknown
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.storage.schema import access_tokens, clients, system_auths, tenants
-from connector.storage.statements import Insert, Prepared, chunks
+from connector.storage.statements import Insert, Prepared, PreparedAmong
 
 _CLIENT, _AUTH, _TOKEN = (len(fields(each)) for each in (Client, SystemAuth, AccessToken))
 
@@ -21,10 +21,11 @@ _FIND = Prepared(
     .join(system_auths, system_auths.c.id == clients.c.id)
     .where(clients.c.id == bindparam("id"))
 )
-_AMONG = (
+_AMONG = PreparedAmong(
     select(clients.c.id)
     .join(system_auths, system_auths.c.id == clients.c.id)
-    .where(system_auths.c.tenant_id == bindparam("tenant"))
+    .where(system_auths.c.tenant_id == bindparam("tenant")),
+    clients.c.id,
 )
 _ACCESS = Prepared(
     select(access_tokens, system_auths, tenants)
@@ -68,11 +69,7 @@ class SqlClients:
         return None if row is None else (Client(*row[:_CLIENT]), SystemAuth(*row[_CLIENT:]))
 
     def among(self, tenant_id: str, ids: Collection[str]) -> frozenset[str]:
-        return frozenset(
-            id_
-            for some in chunks(ids)
-            for (id_,) in self._connection.execute(_AMONG.where(clients.c.id.in_(some)), {"tenant": tenant_id})
-        )
+        return frozenset(id_ for (id_,) in _AMONG.all(self._connection, ids, tenant=tenant_id))
 
     def add_token(self, token: AccessToken, *, most: int) -> None:
         _ADD_TOKEN(self._connection, token, taken=ClientUnknown())

@@ -6,6 +6,8 @@ A directory is made for one tenant, and all its statements name that tenant.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, or_, select, union, update
@@ -19,7 +21,7 @@ from connector.domain.refusals.objects import NotUniqueName, ObjectInUse, Object
 from connector.ports.directory import EntityFilter
 from connector.storage import searches
 from connector.storage.schema import entities, label_terms, system_auths, tenants
-from connector.storage.statements import Insert, Prepared, chunks, page
+from connector.storage.statements import Insert, Prepared, PreparedAmong, page
 
 _FIND_TENANT = Prepared(select(tenants).where(tenants.c.external_id == bindparam("external_id")))
 _READ_TENANT = select(tenants).where(tenants.c.id == bindparam("id"))
@@ -50,7 +52,9 @@ _SAME_NORMALIZED = Prepared(
     .where(entities.c.tenant_id == bindparam("tenant"), entities.c.normalized_name == bindparam("normalized"))
     .limit(1)
 )
-_NAMES = select(entities.c.id, entities.c.name).where(entities.c.tenant_id == bindparam("tenant"))
+_NAMES = PreparedAmong(
+    select(entities.c.id, entities.c.name).where(entities.c.tenant_id == bindparam("tenant")), entities.c.id
+)
 _CHANGED = (
     "name",
     "description",
@@ -71,8 +75,14 @@ _ADD_TERMS = insert(label_terms).inline()
 
 _MINE = system_auths.c.tenant_id == bindparam("tenant")
 _FIND_SYSTEM_AUTH = select(system_auths).where(_MINE, system_auths.c.id == bindparam("id"))
-_SYSTEM_AUTHS = select(system_auths).where(_MINE).order_by(system_auths.c.created_at, system_auths.c.id)
+_SYSTEM_AUTHS = PreparedAmong(
+    select(system_auths).where(_MINE).order_by(system_auths.c.created_at, system_auths.c.id).limit(bindparam("most")),
+    system_auths.c.owner_id,
+)
 _REMOVE_SYSTEM_AUTH = delete(system_auths).where(_MINE, system_auths.c.id == bindparam("this"))
+
+_NO_LIMIT = 2**63 - 1
+_BY_AGE = attrgetter("created_at", "id")
 
 _ADD_TENANT = Insert(tenants, Tenant)
 _ADD_ENTITY = Insert(entities, Entity)
@@ -210,11 +220,7 @@ class SqlDirectory:
         return searches.standings(self._connection, self._tenant, kind, now=now)
 
     def names(self, ids: Collection[str]) -> Mapping[str, str]:
-        return {
-            row.id: row.name
-            for some in chunks(ids)
-            for row in self._connection.execute(_NAMES.where(entities.c.id.in_(some)), {"tenant": self._tenant})
-        }
+        return {row[0]: row[1] for row in _NAMES.all(self._connection, ids, tenant=self._tenant)}
 
     def remove_entity(self, entity: Entity) -> bool:
         values = {"this": entity.id, "tenant": self._tenant}
@@ -232,14 +238,10 @@ class SqlDirectory:
         return None if row is None else SystemAuth(*row)
 
     def system_auths(self, owner_ids: Collection[str], *, most: int | None = None) -> Sequence[SystemAuth]:
-        statement = _SYSTEM_AUTHS if most is None else _SYSTEM_AUTHS.limit(most)
-        return [
-            SystemAuth(*row)
-            for some in chunks(owner_ids)
-            for row in self._connection.execute(
-                statement.where(system_auths.c.owner_id.in_(some)), {"tenant": self._tenant}
-            )
-        ][:most]
+        rows = _SYSTEM_AUTHS.all(
+            self._connection, owner_ids, tenant=self._tenant, most=_NO_LIMIT if most is None else most
+        )
+        return sorted((SystemAuth(*row) for row in islice(rows, most)), key=_BY_AGE)
 
     def remove_system_auth(self, auth: SystemAuth) -> bool:
         values = {"this": auth.id, "tenant": self._tenant}

@@ -12,7 +12,7 @@ from connector.domain.directory import Entity, EntityKind
 from connector.domain.formations import Assignment, Formation
 from connector.domain.refusals.objects import NotUniqueName, ObjectInUse, ObjectNotFound
 from connector.storage.schema import entities, formation_assignments, formations
-from connector.storage.statements import Insert, chunks, page
+from connector.storage.statements import Insert, PreparedAmong, page
 
 _MINE = formations.c.tenant_id == bindparam("tenant")
 _ALL = select(formations).where(_MINE)
@@ -23,11 +23,12 @@ _OF_OBJECT = (
     .where(_ASSIGNED.object_id == bindparam("object"))
     .order_by(formations.c.name)
 )
-_ASSIGNMENTS = (
+_ASSIGNMENTS = PreparedAmong(
     select(formation_assignments)
     .join(formations, formations.c.id == _ASSIGNED.formation_id)
     .where(_MINE)
-    .order_by(_ASSIGNED.assigned_at, _ASSIGNED.object_id)
+    .order_by(_ASSIGNED.assigned_at, _ASSIGNED.object_id),
+    formations.c.id,
 )
 _MEMBERS = (
     select(formation_assignments)
@@ -126,11 +127,7 @@ class SqlFormations:
         return self._connection.execute(_UNASSIGN, values).rowcount > 0
 
     def assignments(self, formation_ids: Collection[str]) -> Sequence[Assignment]:
-        return [
-            Assignment(*row)
-            for some in chunks(formation_ids)
-            for row in self._connection.execute(_ASSIGNMENTS.where(formations.c.id.in_(some)), {"tenant": self._tenant})
-        ]
+        return [Assignment(*row) for row in _ASSIGNMENTS.all(self._connection, formation_ids, tenant=self._tenant)]
 
     def members(
         self, formation_id: str, *, after: tuple[datetime, str] | None = None, most: int | None = None

@@ -102,7 +102,7 @@ class PreparedAmong:
     """A question about the rows whose column has one of several values.
 
     Several values by one statement cost less than as many statements. SQLite has no arrays, so there is a statement for
-    each of a few numbers, the greatest first.
+    each of a few numbers, the greatest first. On SQLite, aggregates, an order and a limit are those of each statement.
     """
 
     def __init__(self, statement: Select[Any], column: Column[Any]) -> None:
@@ -113,17 +113,17 @@ class PreparedAmong:
         }
         self._all = Prepared(statement.where(column == any_(bindparam("values", type_=ARRAY(column.type)))))
 
-    def all(self, connection: Connection, values: Collection[object]) -> Iterator[Sequence[Any]]:
-        """The rows."""
-        wanted = list(values)
+    def all(self, connection: Connection, values: Collection[object], **others: Any) -> Iterator[Sequence[Any]]:
+        """The rows; ``others`` are the statement's own parameters."""
+        wanted = list(dict.fromkeys(values))
         if connection.dialect.name == "postgresql":
-            yield from self._all.all(connection, values=wanted)
+            yield from self._all.all(connection, values=wanted, **others)
             return
         place = 0
         for number, statement in self._some.items():
             while len(wanted) - place >= number:
                 some = wanted[place : place + number]
-                yield from statement.all(connection, **{f"v{n}": each for n, each in enumerate(some)})
+                yield from statement.all(connection, **{f"v{n}": each for n, each in enumerate(some)}, **others)
                 place += number
 
 

@@ -1,7 +1,7 @@
 # ruff: noqa: D102 - what the methods promise stands in connector.ports
 """One-time tokens over SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -13,7 +13,7 @@ from connector.domain.tokens import OneTimeToken, TokenState
 from connector.ports.tokens import TokenFilter
 from connector.storage.columns import Moment
 from connector.storage.schema import tokens
-from connector.storage.statements import Insert, Prepared, beside, chunks, page
+from connector.storage.statements import Insert, Prepared, PreparedAmong, beside, chunks, page
 
 Conditions = list[ColumnElement[bool]]
 
@@ -29,6 +29,13 @@ _COUNT_REFUSALS = Prepared(
     .returning(tokens)
 )
 _WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).returning(tokens)
+
+_HANDED_OVER = PreparedAmong(
+    select(tokens)
+    .where(beside(tokens.c.tenant_id) == bindparam("tenant"), tokens.c.certificate.is_(None))
+    .order_by(tokens.c.minted_at, tokens.c.id),
+    tokens.c.system_auth_id,
+)
 
 _ENDED = (
     select(tokens.c.id)
@@ -66,6 +73,11 @@ class SqlTokens:
             )
         ]
         return sorted(found, key=_BY_MINTING, reverse=True)[:most]
+
+    def last_handed_over(self, tenant_id: str, system_auth_ids: Collection[str]) -> Mapping[str, OneTimeToken]:
+        # A system auth's tokens come from one statement, so the newest is the last.
+        found = (OneTimeToken(*row) for row in _HANDED_OVER.all(self._connection, system_auth_ids, tenant=tenant_id))
+        return {token.system_auth_id: token for token in found}
 
     def count(self, which: TokenFilter) -> int:
         return sum(
@@ -105,19 +117,15 @@ def _conditions(which: TokenFilter) -> Sequence[Conditions]:
         for name in ("id", "system_auth_id", "owner_id")
         if getattr(which, name) is not None
     ]
-    is_narrow = given or which.certificates is not None or which.system_auth_ids is not None
+    is_narrow = given or which.certificates is not None
     given.append((beside(tokens.c.tenant_id) if is_narrow else tokens.c.tenant_id) == which.tenant_id)
     if which.handed_over is not None:
         given.append(tokens.c.certificate.is_(None) if which.handed_over else tokens.c.certificate.is_not(None))
     if which.state is not None:
         given += _state(which)
-    parts = [given]
-    if which.certificates is not None:
-        parts = [[*given, tokens.c.certificate.in_(some)] for some in chunks(set(which.certificates))]
-    if which.system_auth_ids is not None:
-        some_ids = list(chunks(set(which.system_auth_ids)))
-        parts = [[*part, tokens.c.system_auth_id.in_(some)] for part in parts for some in some_ids]
-    return parts
+    if which.certificates is None:
+        return [given]
+    return [[*given, tokens.c.certificate.in_(some)] for some in chunks(set(which.certificates))]
 
 
 def _state(which: TokenFilter) -> Conditions:

@@ -40,6 +40,10 @@ class TenantTokens:
         """The tokens that fit, newest first."""
         return self._tx.tokens.list(self._mine(which), after=after, most=most)
 
+    def last_handed_over(self, system_auth_ids: Collection[str]) -> Mapping[str, OneTimeToken]:
+        """The newest token of each of these system auths that was fetched over no certificate's connection."""
+        return self._tx.tokens.last_handed_over(self.tenant_id, system_auth_ids)
+
     def count(self, which: TokenFilter) -> int:
         """The number of tokens that fit."""
         return self._tx.tokens.count(self._mine(which))

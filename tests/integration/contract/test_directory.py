@@ -318,6 +318,22 @@ def test_system_auths_of_many_owners(furnished: Stored) -> None:
     assert furnished.read(lambda tx: tx.directory(ONE).system_auths(ids)) == [system_auth()]
 
 
+def test_system_auths_of_many_owners_are_in_one_order(furnished: Stored) -> None:
+    """Oldest first over all owners, of which some statements read some; a limit holds for all of them together."""
+    owners = [entity(number) for number in range(10, 70)]
+    auths = [
+        system_auth(number, owner_id=owner.id, created_at=NOW - timedelta(number))
+        for number, owner in enumerate(owners, 10)
+    ]
+    for owner, auth in zip(owners, auths, strict=True):
+        furnished.write(lambda tx, owner=owner: tx.directory(ONE).add_entity(owner))
+        furnished.write(lambda tx, auth=auth: tx.directory(ONE).add_system_auth(auth))
+    ids = [auth.owner_id for auth in auths]
+
+    assert furnished.read(lambda tx: tx.directory(ONE).system_auths(ids)) == auths[::-1]
+    assert len(furnished.read(lambda tx: tx.directory(ONE).system_auths(ids, most=40))) == 40
+
+
 def test_a_tenant_is_found_by_its_internal_id(stored: Stored) -> None:
     """By its internal id too; the external id is none."""
     stored.write(lambda tx: tx.tenants.add(tenant()))

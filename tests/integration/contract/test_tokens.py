@@ -208,22 +208,18 @@ def test_tokens_by_state(stored: Stored, state: TokenState, now: datetime, fitti
 @pytest.mark.parametrize(
     ("fields", "fitting"),
     [
-        ({"system_auth_ids": []}, []),
         ({"certificates": []}, []),
-        ({"system_auth_ids": [identifier(1), identifier(2)]}, [4, 2, 1]),
-        ({"system_auth_ids": [identifier(1)] * 3}, [2, 1]),
-        ({"system_auth_ids": [identifier(1), identifier(2)], "handed_over": True}, [4, 1]),
+        ({"system_auth_id": identifier(1), "handed_over": True}, [1]),
         ({"handed_over": True}, [5, 4, 3, 1]),
         ({"handed_over": False}, [6, 2]),
         ({"certificates": [digest(9)]}, [6, 2]),
-        ({"certificates": [digest(9)], "system_auth_ids": [identifier(1)]}, [2]),
+        ({"certificates": [digest(9)], "system_auth_id": identifier(1)}, [2]),
         ({"certificates": [digest(9)], "handed_over": True}, []),
         ({"certificates": [digest(9)], "id": identifier(6)}, [6]),
-        ({"system_auth_id": identifier(1), "system_auth_ids": [identifier(2)]}, []),
     ],
 )
-def test_tokens_by_system_auths_and_certificates(stored: Stored, fields: dict[str, Any], fitting: list[int]) -> None:
-    """What is given goes together: of several system auths, over several certificates' connections or over none."""
+def test_tokens_by_system_auth_and_certificates(stored: Stored, fields: dict[str, Any], fitting: list[int]) -> None:
+    """What is given goes together: of a system auth, over several certificates' connections or over none."""
     add(
         stored,
         token(1, system_auth_id=identifier(1)),
@@ -240,6 +236,29 @@ def test_tokens_by_system_auths_and_certificates(stored: Stored, fields: dict[st
         identifier(number) for number in fitting
     ]
     assert stored.read(lambda tx: tx.tokens.count(which)) == len(fitting)
+
+
+def test_last_token_handed_over_for_each_system_auth(stored: Stored) -> None:
+    """The newest of each system auth in whatever state, at any number of them; not one that was fetched over a
+    certificate's connection, and none of another tenant's.
+    """
+    last = [token(number, system_auth_id=identifier(number), minted_at=NOW + INSTANT) for number in (1, 30, 50)]
+    add(
+        stored,
+        *last,
+        token(102, system_auth_id=identifier(1)),
+        token(103, system_auth_id=identifier(1), minted_at=NOW + 2 * INSTANT, certificate=digest(9)),
+        token(104, system_auth_id=identifier(30), minted_at=NOW + 2 * INSTANT, tenant_id=identifier(99)),
+        token(105, system_auth_id=identifier(2), certificate=digest(9)),
+        token(106, system_auth_id=identifier(60)),
+    )
+    ids = [identifier(number) for number in range(1, 51)]
+
+    assert stored.read(lambda tx: tx.tokens.last_handed_over(tenant().id, [*ids, *ids])) == {
+        one.system_auth_id: one for one in last
+    }
+    assert stored.read(lambda tx: tx.tokens.last_handed_over(tenant().id, [])) == {}
+    assert stored.read(lambda tx: tx.tokens.last_handed_over(identifier(98), ids)) == {}
 
 
 def test_tokens_of_many_certificates(stored: Stored) -> None:
@@ -266,7 +285,6 @@ def test_no_other_tenants_token_is_withdrawn(stored: Stored) -> None:
         TokenFilter(identifier(99)),
         TokenFilter(identifier(99), id=mine.id),
         TokenFilter(identifier(99), system_auth_id=mine.system_auth_id),
-        TokenFilter(identifier(99), system_auth_ids=[mine.system_auth_id]),
         TokenFilter(identifier(99), owner_id=mine.owner_id),
         TokenFilter(identifier(99), certificates=[digest(9)]),
     ):

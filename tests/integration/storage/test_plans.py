@@ -141,7 +141,7 @@ FINDS: dict[str, tuple[Function, str]] = {
         "tokens USING INDEX ix_tokens_owner_id (owner_id=?)",
     ),
     "tokens of system auths": (
-        lambda tx: tx.tokens.list(TokenFilter(TENANT, system_auth_ids=IDS, handed_over=True)),
+        lambda tx: tx.tokens.last_handed_over(TENANT, IDS),
         "tokens USING INDEX ix_tokens_system_auth_id_minted_at (system_auth_id=?)",
     ),
     "withdraw by id": (

@@ -1,5 +1,6 @@
 """Statements that go straight to the driver, beside what SQLAlchemy makes of the same."""
 
+import gc
 from collections.abc import Iterator
 from dataclasses import astuple
 from datetime import UTC, datetime
@@ -14,9 +15,15 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
 from connector.domain.tokens import OneTimeToken, TokenType
+from connector.storage.catalogue import SqlCatalogue
+from connector.storage.certificates import SqlInventory
+from connector.storage.clients import SqlClients
 from connector.storage.columns import Moment
+from connector.storage.directories import SqlDirectory
+from connector.storage.formations import SqlFormations
 from connector.storage.schema import metadata, tokens
 from connector.storage.statements import Insert, Prepared
+from connector.storage.tokens import SqlTokens
 
 FIND = select(tokens).where(tokens.c.id == bindparam("id"))
 COUNT = update(tokens).where(tokens.c.id == bindparam("this")).values(refusals=tokens.c.refusals + 2).returning(tokens)
@@ -124,3 +131,36 @@ def test_parameters_are_those_of_the_dialect(statement: Any) -> None:
         assert len(bound) == compiled.text.count("?" if isinstance(bound, list) else ")s")
         assert set(bound.values() if isinstance(bound, dict) else bound) <= {"a", 0, 2}
         assert isinstance(bound, dict) == (dialect.name == "postgresql")
+
+
+def test_lookups_for_a_page_leave_nothing_to_the_garbage_collector(connection: Connection) -> None:
+    """What is asked about all the rows of a page is a statement that exists already: built for each page, SQLAlchemy's
+    expressions refer to each other, and a server would keep thousands of them until the next collection.
+    """
+    tenant, ids = "tenant", [str(number) for number in range(100)]
+
+    def look_up() -> None:
+        directory, catalogue = SqlDirectory(connection, tenant), SqlCatalogue(connection, tenant)
+        directory.names(ids)
+        directory.system_auths(ids, most=10)
+        catalogue.of(ids)
+        catalogue.texts(ids)
+        catalogue.size(ids)
+        SqlFormations(connection, tenant).assignments(ids)
+        SqlTokens(connection).last_handed_over(tenant, ids)
+        SqlInventory(connection).certified(tenant, ids)
+        SqlInventory(connection).standings(tenant, ids, now=datetime(2030, 1, 1, tzinfo=UTC))
+        SqlClients(connection).among(tenant, ids)
+
+    look_up()
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        look_up()
+        gc.collect()
+        left = [type(each) for each in gc.garbage if type(each).__module__.startswith("sqlalchemy.")]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+
+    assert left == []

@@ -110,6 +110,10 @@ class _MemoryTokens:
         found = [token for token in found if after is None or (token.minted_at, token.id) < after]
         return sorted(found, key=attrgetter("minted_at", "id"), reverse=True)[:most]
 
+    def last_handed_over(self, tenant_id: str, system_auth_ids: Collection[str]) -> Mapping[str, OneTimeToken]:
+        newest_first = self.list(TokenFilter(tenant_id, handed_over=True))
+        return {each.system_auth_id: each for each in reversed(newest_first) if each.system_auth_id in system_auth_ids}
+
     def count(self, which: TokenFilter) -> int:
         return len(self.list(which))
 
@@ -372,7 +376,6 @@ class _MemoryTransaction:
 def _token_fits(token: OneTimeToken, which: TokenFilter) -> bool:
     return (
         _equal(token, which, "tenant_id", "id", "system_auth_id", "owner_id")
-        and (which.system_auth_ids is None or token.system_auth_id in which.system_auth_ids)
         and (which.certificates is None or token.certificate in which.certificates)
         and which.handed_over in (None, token.certificate is None)
         and (which.state is None or token.state(now=which.now or token.minted_at) is which.state)

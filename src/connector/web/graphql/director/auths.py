@@ -141,8 +141,7 @@ class AuthFields:
         inner: dict[str, Fields] = {}
         if "auth" in names and Scope(f"{self.kind.name.lower()}.auths:read") in realm.scopes:
             ids = [auth.id for auth in auths]
-            handed_over = realm.tokens.list(TokenFilter(system_auth_ids=ids, handed_over=True))
-            last = {token.system_auth_id: token for token in reversed(handed_over)}
+            last = realm.tokens.last_handed_over(ids)
             certified, clients = realm.certificates.certified(ids), realm.clients.among(ids)
             inner = {
                 each: {
