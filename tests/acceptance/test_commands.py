@@ -449,6 +449,30 @@ def test_the_version() -> None:
     assert run("--version").stdout == f"{__version__}\n"
 
 
+NEEDLESS = {
+    *("alembic", "ariadne", "graphql", "httpx2", "jinja2", "joserfc", "psycopg", "rich", "starlette", "structlog"),
+    *("uvicorn", "uvloop", "connector.oidc", "connector.serving", "connector.web.application"),
+}
+
+
+def test_a_command_imports_what_it_needs(server: Server) -> None:
+    """A command on the database starts without the web, without what serves, and, for a pipe, without terminals."""
+    done = run("key", "list", "--data-dir", str(server.data), PYTHONPROFILEIMPORTTIME="1")
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+    assert done.returncode == 0
+    assert {"connector.cli.program", "sqlalchemy", "typer"} <= imported
+    assert imported & NEEDLESS == set()
+
+
+def test_force_color_does_not_turn_lines_into_a_table(server: Server) -> None:
+    """What a script reads stays tab-separated where FORCE_COLOR is set, as continuous integration does."""
+    told = run("key", "list", "--data-dir", str(server.data), FORCE_COLOR="1").stdout
+
+    assert "first\tadministrator\t" in told
+    assert "\x1b" not in told
+
+
 def test_help_of_serve_names_every_default() -> None:
     """`connector serve --help` says where each listener is unless told otherwise."""
     done = run("serve", "--help", COLUMNS="200")

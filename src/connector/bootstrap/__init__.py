@@ -1,7 +1,5 @@
-"""From settings to objects: the one package that knows every other."""
+"""From settings to objects: the one package that knows every other.
 
-from connector.bootstrap.administration import Administration, NotReady, administration, make_password
-from connector.bootstrap.server import serve
-from connector.bootstrap.start import DEFAULT_TENANT
-
-__all__ = ["DEFAULT_TENANT", "Administration", "NotReady", "administration", "make_password", "serve"]
+Commands begin with :mod:`connector.bootstrap.administration`, which imports nothing of the web and of serving, so that
+they start quickly. The server begins with :mod:`connector.bootstrap.server`.
+"""

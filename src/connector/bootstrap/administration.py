@@ -9,11 +9,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from pydantic import TypeAdapter
 
-from connector.bootstrap import objects, start
+from connector.bootstrap import start
 from connector.bootstrap.files import load_safely
-from connector.bootstrap.gateways import gateway_secret
-from connector.bootstrap.objects import CONNECTOR_PATH
+from connector.bootstrap.secrets import gateway_secret
 from connector.bootstrap.start import ADDRESSES
+from connector.domain.administrators import link_url
 from connector.domain.pairing import Links
 from connector.ports.transaction import Store
 from connector.settings import Settings
@@ -21,7 +21,6 @@ from connector.storage import Database
 from connector.system import keystore
 from connector.system.passwords import Argon2Passwords
 from connector.usecases.quotas import Allowances
-from connector.web.console import WELCOME
 
 _ADDRESSES = TypeAdapter(dict[str, str])
 
@@ -63,7 +62,7 @@ class Administration:
 
     def console_link(self, code: str) -> str:
         """The sign-in link with this code."""
-        return f"{self.links.connector.removesuffix(CONNECTOR_PATH)}{WELCOME}#{code}"
+        return link_url(self.links.issuer, code)
 
 
 @asynccontextmanager
@@ -83,7 +82,7 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
         require_file(database)
     root, issuing = (_ca_certificate(directory / "ca" / name) for name in (keystore.ROOT, keystore.ISSUING))
     urls = _known_urls(settings)
-    links = objects.links(urls, root.fingerprint(SHA256()))
+    links = Links.of(urls["public"], urls["mtls"], root.fingerprint(SHA256()))
     # The server may be an older version that is running: only a server's start changes the tables.
     store = database.attach()
     try:
@@ -137,4 +136,4 @@ def _known_urls(settings: Settings) -> Mapping[str, str]:
         raise NotReady(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise NotReady(f"{path} is damaged. Restart the server: its start writes the file anew.") from error
-    return {**urls, **objects.set_urls(settings)}
+    return {**urls, **settings.urls.of_listeners}

@@ -9,7 +9,7 @@ from functools import partial
 
 from cryptography import x509
 
-from connector.bootstrap.start import passphrase
+from connector.bootstrap.secrets import passphrase
 from connector.domain.crls import CRLSchedule
 from connector.domain.refusals import Unavailable
 from connector.exposure import Exposed

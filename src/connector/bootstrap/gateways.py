@@ -1,22 +1,18 @@
 """From settings to what answers gateways."""
 
-import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 
+from connector.bootstrap.secrets import gateway_secret
 from connector.domain.distinguished_names import ATTRIBUTES, DistinguishedName, NameAttribute
 from connector.pki.distinguished_names import read_name
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Clock, Store
 from connector.settings import Problem, Settings, SettingsError
-from connector.system import keystore
-from connector.system.keystore import KeystoreError
 from connector.usecases.issuers import Issuers
 from connector.usecases.verdicts import Verdicts
 from connector.web.gateways import DIALECTS, Foreign, Gateways, Proxies
 
-# Of hexadecimal digits, 32 are 128 bits. Nothing here needs quoting in any gateway's configuration.
-_SECRET = re.compile(rb"[A-Za-z0-9._~+/=\-]{32,1024}")
 _DIALECTS = "It is one of: nginx, apache, traefik, envoy, rfc9440."
 _OWN = NameAttribute(ATTRIBUTES["CN"], "x")
 
@@ -73,17 +69,3 @@ def _attributes(name: DistinguishedName) -> frozenset[NameAttribute]:
 
 def _problem(setting: str, origins: Mapping[str, str], reason: str) -> Problem:
     return Problem(setting, origins.get(setting, "default"), reason)
-
-
-def gateway_secret(settings: Settings) -> str | None:
-    """The secret that gateways send, if one is set; raises as :func:`gateways` does."""
-    path = settings.gateways.secret_file
-    if path is None:
-        return None
-    octets = keystore.read_secret(path, "gateways' secret", settings.trusted)
-    if not _SECRET.fullmatch(octets):
-        raise KeystoreError(
-            f"{path} should hold at least 32 letters, digits and characters of ._~+/=- . Make one with: openssl rand "
-            "-hex 32"
-        )
-    return octets.decode("ascii")

@@ -45,7 +45,6 @@ from connector.web.shares import Shares
 from connector.web.throttle import Throttle
 
 HTTPS_PORT = 443
-CONNECTOR_PATH = "/connector/graphql"
 
 
 def bearers_of(settings: Settings) -> OIDC | None:
@@ -124,8 +123,8 @@ def web(
         enrollment=Enrollment(store, issuers, policy, clock, token_bytes, refusals=refusals, allowances=allowances),
         issuers=issuers,
         clock=clock,
-        links=links(urls, issuers.current.root),
-        addresses=addresses(urls),
+        links=Links.of(urls["public"], urls["mtls"], issuers.current.root),
+        addresses=Addresses(urls["public"], urls["mtls"]),
         settings=_web_settings(settings, urls["public"]),
         throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
         shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
@@ -264,26 +263,3 @@ def connection_limits(settings: Settings) -> serving.Limits:
         connections_per_address=limits.connections_per_address,
         proxies=tuple(map(ip_network, limits.proxies)),
     )
-
-
-def links(urls: Mapping[str, str], root: bytes) -> Links:
-    """Where clients find us, from the base URLs of the listeners; ``root`` is the SHA-256 of the trust anchor."""
-    return Links(
-        connector=f"{urls['public']}{CONNECTOR_PATH}",
-        legacy_connector=addresses(urls).information,
-        certificate_secured_connector=f"{urls['mtls']}/connector/graphql",
-        director=f"{urls['mtls']}/director/graphql",
-        root_fingerprint=root,
-        issuer=urls["public"],
-    )
-
-
-def addresses(urls: Mapping[str, str]) -> Addresses:
-    """The addresses of the legacy REST API, from the base URLs of the listeners."""
-    return Addresses(public=urls["public"], mtls=urls["mtls"])
-
-
-def set_urls(settings: Settings) -> Mapping[str, str]:
-    """The base URLs that are set, by their listeners."""
-    urls = {"public": settings.urls.public, "mtls": settings.urls.mtls}
-    return {name: url for name, url in urls.items() if url is not None}

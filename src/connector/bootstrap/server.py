@@ -23,6 +23,7 @@ from connector.bootstrap.crls import keep_published, publishing
 from connector.bootstrap.files import load_safely
 from connector.bootstrap.ocsp import keep_answering, responder
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
+from connector.domain.administrators import link_url
 from connector.domain.secrets import Secret
 from connector.exposure import Trusted
 from connector.oidc import OIDC
@@ -36,7 +37,7 @@ from connector.usecases.crls import PublishedCRLs
 from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
 from connector.usecases.refusals import Refusals
-from connector.web.console import WELCOME, SettingLine
+from connector.web.console import SettingLine
 
 GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
@@ -253,7 +254,7 @@ class _Server:
 
     @property
     def _public_urls(self) -> Mapping[str, str]:
-        return {**self._urls, **objects.set_urls(self.settings)}
+        return {**self._urls, **self.settings.urls.of_listeners}
 
     def _announcement(self) -> Iterator[str]:
         directory = self.settings.data_dir
@@ -266,8 +267,7 @@ class _Server:
         if self.settings.console.enabled:
             yield f"console     {self._public_urls['public']}/console"
             if self.link is not None:
-                # Behind the #, so that no browser sends it, and no proxy writes it down.
-                yield f"sign in     {self._public_urls['public']}{WELCOME}#{self.link.text}"
+                yield f"sign in     {link_url(self._public_urls['public'], self.link.text)}"
                 yield f"            once, within an hour, as {ADMINISTRATOR}"
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from secrets import token_bytes
 
+from connector.bootstrap.secrets import passphrase
 from connector.domain import principals
 from connector.domain.certificates import TrustAnchor
 from connector.domain.origins import Origin
@@ -89,18 +90,6 @@ def database(settings: Settings) -> Database:
     if given.url_file is not None:
         url = keystore.read_secret(given.url_file, "URL", settings.trusted).decode(errors="replace")
     return Database(settings.data_dir / DATABASE, url, given.connections)
-
-
-def passphrase(settings: Settings) -> bytes | None:
-    """The passphrase of the CA's key files.
-
-    Raises:
-        KeystoreError: the file with the passphrase cannot be used.
-        Exposed: others can read it.
-    """
-    if settings.ca.passphrase_file is not None:
-        return keystore.read_secret(settings.ca.passphrase_file, "passphrase", settings.trusted)
-    return settings.ca.passphrase.get_secret_value().encode() if settings.ca.passphrase else None
 
 
 def _is_in_use(tx: Transaction) -> bool:

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from connector import bootstrap
-from connector.bootstrap import Administration
+from connector.bootstrap.administration import Administration
+from connector.bootstrap.start import DEFAULT_TENANT
 from connector.cli.command import command
 from connector.cli.command import lifetime as lifetime_option
 from connector.cli.output import Row, Verbatim
@@ -42,8 +42,6 @@ _WORDS = {
     EntityKind.RUNTIME: "runtime",
     EntityKind.INTEGRATION_SYSTEM: "integration system",
 }
-
-DEFAULT_TENANT = bootstrap.DEFAULT_TENANT
 
 tenant = typer.Typer(help="Tenants: parties that cannot see each other.", no_args_is_help=True)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import Administration, make_password
+from connector.bootstrap.administration import Administration, make_password
 from connector.cli.command import command
 from connector.cli.output import Row
 from connector.domain.administrators import Administrator, check_password

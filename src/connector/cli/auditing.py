@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import Administration
-from connector.cli.administration import DEFAULT_TENANT, TenantID
+from connector.bootstrap.administration import Administration
+from connector.bootstrap.start import DEFAULT_TENANT
+from connector.cli.administration import TenantID
 from connector.cli.output import Row
 from connector.domain.audit import Action, Recorded
 from connector.domain.pairing import timestamp

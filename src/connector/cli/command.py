@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from connector import bootstrap
+from connector.bootstrap.administration import administration
 from connector.cli.output import Output, Row, Verbatim
 from connector.settings.values import read_duration, show_duration
 from connector.usecases.offices import Office
@@ -100,12 +100,12 @@ def command(
             _confirm(asks.format(**arguments), yes=bool(arguments.pop("yes", False)))
 
             async def result() -> Result:
-                async with bootstrap.administration(data_dir=data_dir, config=config) as administration:
+                async with administration(data_dir=data_dir, config=config) as opened:
 
                     def work(installation: Installation) -> Result:
-                        return function(administration, installation, **arguments)
+                        return function(opened, installation, **arguments)
 
-                    office = Office(administration.store, lambda tx: Installation(tx, COMMAND))
+                    office = Office(opened.store, lambda tx: Installation(tx, COMMAND))
                     return await (office.run(work) if writes else office.read(work))
 
             Output(as_json=as_json).show(asyncio.run(result()), nothing=nothing)

@@ -1,11 +1,9 @@
 """The commands that care for the database: upgrade, check, back up, copy to PostgreSQL."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from connector.bootstrap import databases
 from connector.cli.command import AsJSON, Config, DataDir
@@ -52,12 +50,9 @@ def copy(data_dir: DataDir = None, config: Config = None, as_json: AsJSON = Fals
 
     Every row is compared before anything is committed. The file is then renamed to connector.db.moved.
     """
-    with (
-        databases.stopped(data_dir=data_dir, config=config) as database,
-        Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), disable=not sys.stderr.isatty()
-        ) as shown,
-    ):
+    from connector.cli.progress import progress  # noqa: PLC0415 - only this command shows it
+
+    with databases.stopped(data_dir=data_dir, config=config) as database, progress() as shown:
         task = shown.add_task("", total=None)
         copied = database.copy_to_postgresql(
             lambda what, done, total: shown.update(task, description=what, completed=done, total=total)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import Administration
+from connector.bootstrap.administration import Administration
 from connector.cli.command import command
 from connector.cli.command import lifetime as lifetime_option
 from connector.cli.output import Row

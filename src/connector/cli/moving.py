@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from connector import bootstrap, compass
-from connector.bootstrap import Administration
+from connector.bootstrap.administration import Administration, administration
 from connector.cli.command import AsJSON, Config, DataDir, command
 from connector.cli.output import Output, Row
 from connector.domain import compass_subject
@@ -56,23 +54,20 @@ def import_compass(
     as_json: AsJSON = False,
 ) -> None:
     """Take over what a Compass installation holds. Compass is only read. Run it again to take what is new."""
+    from connector import compass  # noqa: PLC0415 - only this command reads PostgreSQL itself
+    from connector.cli.progress import progress  # noqa: PLC0415
 
     async def run() -> Report:
-        async with bootstrap.administration(data_dir=data_dir, config=config) as administration:
-            trusted = administration.settings.trusted
+        async with administration(data_dir=data_dir, config=config) as opened:
+            trusted = opened.settings.trusted
             old_ca, revoked = compass.read_ca(ca, trusted), compass.read_revocations(revocations, trusted)
             client = None if certificate is None else compass.read_certificate(certificate, trusted)
-            with (
-                compass.open_database(database) as source,
-                Progress(
-                    TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), disable=not sys.stderr.isatty()
-                ) as shown,
-            ):
+            with compass.open_database(database) as source, progress() as shown:
                 task = shown.add_task("", total=source.count())
                 report = await Import(
-                    administration.store,
+                    opened.store,
                     source,
-                    administration.settings.token_policy,
+                    opened.settings.token_policy,
                     tenants=tenant or None,
                     systems_home=systems_tenant,
                     is_dry=dry_run,
@@ -80,7 +75,7 @@ def import_compass(
                     told=lambda what, number: shown.update(task, description=what, advance=number),
                 ).run(old_ca, revoked)
             report.warnings = compass_subject.warnings(
-                administration.settings.subject.model_dump(),
+                opened.settings.subject.model_dump(),
                 ca=subject_values(old_ca.certificate),
                 client=None if client is None else subject_values(client),
             )
@@ -101,8 +96,8 @@ def status(
     """Show how many holders of the old CA's certificates have come and renewed, and when the old CA can be ended."""
 
     async def ask() -> Move:
-        async with bootstrap.administration(data_dir=data_dir, config=config) as administration:
-            office = Office(administration.store, lambda tx: Installation(tx, COMMAND))
+        async with administration(data_dir=data_dir, config=config) as opened:
+            office = Office(opened.store, lambda tx: Installation(tx, COMMAND))
             return await office.read(look, most=most)
 
     move = asyncio.run(ask())

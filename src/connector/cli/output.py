@@ -4,13 +4,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 Row = Mapping[str, object]
-
-ANY_WIDTH = 1_000_000
 
 
 class Verbatim(str):
@@ -25,7 +19,6 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         """Print JSON, or else a table in a terminal and plain lines into anything else."""
         self._as_json = as_json
-        self._console = Console(highlight=False)
 
     def show(self, result: Row | Sequence[Row] | Verbatim, *, nothing: str) -> None:
         """Print one thing, a field a line, or a list; where it is empty, ``nothing`` says what to do about it.
@@ -36,38 +29,30 @@ class Output:
             print(json.dumps(result))
         elif isinstance(result, Verbatim):
             print(result, end="")
-        elif isinstance(result, Mapping):
-            self._record(result)
         elif not result:
             print(nothing, file=sys.stderr)
-        elif self._console.is_terminal:
-            self._table(result)
+        elif sys.stdout.isatty():
+            _show_in_terminal(result)
+        elif isinstance(result, Mapping):
+            for name, text in _fields(result).items():
+                print(f"{name}:{text}")
         else:
             for row in result:
                 print("\t".join(_plain(value) for value in row.values()))
 
-    def _table(self, rows: Sequence[Row]) -> None:
-        table = Table(*rows[0], header_style="bold", box=None, pad_edge=False)
-        for row in rows:
-            table.add_row(*(Text(_plain(value)) for value in row.values()))
-        needed = self._console.measure(table, options=self._console.options.update(max_width=ANY_WIDTH)).maximum
-        if needed <= self._console.width:
-            self._console.print(table)
-            return
-        # An id that is cut or folded cannot be copied into the next command.
-        for number, row in enumerate(rows):
-            if number:
-                print()
-            self._record(row)
 
-    def _record(self, row: Row) -> None:
-        width = max(len(name) for name in row)
-        for name, value in row.items():
-            text = ("\n" if isinstance(value, Verbatim) else " ") + _plain(value)
-            if self._console.is_terminal:
-                self._console.print(Text.assemble((f"{name:<{width}}", "bold"), text), soft_wrap=True)
-            else:
-                print(f"{name}:{text}")
+def _show_in_terminal(result: Row | Sequence[Row]) -> None:
+    from connector.cli import terminal  # noqa: PLC0415 - what a script reads needs no library for terminals
+
+    if isinstance(result, Mapping):
+        terminal.print_record(_fields(result))
+    else:
+        terminal.print_table([{name: _plain(value) for name, value in row.items()} for row in result])
+
+
+def _fields(row: Row) -> Mapping[str, str]:
+    """What is behind the names where each field has a line. Verbatim text has lines of its own."""
+    return {name: ("\n" if isinstance(value, Verbatim) else " ") + _plain(value) for name, value in row.items()}
 
 
 def _label(value: object) -> str:

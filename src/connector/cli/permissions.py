@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from connector.bootstrap import Administration
-from connector.cli.administration import DEFAULT_TENANT, NameOrID, TenantID, entities
+from connector.bootstrap.administration import Administration
+from connector.bootstrap.start import DEFAULT_TENANT
+from connector.cli.administration import NameOrID, TenantID, entities
 from connector.cli.command import command
 from connector.cli.output import Row
 from connector.domain.directory import EntityKind

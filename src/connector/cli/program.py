@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from connector import __version__, bootstrap
+from connector import __version__
+from connector.bootstrap.administration import NotReady
 from connector.cli import (
     administration,
     administrators,
     auditing,
     databases,
-    demo,
     formations,
     gateways,
     keys,
@@ -21,11 +21,10 @@ from connector.cli import (
     permissions,
 )
 from connector.cli.command import Config, DataDir, command
-from connector.cli.exits import EXIT_FAILED, EXIT_SETTINGS
+from connector.cli.exits import EXIT_SETTINGS, end
 from connector.domain.directory import EntityKind
 from connector.domain.refusals import Refusal
 from connector.exposure import Exposed, forbid_core_dumps
-from connector.serving import ListenerError, ServerCertificateError, WorkersError
 from connector.settings import SettingsError
 from connector.settings import document as settings_page
 from connector.settings.addresses import Listeners
@@ -95,7 +94,9 @@ def serve(
     """Run the server. The first start makes the CA, the database and the administrator's key."""
     given = {"public": public, "mtls": mtls, "pki": pki, "forwarded": forwarded, "internal": internal}
     flags: dict[str, object] = {f"listeners.{name}": address for name, address in given.items()}
-    bootstrap.serve(data_dir=data_dir, config=config, flags={**flags, "serving.workers": workers}, say=_say)
+    from connector.cli import serving  # noqa: PLC0415 - no other command needs what serves
+
+    serving.serve(data_dir=data_dir, config=config, flags={**flags, "serving.workers": workers})
 
 
 @app.command("demo")
@@ -103,6 +104,8 @@ def run_demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the server running, and print what to try.")] = False,
 ) -> None:
     """Show the main job, step by step, against a server of its own."""
+    from connector.cli import demo  # noqa: PLC0415 - no other command is a client
+
     raise typer.Exit(demo.run(keep=keep))
 
 
@@ -135,20 +138,10 @@ def run() -> None:
     try:
         "".join(sys.argv).encode()
     except UnicodeEncodeError:
-        print("connector: An argument is not UTF-8.", file=sys.stderr)
-        sys.exit(EXIT_SETTINGS)
+        end("An argument is not UTF-8.", EXIT_SETTINGS)
     try:
         app()
     except Refusal as refusal:
-        print(f"connector: {refusal} [{refusal.code}]", file=sys.stderr)
-        sys.exit(problem(refusal).exit)
-    except (SettingsError, Exposed, KeystoreError, ListenerError, ServerCertificateError, bootstrap.NotReady) as error:
-        print(f"connector: {error}", file=sys.stderr)
-        sys.exit(EXIT_SETTINGS)
-    except WorkersError as error:
-        print(f"connector: {error}", file=sys.stderr)
-        sys.exit(EXIT_FAILED)
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+        end(f"{refusal} [{refusal.code}]", problem(refusal).exit)
+    except (SettingsError, Exposed, KeystoreError, NotReady) as error:
+        end(error, EXIT_SETTINGS)

@@ -21,6 +21,7 @@ MOST_PASSWORD = 200
 """Longer ones are refused, so that nobody has us hash a book."""
 
 LINK_LIFETIME = timedelta(hours=1)
+LINK_PATH = "/console/welcome"
 SEEN_AGAIN = timedelta(minutes=1)
 """How old the record of a session's last use may grow before it is written anew: not each request writes."""
 
@@ -161,6 +162,11 @@ def check_password(password: str) -> str:
             f"Invalid data password: use at least {LEAST_DIFFERENT} different characters. Several words are good."
         )
     return password
+
+
+def link_url(public: str, code: str) -> str:
+    """The sign-in link. The code is behind the #, so that no browser sends it, and no proxy writes it down."""
+    return f"{public}{LINK_PATH}#{code}"
 
 
 def check_link(link: SignInLink | None, presented: bytes, *, now: datetime) -> SignInLink:

@@ -17,6 +17,9 @@ ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 MAX_CHARACTERS = 8192
 
+CONNECTOR_PATH = "/connector/graphql"
+DIRECTOR_PATH = "/director/graphql"
+LEGACY_PATH = "/v1/applications/signingRequests/info"
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
 REVOCATION_PATH = "/oauth2/revoke"
 METADATA_PATH = "/.well-known/oauth-authorization-server"
@@ -35,6 +38,18 @@ class Links:
     director: str
     root_fingerprint: bytes
     issuer: str = ""
+
+    @classmethod
+    def of(cls, public: str, mtls: str, root: bytes) -> "Links":
+        """The links below the base URLs of the two listeners; ``root`` is the SHA-256 of the trust anchor."""
+        return cls(
+            connector=f"{public}{CONNECTOR_PATH}",
+            legacy_connector=f"{public}{LEGACY_PATH}",
+            certificate_secured_connector=f"{mtls}{CONNECTOR_PATH}",
+            director=f"{mtls}{DIRECTOR_PATH}",
+            root_fingerprint=root,
+            issuer=public,
+        )
 
     @property
     def token_endpoint(self) -> str:

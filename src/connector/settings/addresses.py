@@ -1,5 +1,6 @@
 """Where the server listens, and where others reach it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
@@ -60,6 +61,12 @@ class URLs(Section):
         description="The http URL of the pki listener. If it is set, new certificates name the CRL, the OCSP responder "
         "and the certificate of their CA below it.",
     )
+
+    @property
+    def of_listeners(self) -> Mapping[str, str]:
+        """Those that are set of the listeners for external systems, by the names of these."""
+        urls = {"public": self.public, "mtls": self.mtls}
+        return {name: url for name, url in urls.items() if url is not None}
 
     @property
     def pointers(self) -> Pointers:

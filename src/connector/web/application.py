@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connector.domain.pairing import Links
+from connector.domain.pairing import CONNECTOR_PATH, DIRECTOR_PATH, Links
 from connector.domain.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
 from connector.domain.refusals.requests import BadRequest, MethodNotAllowed, PathNotFound
 from connector.domain.tokens import TokenPolicy
@@ -134,8 +134,8 @@ class Web:
                 Mount("/pki", routes=self._certificates()),
             ],
             {
-                "/connector/graphql": self._connector(_token_bearer),
-                "/director/graphql": self._director(partial(_bearer, suggestion_header=suggestion_header)),
+                CONNECTOR_PATH: self._connector(_token_bearer),
+                DIRECTOR_PATH: self._director(partial(_bearer, suggestion_header=suggestion_header)),
                 **self._legacy(),
             },
             headers,
@@ -147,8 +147,8 @@ class Web:
         application = self._application(
             [],
             {
-                "/connector/graphql": self._connector(_holder),
-                "/director/graphql": self._director(_holder),
+                CONNECTOR_PATH: self._connector(_holder),
+                DIRECTOR_PATH: self._director(_holder),
                 **self._legacy(),
             },
         )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector import bootstrap
+from connector.bootstrap.server import serve
 from connector.bootstrap.files import load_safely
 from connector.exposure import Exposed, Trusted, directory, examine, named, read, refuse
 from connector.exposure.files import group_id
@@ -248,4 +248,4 @@ def test_root_runs_commands_for_the_owner_and_no_server(tmp_path: Path) -> None:
     assert load_safely(data_dir=data, config=None)[0].data_dir == data
 
     with pytest.raises(Exposed, match="belongs to 4200002"):
-        bootstrap.serve(data_dir=data, config=None, flags={}, say=print)
+        serve(data_dir=data, config=None, flags={}, say=print)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 import typer
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from connector.bootstrap import Administration
+from connector.bootstrap.administration import Administration
 from connector.cli.output import Verbatim
 from connector.domain.directory import EntityKind
 from connector.domain.refusals.objects import InvalidData

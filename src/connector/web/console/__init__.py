@@ -3,7 +3,4 @@
 from connector.web.console.desk import Desk, SettingLine
 from connector.web.console.routes import PAGES, routes
 
-WELCOME = "/console/welcome"
-"""Where sign-in links lead."""
-
-__all__ = ["PAGES", "WELCOME", "Desk", "SettingLine", "routes"]
+__all__ = ["PAGES", "Desk", "SettingLine", "routes"]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
-from connector.domain.administrators import Session
+from connector.domain.administrators import Session, link_url
 from connector.domain.principals import Caller, Role, Scope
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectInUse
@@ -143,7 +143,7 @@ async def _set_disabled(visit: Visit, *, disabled: bool) -> Response:
 
 
 def _link_shown(visit: Visit, name: str, code: Secret) -> Response:
-    return visit.show("link_shown.html", name=name, link=f"{visit.desk.public_url}/console/welcome#{code.text}")
+    return visit.show("link_shown.html", name=name, link=link_url(visit.desk.public_url, code.text))
 
 
 async def _administrators(visit: Visit, *, error: Refusal | None = None) -> Response:

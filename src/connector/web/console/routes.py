@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from connector.domain.administrators import LINK_PATH
 from connector.domain.principals import Scope
 from connector.domain.refusals.requests import PathNotFound
 from connector.web.console import (
@@ -108,8 +109,8 @@ OPEN = {
     ("POST", "/console/sign-in"): signing.sign_in,
     ("POST", "/console/sign-in/elsewhere"): signing.sign_in_elsewhere,
     ("GET", "/console/sign-in/callback"): signing.callback,
-    ("GET", "/console/welcome"): signing.welcome_page,
-    ("POST", "/console/welcome"): signing.welcome,
+    ("GET", LINK_PATH): signing.welcome_page,
+    ("POST", LINK_PATH): signing.welcome,
     ("GET", "/console/assets/{name}"): installation.assets,
 }
 """The pages of everybody."""

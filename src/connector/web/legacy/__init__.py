@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from starlette.types import Scope
 
+from connector.domain.pairing import LEGACY_PATH
 from connector.web.legacy import addresses
 from connector.web.legacy.addresses import Addresses
 from connector.web.legacy.api import LegacyAPI
@@ -16,7 +17,7 @@ __all__ = ["Addresses", "CatalogueAPI", "Guards", "LegacyAPI", "LegacyEndpoint",
 def endpoints(api: LegacyAPI, guards: Guards) -> Mapping[str, LegacyEndpoint]:
     """The endpoints by their paths, the same on every listener: each asks for the credential that it takes."""
     operations = {
-        addresses.INFORMATION: ("GET", api.information),
+        LEGACY_PATH: ("GET", api.information),
         addresses.CERTIFICATES: ("POST", api.enroll),
         addresses.MANAGEMENT: ("GET", api.management),
         addresses.RENEWALS: ("POST", api.renew),

@@ -7,7 +7,6 @@ from urllib.parse import quote
 from connector.domain.secrets import Secret
 from connector.usecases.own_application import OwnApplication
 
-INFORMATION = "/v1/applications/signingRequests/info"
 CERTIFICATES = "/v1/applications/certificates"
 MANAGEMENT = "/v1/applications/management/info"
 RENEWALS = "/v1/applications/certificates/renewals"
@@ -20,11 +19,6 @@ class Addresses:
 
     public: str
     mtls: str
-
-    @property
-    def information(self) -> str:
-        """Where a system with a one-time token begins."""
-        return f"{self.public}{INFORMATION}"
 
     def csr_url(self, token: Secret) -> str:
         """Where the CSR goes, with the token that pays for it: unescaped, as clients compare it."""
