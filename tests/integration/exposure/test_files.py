@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.bootstrap.server import serve
 from connector.bootstrap.files import load_safely
+from connector.bootstrap.server import serve
 from connector.exposure import Exposed, Trusted, directory, examine, named, read, refuse
 from connector.exposure.files import group_id
 
