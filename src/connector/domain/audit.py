@@ -91,10 +91,20 @@ class Recorded:
     event: Event
 
 
-def event(action: Action, about: About, *, at: datetime, actor: str, reason: str | None = None) -> Event:
-    """An event about a record, which points at everything that the record belongs to."""
+def event(
+    action: Action,
+    about: About,
+    *,
+    at: datetime,
+    actor: str,
+    reason: str | None = None,
+    token_id: str | None = None,
+) -> Event:
+    """An event about a record, which points at everything that the record belongs to. ``token_id`` is the token by
+    which it came about.
+    """
     auth: str | None
-    token = serial = None
+    serial = None
     match about:
         case Entity() | Formation():
             owner, auth = about.id, None
@@ -103,7 +113,7 @@ def event(action: Action, about: About, *, at: datetime, actor: str, reason: str
         case SystemAuth():
             owner, auth = about.owner_id, about.id
         case OneTimeToken():
-            owner, auth, token = about.owner_id, about.system_auth_id, about.id
+            owner, auth, token_id = about.owner_id, about.system_auth_id, about.id
         case Certificate():
             owner, auth, serial = about.owner_id, about.system_auth_id, about.serial
     return Event(
@@ -113,7 +123,7 @@ def event(action: Action, about: About, *, at: datetime, actor: str, reason: str
         tenant_id=about.tenant_id,
         owner_id=owner,
         system_auth_id=auth,
-        token_id=token,
+        token_id=token_id,
         serial=serial,
         reason=reason,
     )

@@ -36,6 +36,10 @@ class Content:
     path_length: int | None = None
     no_check: bool = False
 
+    def __hash__(self) -> int:
+        """Made for every certificate, so not of all fields: there are few contents."""
+        return hash((self.ca, self.path_length, self.no_check))
+
 
 # No slots: what is the same for every certificate is computed once.
 @dataclass(frozen=True, eq=False)

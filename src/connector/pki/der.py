@@ -172,7 +172,8 @@ def dotted(content: bytes) -> str:
 def encode(tag: int, *contents: bytes) -> bytes:
     """One element around the contents, joined."""
     content = b"".join(contents)
-    return head(tag, len(content)) + content
+    length = len(content)
+    return (bytes((tag, length)) if length < _LONG_FORM else head(tag, length)) + content
 
 
 def head(tag: int, length: int) -> bytes:

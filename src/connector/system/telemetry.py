@@ -127,19 +127,21 @@ def _clean(value: Any, depth: int) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping) and depth:
-        return {
-            _clean(str(name), 0): WITHHELD if _is_secret(str(name)) else _clean(item, depth - 1)
-            for name, item in value.items()
-        }
+        cleaned: dict[str, Any] = {}
+        for name, item in value.items():
+            shown, is_secret = _field(str(name))
+            cleaned[shown] = WITHHELD if is_secret else _clean(item, depth - 1)
+        return cleaned
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray) and depth:
         return [_clean(item, depth - 1) for item in value]
     return _clean(repr(value), 0)
 
 
 @lru_cache(maxsize=1024)
-def _is_secret(name: str) -> bool:
+def _field(name: str) -> tuple[str, bool]:
+    """The name as it may be shown, and whether its value is a secret."""
     words = [word for word in _WORD_BREAK.split(name.lower()) if word]
-    return bool(words) and words[-1] in _SECRET_WORDS
+    return _clean(name, 0), bool(words) and words[-1] in _SECRET_WORDS
 
 
 def _logger_name(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

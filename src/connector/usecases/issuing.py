@@ -6,7 +6,7 @@ and its signed octets are dropped: what was never stored was never issued.
 """
 
 from asyncio import to_thread
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from hmac import compare_digest
 
@@ -82,8 +82,10 @@ class Issuing:
         def record(tx: Transaction) -> None:
             events = grant.spend(tx)
             tx.inventory.add(certificate)
-            issued = event(grant.action, certificate, at=tx.now, actor=grant.by.actor, reason=grant.reason)
-            tx.audit.append(*events, replace(issued, token_id=token_id))
+            issued = event(
+                grant.action, certificate, at=tx.now, actor=grant.by.actor, reason=grant.reason, token_id=token_id
+            )
+            tx.audit.append(*events, issued)
 
         await self.store.transaction(record, alone=grant.alone)
         return certificate

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 # RFC 7468 2: lines of 64 characters.
@@ -19,14 +20,22 @@ class EncodedChain(NamedTuple):
 def pem(certificate: bytes) -> str:
     """The PEM (RFC 7468 5) of a certificate's DER."""
     text = b64encode(certificate).decode("ascii")
-    lines = (text[start : start + _LINE] for start in range(0, len(text), _LINE))
+    lines = [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
     return "\n".join(("-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""))
 
 
 def encode(leaf: bytes, above: Sequence[bytes]) -> EncodedChain:
     """The chain, leaf first, from the DER of the leaf and of the CAs above it. The trust anchor is handed out apart."""
-    leaf_pem, issuing_pem = pem(leaf), "".join(pem(each) for each in above)
-    return EncodedChain(_base64(leaf_pem), _base64(issuing_pem), _base64(leaf_pem + issuing_pem))
+    leaf_pem = pem(leaf)
+    above_pem, ca_certificate = _above(tuple(above))
+    return EncodedChain(_base64(leaf_pem), ca_certificate, _base64(leaf_pem + above_pem))
+
+
+@lru_cache(maxsize=16)
+def _above(certificates: tuple[bytes, ...]) -> tuple[str, str]:
+    """The CAs' PEM, and the base64 of it: the same for every certificate of an issuer."""
+    text = "".join([pem(each) for each in certificates])
+    return text, _base64(text)
 
 
 def _base64(text: str) -> str:

@@ -8,13 +8,14 @@ from connector.domain.principals import Principal
 from connector.web.shares import Seat
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """A call as resolvers see it: the caller, their address, and the tenant.
 
     ``suggest`` says whether the caller asked for the kind of token that suits its owner (docs/wire-contract.md, "The
     suggested token"); ``step`` is the Idempotency-Key, if there is one; ``is_safe`` says that the request's method is
-    one that changes nothing; ``seat`` is its place within the shares of its caller and its tenant.
+    one that changes nothing; ``seat`` is its place within the shares of its caller and its tenant, which the endpoint
+    takes.
     """
 
     principal: Principal

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
 from urllib.parse import parse_qs
@@ -104,8 +104,8 @@ class GraphQLEndpoint:
             try:
                 call = self.authenticate(scope)
                 has_share = isinstance(call.principal, Bearer | Holder | AdminHolder)
-                seat = held.enter_context(self.shares.seat(call.principal if has_share else None))
-                answer = await self._answer(replace(call, seat=seat), scope, receive, held)
+                call.seat = held.enter_context(self.shares.seat(call.principal if has_share else None))
+                answer = await self._answer(call, scope, receive, held)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
                 note(error)
                 answer = error_answer(error, ALLOW if isinstance(error, MethodNotAllowed) else None)
