@@ -164,11 +164,23 @@ class Buckets:
             return 0.0
         return max(0.0, (1 - self._left(key, at)) * self.seconds / self.capacity)
 
+    def draw(self, key: Hashable, at: float) -> bool:
+        """Take one if there is one, and say whether there was."""
+        if not self.capacity:
+            return True
+        left = self._left(key, at)
+        if left < 1:
+            return False
+        self._keep(key, left - 1, at)
+        return True
+
     def take(self, key: Hashable, at: float) -> None:
         """Take one, even where there is none."""
-        if not self.capacity:
-            return
-        self._buckets[key] = (max(self._left(key, at) - 1, -self.debt), at)
+        if self.capacity:
+            self._keep(key, max(self._left(key, at) - 1, -self.debt), at)
+
+    def _keep(self, key: Hashable, left: float, at: float) -> None:
+        self._buckets[key] = (left, at)
         self._buckets.move_to_end(key)
         if len(self._buckets) > self.most_keys:
             self._buckets.popitem(last=False)

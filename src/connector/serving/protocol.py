@@ -181,9 +181,9 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: start the application on it."""
-        self._check_head()
+        is_long = self._check_head()
         super().on_headers_complete()
-        self._corked = CorkedAnswer(self.transport, is_last=self.cycle.keep_alive and self._is_long())
+        self._corked = CorkedAnswer(self.transport, is_last=self.cycle.keep_alive and is_long)
         self.cycle.transport = cast("asyncio.Transport", self._corked)
         self.cycle.keep_alive = self.cycle.keep_alive and not self._last
         self._in_body = True
@@ -282,33 +282,36 @@ class Connection(HttpToolsProtocol):
             wait = LINGER if self._in_body else self._limits.idle_timeout
             self._deadline = self.loop.time() + wait
 
-    def _check_head(self) -> None:
+    def _check_head(self) -> bool:
         """Refuse what llhttp lets pass, and two readers might read in two ways, or not at all.
+
+        Return whether the body is so long, or may be, that whoever goes on sending it after an early answer is cut off
+        (:meth:`_drop`). Such an answer says that the connection ends (RFC 9112 9.6), so nobody asks again on it.
 
         Raises:
             _Refused: the head is too large; or RFC 9112 2.3: the version is not ours; 3.2: there is not one Host; 6.1:
                 a transfer coding other than chunked, or any in HTTP/1.0.
         """
-        if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self._limits.head:
+        octets, hosts, codings, is_long = len(self.url), 0, list[bytes](), False
+        for name, value in self.headers:
+            octets += len(name) + len(value) + 4
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding":
+                codings.append(value.lower())
+                is_long = True
+            elif name == b"content-length":
+                is_long = is_long or int(value) > HELD
+        if octets > self._limits.head:
             raise _too_large()
         version = self.parser.get_http_version()
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        codings = [value.lower() for name, value in self.headers if name == b"transfer-encoding"]
         if version == "1.1":
             readable = hosts == 1 and codings in ([], [b"chunked"])
         else:
             readable = version == "1.0" and hosts <= 1 and not codings
         if not readable:
             raise _unreadable()
-
-    def _is_long(self) -> bool:
-        """Whether the body is so long, or may be, that whoever goes on sending it after an early answer is cut off
-        (:meth:`_drop`). Such an answer says that the connection ends (RFC 9112 9.6), so nobody asks again on it.
-        """
-        return any(
-            name == b"transfer-encoding" or (name == b"content-length" and int(value) > HELD)
-            for name, value in self.headers
-        )
+        return is_long
 
     def _forget_body(self) -> None:
         """The application has no more use for it."""

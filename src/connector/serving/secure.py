@@ -23,7 +23,7 @@ RECORD = 16 * 1024
 _RECEIVED = memoryview(bytearray(8 * 1024))
 
 # OpenSSL's memory BIOs never shrink: each keeps the most that it ever held. So it is fed little at a time.
-FED = 1024
+FED = 2048
 
 # In place of the buffers of a connection that is closed.
 _NOTHING = ssl.MemoryBIO()

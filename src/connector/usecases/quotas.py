@@ -119,8 +119,7 @@ class Allowances:
 
     def refused(self, system_auth_id: str, *, now: datetime) -> None:
         """Count a refused attempt of the system auth; one that was not looked at does not count."""
-        if self._attempts.wait(system_auth_id, now.timestamp()) == 0:
-            self._attempts.take(system_auth_id, now.timestamp())
+        self._attempts.draw(system_auth_id, now.timestamp())
 
     def refuse_again(self, system_auth_id: str, limits: Sequence[Limit], *, now: datetime) -> None:
         """Return, unless one of these limits was met a moment ago: then no transaction is begun to find that out again.

@@ -37,9 +37,8 @@ class Share:
         at, taken = self.clock(), self._taken.get(key, 0)
         if self._most and taken >= self._most:
             raise self._refusal(self.under_way, "Too many requests at the same time")
-        if self._rates.wait(key, at) > 0:
+        if not self._rates.draw(key, at):
             raise self._refusal(self.a_second, "Too many requests within a second")
-        self._rates.take(key, at)
         self._taken[key] = taken + 1
 
     def give_back(self, key: Hashable) -> None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from graphql import DocumentNode, GraphQLSchema
 
@@ -22,6 +23,10 @@ from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.text import Text, lift
 
 KEPT_OCTETS = 16 * 1024 * 1024
+
+# Clients set out the standing documents in their own ways: so many of these are recognized without taking them apart,
+# whoever sends them, if they have no more characters than the second.
+SPELLINGS, SHORT = 256, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ class Documents:
         self._limits = limits
         self._judge = Judge(schema, limits, introspection=introspection)
         self._custody = custody or Custody()
+        self._normal_of_short = lru_cache(SPELLINGS)(self._normal)
         self._judging: dict[str, asyncio.Future[Judged]] = {}
         self._standing: dict[str, Judged] = {}
         for sent in standing:
@@ -113,7 +119,7 @@ class Documents:
         found = self._standing.get(key) or self._custody.shelf.find(id(self), key)
         if found is None and self._standing:
             with suppress(DocumentTooComplex):
-                found = self._standing.get(self._normal(key))
+                found = self._standing.get((self._normal_of_short if len(key) <= SHORT else self._normal)(key))
         return found
 
     def _normal(self, key: str) -> str:
