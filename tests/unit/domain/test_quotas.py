@@ -43,9 +43,10 @@ def test_a_bucket_gives_its_capacity_and_what_time_brings(steps: list[tuple[floa
     for pause, wants in steps:
         at += pause
         wait = buckets.wait("a", at)
-        if wants and not wait:
-            buckets.take("a", at)
-            taken += 1
+        if wants:
+            drawn = buckets.draw("a", at)
+            assert drawn == (not wait)
+            taken += drawn
         assert wait <= 60.0 / capacity + 1e-6
     assert taken <= capacity + at * capacity / 60.0 + 1e-6
 
