@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 from connector.domain import labels
@@ -197,15 +198,18 @@ def events_base(runtime: Entity) -> str:
 
 
 def events_url(application: Entity, runtime: Entity | None) -> str:
-    """Where the application's events go: a path under the runtime's event service, or nowhere, as an empty text."""
+    """Where the application's events go: a path under the runtime's event service, or nowhere, as an empty text.
+
+    The path has the application's own name, not its label ``name``: a runtime knows its applications by that.
+    """
     base = events_base(runtime) if runtime is not None else ""
     if runtime is None or not base:
         return ""
-    name = application_name(application)
+    name = application.name
     if runtime.labels.get(NORMALIZED_LABEL, "true") == "true":
         name = labels.normalized(name)
     number = application.details.get("systemNumber")
-    return f"{base.rstrip('/')}/{name}{f'-{number}' if number else ''}/v1/events"
+    return f"{base.rstrip('/')}/{quote(name if not number else f'{name}-{number}', safe='')}/v1/events"
 
 
 def application_name(application: Entity) -> str:

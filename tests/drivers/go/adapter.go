@@ -244,7 +244,7 @@ func legacySign(client *http.Client, url, subjectText string) (identity, error) 
 // legacyLife is what follows by certificate.
 func legacyLife(w world, admin graphQL, id string, held identity, info csrInfo) error {
 	holder := w.client(held.tls())
-	for label, want := range map[string]string{"true": "mp-go-adapter", "false": "Go-Adapter"} {
+	for label, want := range map[string]string{"true": "mp-go-adapter", "false": "Go%20Adapter"} {
 		if err := eventsOf(w, admin, id, holder, info, label, want); err != nil {
 			return err
 		}

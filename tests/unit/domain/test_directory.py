@@ -198,26 +198,26 @@ def test_an_update_is_checked_as_a_registration_is(kind: EntityKind, changes: di
 
 
 @pytest.mark.parametrize(
-    ("base", "is_normalized", "labels", "url"),
+    ("base", "is_normalized", "name", "url"),
     [
-        ("https://events.example", "true", {}, "https://events.example/mp-my-shop/v1/events"),
-        ("https://events.example/", "true", {}, "https://events.example/mp-my-shop/v1/events"),
-        ("https://events.example", "false", {}, "https://events.example/mp-my-shop/v1/events"),
-        ("https://events.example", "false", {"name": "My_Shop"}, "https://events.example/My_Shop/v1/events"),
-        ("https://events.example", "true", {"name": "My_Shop"}, "https://events.example/mp-my-shop/v1/events"),
-        ("https://events.example", "true", {"name": 7}, "https://events.example/mp-my-shop/v1/events"),
-        ("", "true", {}, ""),
-        (7, "true", {}, ""),
-        (None, "true", {}, ""),
+        ("https://events.example", "true", "My Shop", "https://events.example/mp-my-shop/v1/events"),
+        ("https://events.example/", "true", "My Shop", "https://events.example/mp-my-shop/v1/events"),
+        ("https://events.example", "false", "My_Shop", "https://events.example/My_Shop/v1/events"),
+        ("https://events.example", "false", "My Shop/1", "https://events.example/My%20Shop%2F1/v1/events"),
+        ("", "true", "My Shop", ""),
+        (7, "true", "My Shop", ""),
+        (None, "true", "My Shop", ""),
     ],
 )
-def test_where_events_go(base: object, is_normalized: str, labels: dict[str, Any], url: str) -> None:
-    """Events go to a path under the runtime's event service, by the application's normalized name unless the runtime
-    wants it as it is; without such a service they go nowhere.
+@pytest.mark.parametrize("label", ["other", "Other Name", 7])
+def test_where_events_go(base: object, is_normalized: str, name: str, url: str, label: object) -> None:
+    """Events go to a path under the runtime's event service, by the application's own name, normalized unless the
+    runtime wants it as it is, whatever its label ``name`` is; without such a service they go nowhere.
     """
     runtime = made(RUNTIME, labels={"runtime_eventServiceUrl": base, "isNormalized": is_normalized})
-    application = made(name="My Shop")
-    application = directory.update_entity(application, {"labels": {**application.labels, **labels}}, now=LATER)
+    application = made(name=name)
+    labels = {"labels": {**application.labels, "name": label}}
+    application = directory.update_entity(application, labels, now=LATER)
 
     assert directory.events_url(application, runtime) == url
     assert directory.events_url(application, None) == ""
