@@ -69,6 +69,19 @@ def test_client_document_is_answered(
     assert data[key] is not None
 
 
+def test_document_that_is_too_large_is_refused_by_its_size(admin: Director) -> None:
+    """A document with 2 000 fields, each of which the caller may read, is refused before it is run, and the next one is
+    answered.
+    """
+    for fields in ("name " * 2000, " ".join(f"a{number}: name" for number in range(2000))):
+        answer = admin.post(f'{{ result: applications(first: 1, after: "") {{ data {{ {fields} }} }} }}')
+
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert error["extensions"]["error"] == "document_too_complex"
+        assert admin.ask("{ result: viewer { type } }") == {"type": "USER"}
+
+
 def test_document_of_a_runtimes_agent_is_answered(admin: Director) -> None:
     """Two root fields without an alias: the runtime's labels, and its applications."""
     runtime = admin.register("Agents.runtime", "Runtime")

@@ -23,7 +23,7 @@ CONTROLS = "".join(map(chr, (*range(32), *range(127, 160))))
 SET_EVENTING = """mutation ($app: ID!, $runtime: ID!) {
     result: setDefaultEventingForApplication(appID: $app, runtimeID: $runtime) { defaultURL }
 }"""
-DELETE_EVENTING = "mutation ($app: ID!) { result: deleteDefaultEventingForApplication(appID: $app) { defaultURL } }"
+DELETE_EVENTING = "mutation ($app: String!) { result: deleteDefaultEventingForApplication(appID: $app) { defaultURL } }"
 
 
 @dataclass(frozen=True, slots=True)
