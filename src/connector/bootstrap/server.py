@@ -69,7 +69,6 @@ def serve(
         administrators = admin_certificates.admin_certificates(settings, authorities, prepared.issuers, origins)
         lines = objects.setting_lines(settings, origins)
         server = _server(settings, database, prepared, _Outsiders(bearers, authorities, administrators), lines)
-        _calm_collector()
         server.run(say)
 
 
@@ -150,6 +149,7 @@ class _Server:
             uvloop.run(self._serve(ready))
             return
         loads = {name: serving.Loads(workers) for name in self.bound}
+        _calm_collector()
         serving.work(
             workers,
             lambda worker: self._work(worker, loads),
