@@ -37,7 +37,7 @@ from connector.usecases.crls import PublishedCRLs
 from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
 from connector.usecases.refusals import Refusals
-from connector.web.console import SettingLine
+from connector.web.console import SettingLine, compile_templates
 
 GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
@@ -149,6 +149,8 @@ class _Server:
             uvloop.run(self._serve(ready))
             return
         loads = {name: serving.Loads(workers) for name in self.bound}
+        if self.settings.console.enabled:
+            compile_templates()  # the workers have them from here on
         _calm_collector()
         serving.work(
             workers,
