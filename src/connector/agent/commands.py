@@ -59,7 +59,7 @@ def enroll(given: argparse.Namespace, output: Output) -> int:
     # The server has answered to it, or was away just then.
     plan = Plan.decode(directory.state().get("plan"))
     is_used = plan is not None and plan.serial == pair.serial
-    output.result(_told(directory, pair, connection, "connected" if is_used else "enrolled"))
+    output.result(_summary(directory, pair, connection, "connected" if is_used else "enrolled"))
     return Exit.FINE
 
 
@@ -67,7 +67,7 @@ def status(given: argparse.Namespace, output: Output) -> int:
     """Whether the server takes the certificate, and until when."""
     directory = _directory(given)
     pair, connection = directory.identity()
-    facts = {name: value for name, value in _told(directory, pair, connection, "").items() if name != "status"}
+    facts = {name: value for name, value in _summary(directory, pair, connection, "").items() if name != "status"}
     if given.offline:
         output.result({"status": _by_its_dates(pair), "server": "not asked", **facts})
         return Exit.FINE
@@ -95,12 +95,12 @@ def renew(given: argparse.Namespace, output: Output) -> int:
         pair = renewing.settle()
         if pair is None and given.if_due and not _is_due(renewing):
             pair, connection = directory.identity()
-            output.result(_told(directory, pair, connection, "not due"))
+            output.result(_summary(directory, pair, connection, "not due"))
             return Exit.FINE
         if pair is None:
             pair = renewing.renew()
     _, connection = directory.identity()
-    output.result(_told(directory, pair, connection, "renewed"))
+    output.result(_summary(directory, pair, connection, "renewed"))
     return Exit.FINE
 
 
@@ -149,7 +149,7 @@ def revoke(given: argparse.Namespace, output: Output) -> int:
     with directory.locked(), holder(pair, connection) as client:
         # Not asked again by itself: after a lost reply, the second time would be refused.
         once(lambda: client.revoke(connection.secured_connector))
-    output.result(_told(directory, pair, connection, "revoked"))
+    output.result(_summary(directory, pair, connection, "revoked"))
     return Exit.FINE
 
 
@@ -158,11 +158,13 @@ def doctor(given: argparse.Namespace, output: Output) -> int:
     findings = list(examining.examine(Directory(given.directory.absolute(), _group(given))))
     is_well = all(finding.is_well for finding in findings)
     if given.json:
-        told = [{"name": each.name, "ok": each.is_well, "told": each.told, "advice": each.advice} for each in findings]
-        output.result({"ok": is_well, "findings": told})
+        shown = [
+            {"name": each.name, "ok": each.is_well, "told": each.observed, "advice": each.advice} for each in findings
+        ]
+        output.result({"ok": is_well, "findings": shown})
     else:
         for each in findings:
-            output.finding(each.name, each.told, each.advice, is_well=each.is_well)
+            output.finding(each.name, each.observed, each.advice, is_well=each.is_well)
     return Exit.FINE if is_well else Exit.UNWELL
 
 
@@ -232,7 +234,7 @@ def _is_due(renewing: Renewing) -> bool:
     return renewing.look().is_due(renewing.now())
 
 
-def _told(directory: Directory, pair: Pair, connection: Connection, word: str) -> Mapping[str, object]:
+def _summary(directory: Directory, pair: Pair, connection: Connection, word: str) -> Mapping[str, object]:
     plan = Plan.decode(directory.state().get("plan"))
     return {
         "status": word,

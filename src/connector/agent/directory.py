@@ -217,9 +217,9 @@ class Directory:
 
     def connection(self, *, pending: bool = False) -> Connection | None:
         """The server's own description; with ``pending``, within the step under way."""
-        told = self._json(f"{PENDING}/{CONNECTION}" if pending else CONNECTION)
+        kept = self._json(f"{PENDING}/{CONNECTION}" if pending else CONNECTION)
         try:
-            return None if told is None else Connection(**told)
+            return None if kept is None else Connection(**kept)
         except TypeError as error:
             raise FilesUnusable("files_damaged", f"{self.path / CONNECTION} is damaged. Enroll again.") from error
 
@@ -256,8 +256,8 @@ class Directory:
 
     def step(self) -> Step | None:
         """The step under way."""
-        told = self._json(f"{PENDING}/{STEP}")
-        return None if told is None else Step(**told)
+        kept = self._json(f"{PENDING}/{STEP}")
+        return None if kept is None else Step(**kept)
 
     def begin(self, step: Step, content: Mapping[str, bytes]) -> None:
         """Begin a step; one that was under way is forgotten."""

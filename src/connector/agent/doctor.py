@@ -37,7 +37,7 @@ class Finding:
 
     name: str
     is_well: bool
-    told: str
+    observed: str
     advice: str | None = None
 
 
@@ -51,7 +51,7 @@ def examine(directory: Directory) -> Iterator[Finding]:
             pair, connection = directory.current, _connection(directory)
             step = directory.step() if pair is None or connection is None else None
     except AgentError as error:
-        yield Finding("identity", is_well=False, told=str(error))
+        yield Finding("identity", is_well=False, observed=str(error))
         return
     if pair is None or connection is None:
         yield _none(step)
@@ -67,14 +67,14 @@ def examine(directory: Directory) -> Iterator[Finding]:
         yield from findings
         reached.append(all(finding.is_well for finding in findings))
     can_ask = reached[1] and files[0].is_well
-    yield _server(pair, connection) if can_ask else Finding("server", is_well=False, told="not asked: see above")
+    yield _server(pair, connection) if can_ask else Finding("server", is_well=False, observed="not asked: see above")
 
 
 def _none(step: Step | None) -> Finding:
     return Finding(
         "identity",
         is_well=False,
-        told="none" if step is None else "an enrollment is under way",
+        observed="none" if step is None else "an enrollment is under way",
         advice="connector-agent enroll PAIRING" if step is None else "connector-agent enroll goes on with it",
     )
 
@@ -91,17 +91,17 @@ def _directory(directory: Directory) -> Iterator[Finding]:
         owner, exposed = directory.path.stat().st_uid, list(directory.findings())
     except OSError as error:
         advised = "name the identity's directory with -d" if isinstance(error, FileNotFoundError) else next_step(error)
-        yield Finding("directory", is_well=False, told=f"{directory.path}: {error.strerror}", advice=advised)
+        yield Finding("directory", is_well=False, observed=f"{directory.path}: {error.strerror}", advice=advised)
         return
     if owner != os.geteuid():
         advice = "run the command as its owner: sudo -u OWNER connector-agent doctor"
-        yield Finding("directory", is_well=False, told=f"{directory.path} belongs to another user", advice=advice)
+        yield Finding("directory", is_well=False, observed=f"{directory.path} belongs to another user", advice=advice)
     elif not exposed:
-        yield Finding("directory", is_well=True, told=f"{directory.path}, for its owner alone")
+        yield Finding("directory", is_well=True, observed=f"{directory.path}, for its owner alone")
     for each in exposed:
         name = "directory" if each.path == directory.path else "key file" if each.path.name == KEY else "file"
-        told = f"{each.path} {each.what}"
-        yield Finding(name, is_well=False, told=told, advice=each.mend.removeprefix("Run: "))
+        observed = f"{each.path} {each.what}"
+        yield Finding(name, is_well=False, observed=observed, advice=each.mend.removeprefix("Run: "))
 
 
 def _writable(directory: Directory) -> Finding:
@@ -112,9 +112,9 @@ def _writable(directory: Directory) -> Finding:
             os.fsync(file.fileno())
     except OSError as error:
         error.filename = str(directory.path)
-        told = f"nothing can be written: {error.strerror}"
-        return Finding("disk", is_well=False, told=told, advice=next_step(error))
-    return Finding("disk", is_well=True, told="can be written")
+        observed = f"nothing can be written: {error.strerror}"
+        return Finding("disk", is_well=False, observed=observed, advice=next_step(error))
+    return Finding("disk", is_well=True, observed="can be written")
 
 
 def _files(directory: Directory, pair: Pair, connection: Connection, clock: Finding) -> Iterator[Finding]:
@@ -124,40 +124,45 @@ def _files(directory: Directory, pair: Pair, connection: Connection, clock: Find
         with explained():
             leaf = pair.leaf
     except AgentError as error:
-        yield Finding("certificate", is_well=False, told=str(error), advice=_LAST_RESORT)
+        yield Finding("certificate", is_well=False, observed=str(error), advice=_LAST_RESORT)
         return
     yield _dates(pair.serial, leaf, datetime.now(UTC), clock)
     step = directory.step()
     if step is not None:
         yield Finding(
-            "step", is_well=False, told=f"a {step.kind} is under way", advice="connector-agent renew goes on with it"
+            "step",
+            is_well=False,
+            observed=f"a {step.kind} is under way",
+            advice="connector-agent renew goes on with it",
         )
     if (directory.path / FORMER).is_symlink():
-        yield Finding("former", is_well=True, told="kept until the new certificate has been used")
+        yield Finding("former", is_well=True, observed="kept until the new certificate has been used")
 
 
 def _dates(serial: str, leaf: x509.Certificate, now: datetime, clock: Finding) -> Finding:
-    told = f"{serial}, {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} to {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    observed = f"{serial}, {leaf.not_valid_before_utc:%Y-%m-%d %H:%M} to {leaf.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     advised = None if clock.is_well else "set the clock first (see above), then run the doctor again"
     if now > leaf.not_valid_after_utc:
         renew = "connector-agent renew, if the server allows renewal after expiry; else enroll --replace with a new one"
-        return Finding("certificate", is_well=False, told=f"expired by this clock: {told}", advice=advised or renew)
+        return Finding(
+            "certificate", is_well=False, observed=f"expired by this clock: {observed}", advice=advised or renew
+        )
     if now < leaf.not_valid_before_utc:
-        told = f"not valid yet by this clock: {told}"
-        return Finding("certificate", is_well=False, told=told, advice=advised or "set the clock")
-    return Finding("certificate", is_well=True, told=told)
+        observed = f"not valid yet by this clock: {observed}"
+        return Finding("certificate", is_well=False, observed=observed, advice=advised or "set the clock")
+    return Finding("certificate", is_well=True, observed=observed)
 
 
 def _key(pair: Pair, connection: Connection) -> Finding:
     """Whether key, certificate and trust anchor fit; a file that cannot be opened may only need other rights."""
     try:
-        return Finding("key", is_well=True, told=_key_fits(pair, connection))
+        return Finding("key", is_well=True, observed=_key_fits(pair, connection))
     except OSError as error:
-        told = f"{error.filename}: {error.strerror}"
+        observed = f"{error.filename}: {error.strerror}"
         is_gone = isinstance(error, FileNotFoundError)
-        return Finding("key", is_well=False, told=told, advice=_LAST_RESORT if is_gone else next_step(error))
+        return Finding("key", is_well=False, observed=observed, advice=_LAST_RESORT if is_gone else next_step(error))
     except (AgentError, ValueError) as error:
-        return Finding("key", is_well=False, told=str(error), advice=_LAST_RESORT)
+        return Finding("key", is_well=False, observed=str(error), advice=_LAST_RESORT)
 
 
 def _key_fits(pair: Pair, connection: Connection) -> str:
@@ -172,22 +177,24 @@ def _way(name: str, url: str, pair: Pair) -> Iterator[Finding]:
     try:
         addresses = {str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except OSError as error:
-        told = f"{host} has no address: {error.strerror}"
-        yield Finding(f"{name}: DNS", is_well=False, told=told, advice="check /etc/resolv.conf, and the name")
+        observed = f"{host} has no address: {error.strerror}"
+        yield Finding(f"{name}: DNS", is_well=False, observed=observed, advice="check /etc/resolv.conf, and the name")
         return
-    yield Finding(f"{name}: DNS", is_well=True, told=f"{host} is {', '.join(sorted(addresses))}")
+    yield Finding(f"{name}: DNS", is_well=True, observed=f"{host} is {', '.join(sorted(addresses))}")
     try:
         with socket.create_connection((host, port), SECONDS) as connection:
-            yield Finding(f"{name}: port", is_well=True, told=f"{port} is open")
+            yield Finding(f"{name}: port", is_well=True, observed=f"{port} is open")
             # As nobody: what counts here is the server's certificate.
             with context(pair.anchors).wrap_socket(connection, server_hostname=host):
-                yield Finding(f"{name}: TLS", is_well=True, told="the server proves that it is the right one")
+                yield Finding(f"{name}: TLS", is_well=True, observed="the server proves that it is the right one")
     except ssl.SSLError as error:
-        told = str(distrust(error) or f"the handshake failed: {error.reason}")
-        yield Finding(f"{name}: TLS", is_well=False, told=told, advice="do not go on before this is clear")
+        observed = str(distrust(error) or f"the handshake failed: {error.reason}")
+        yield Finding(f"{name}: TLS", is_well=False, observed=observed, advice="do not go on before this is clear")
     except OSError as error:
-        told = f"no connection to port {port}: {error.strerror or error}"
-        yield Finding(f"{name}: port", is_well=False, told=told, advice="check firewalls, and whether the server runs")
+        observed = f"no connection to port {port}: {error.strerror or error}"
+        yield Finding(
+            f"{name}: port", is_well=False, observed=observed, advice="check firewalls, and whether the server runs"
+        )
 
 
 def _clock(connection: Connection) -> Finding:
@@ -201,12 +208,14 @@ def _clock(connection: Connection) -> Finding:
         skew = parsedate_to_datetime(answer.headers["date"]) - datetime.now(UTC)
     except (httpx2.HTTPError, KeyError, ValueError):
         return Finding(
-            "clock", is_well=True, told=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC here; the server's is not known"
+            "clock", is_well=True, observed=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC here; the server's is not known"
         )
     if abs(skew) > SKEW:
-        told = f"{spoken(abs(skew))} {'behind' if skew > timedelta(0) else 'ahead of'} the server's"
-        return Finding("clock", is_well=False, told=told, advice="set it, and keep it right: timedatectl set-ntp true")
-    return Finding("clock", is_well=True, told="agrees with the server's")
+        observed = f"{spoken(abs(skew))} {'behind' if skew > timedelta(0) else 'ahead of'} the server's"
+        return Finding(
+            "clock", is_well=False, observed=observed, advice="set it, and keep it right: timedatectl set-ntp true"
+        )
+    return Finding("clock", is_well=True, observed="agrees with the server's")
 
 
 def _server(pair: Pair, connection: Connection) -> Finding:
@@ -215,7 +224,7 @@ def _server(pair: Pair, connection: Connection) -> Finding:
             once(lambda: client.standing(connection.secured_connector))
     except ServerRefused as refusal:
         advice = "ask the administrator for a new pairing string: connector-agent enroll --replace PAIRING"
-        return Finding("server", is_well=False, told=f"{refusal} [{refusal.code}]", advice=advice)
+        return Finding("server", is_well=False, observed=f"{refusal} [{refusal.code}]", advice=advice)
     except AgentError as error:
-        return Finding("server", is_well=False, told=str(error), advice="try again; then ask the administrator")
-    return Finding("server", is_well=True, told="takes the certificate: connected")
+        return Finding("server", is_well=False, observed=str(error), advice="try again; then ask the administrator")
+    return Finding("server", is_well=True, observed="takes the certificate: connected")

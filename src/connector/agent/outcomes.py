@@ -98,10 +98,10 @@ def explained() -> Iterator[None]:
     except Exposed as error:
         raise FilesUnusable("files_exposed", str(error)) from error
     except OSError as error:
-        raise FilesUnusable("files_unusable", told(error)) from error
+        raise FilesUnusable("files_unusable", explanation(error)) from error
 
 
-def told(error: OSError) -> str:
+def explanation(error: OSError) -> str:
     """The system's error about a file, with the file's name and the next step."""
     what = error.filename or "A file"
     return f"{what} cannot be used: {error.strerror or error}. {next_step(error)}"

@@ -62,9 +62,11 @@ class Renewing:
         """
         pair, connection = self.directory.identity()
         with explained():
-            told = self._ask(pair, connection)
-            plan = self._plan(pair, told)
-            moved = replace(connection, director=told.director_url, secured_connector=told.connector_url)
+            configuration = self._ask(pair, connection)
+            plan = self._plan(pair, configuration)
+            moved = replace(
+                connection, director=configuration.director_url, secured_connector=configuration.connector_url
+            )
             if moved != connection:
                 self.directory.connect(moved)
             if self.directory.former is not None:
@@ -157,15 +159,15 @@ class Renewing:
         with holder(pair, connection) as client:
             return self.asking.persist("configuration", lambda: client.standing(connection.secured_connector))
 
-    def _plan(self, pair: Pair, told: Configuration) -> Plan:
+    def _plan(self, pair: Pair, configuration: Configuration) -> Plan:
         now = datetime.now(UTC)
-        skew = told.date - now if told.date is not None else timedelta(0)
+        skew = configuration.date - now if configuration.date is not None else timedelta(0)
         if abs(skew) < SKEW:
             skew = timedelta(0)
         plan = schedule.plan(
             pair.serial,
             (pair.leaf.not_valid_before_utc, pair.leaf.not_valid_after_utc),
-            told.renewal,
+            configuration.renewal,
             Plan.decode(self.directory.state().get("plan")),
             now=now + skew,
             random=random(),  # noqa: S311 - no secret
@@ -179,14 +181,17 @@ class Renewing:
         kind = LATE
         if not self._is_over(current):
             try:
-                told = self._ask(current, connection)
+                configuration = self._ask(current, connection)
             except ServerRefused as refusal:
                 if refusal.code != EXPIRED:  # this machine's clock is behind
                     raise
             else:
                 kind = RENEWAL
                 connection = replace(
-                    connection, director=told.director_url, secured_connector=told.connector_url, subject=told.subject
+                    connection,
+                    director=configuration.director_url,
+                    secured_connector=configuration.connector_url,
+                    subject=configuration.subject,
                 )
         key = self._key(current, connection, passphrase)
         step = Step(kind, str(uuid4()), former=current.fingerprint.hex())

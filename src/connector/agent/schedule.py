@@ -44,11 +44,11 @@ class Plan:
         }
 
     @classmethod
-    def decode(cls, told: Mapping[str, Any] | None) -> Self | None:
+    def decode(cls, kept: Mapping[str, Any] | None) -> Self | None:
         """From JSON; None where it is none."""
         try:
-            times = {name: datetime.fromisoformat(told[name]) for name in ("start", "end", "moment", "check_at")}  # type: ignore[index]
-            return cls(serial=told["serial"], asked=told["asked"], **times)  # type: ignore[index]
+            times = {name: datetime.fromisoformat(kept[name]) for name in ("start", "end", "moment", "check_at")}  # type: ignore[index]
+            return cls(serial=kept["serial"], asked=kept["asked"], **times)  # type: ignore[index]
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -60,7 +60,7 @@ class Plan:
 def plan(
     serial: str,
     validity: tuple[datetime, datetime],
-    told: Renewal | None,
+    renewal: Renewal | None,
     former: Plan | None,
     *,
     now: datetime,
@@ -74,22 +74,22 @@ def plan(
     Args:
         serial: of the certificate.
         validity: its beginning and end.
-        told: the window from the server; None where it names none.
+        renewal: the window from the server; None where it names none.
         former: the plan so far.
         now: the server's time.
         random: the die.
     """
     first, last = validity
     length = last - first
-    start, end = (told.start, told.end) if told else (first + length * WINDOW[0], first + length * WINDOW[1])
+    start, end = (renewal.start, renewal.end) if renewal else (first + length * WINDOW[0], first + length * WINDOW[1])
     if former is not None and (former.serial, former.start, former.end) == (serial, start, end):
         moment = former.moment
     else:
         moment = _between(max(start, now), end, random)
-    check = min(told.check if told else CHECK, length / CHECKS)
+    check = min(renewal.check if renewal else CHECK, length / CHECKS)
     # An agent that has just renewed because the server asked does not renew again at once: else a server at odds with
     # itself, as replicas are while their CA is changed, would have it renewed without end.
-    is_asked = told is not None and told.now
+    is_asked = renewal is not None and renewal.now
     is_repeated = is_asked and former is not None and former.asked and former.serial != serial
     if is_repeated:
         check = min(check, PAUSE)

@@ -37,13 +37,13 @@ class Output:
             if value is not None:
                 print(f"{name}: {_plain(value)}{_distance(value) if sys.stdout.isatty() else ''}", flush=True)
 
-    def finding(self, name: str, told: str, advice: str | None, *, is_well: bool) -> None:
+    def finding(self, name: str, observed: str, advice: str | None, *, is_well: bool) -> None:
         """Print what the doctor found."""
         if _is_terminal():
             mark = _coloured("✓", GREEN) if is_well else _coloured("✗", RED)
         else:
             mark = "ok  " if is_well else "BAD "
-        print(f"{mark} {name}: {_plain(told)}", flush=True)
+        print(f"{mark} {name}: {_plain(observed)}", flush=True)
         if advice is not None:
             print(f"     → {_plain(advice)}", flush=True)
 

@@ -184,7 +184,7 @@ class _Server:
         refusals = Refusals()
         crls = PublishedCRLs(self.issuers, started=self.started)
         ocsp = responder(self.settings, self.issuers, store, self.database.clock)
-        beside = [asyncio.create_task(each) for each in self._beside(store, refusals, crls, ocsp)]
+        background = [asyncio.create_task(each) for each in self._background_tasks(store, refusals, crls, ocsp)]
         try:
             listeners = list(self._listeners(store, loads or {}, refusals, crls, ocsp))
             _calm_collector()
@@ -194,14 +194,14 @@ class _Server:
                 listeners, grace=grace, memory=memory, ready=ready, stop=stop or asyncio.Event(), hurry=hurry
             )
         finally:
-            for task in beside:
+            for task in background:
                 task.cancel()
             if self.outsiders.bearers is not None:
                 await self.outsiders.bearers.close()
             await flush(refusals, store)
             await store.close()
 
-    def _beside(
+    def _background_tasks(
         self, store: Store, refusals: Refusals, crls: PublishedCRLs, ocsp: OCSP
     ) -> Iterator[Coroutine[Any, Any, None]]:
         """The background tasks of a process that serves."""

@@ -181,31 +181,33 @@ class Demo:
     def enroll(self, found: Pairing, root: bytes) -> tuple[Path, str]:
         """From the token to the first certificate: its directory, and the URL for everything after."""
         with Client(root=root, token=found.token) as client:
-            told = self.show(
+            configuration = self.show(
                 "system", "configuration with the token", lambda: client.configuration(found.connector_url), _shown
             )
             self.refused(
                 "system", "the same token again", lambda: client.configuration(found.connector_url), "token_spent"
             )
-        with Client(root=root, token=told.token) as client:
-            identity = self.obtain("first", "signCertificateSigningRequest", told.subject, client, found.connector_url)
-            csr = make_csr(make_key(), told.subject)
+        with Client(root=root, token=configuration.token) as client:
+            identity = self.obtain(
+                "first", "signCertificateSigningRequest", configuration.subject, client, found.connector_url
+            )
+            csr = make_csr(make_key(), configuration.subject)
             self.refused("system", "that token again", lambda: client.sign(found.connector_url, csr), "token_spent")
-        return identity, told.connector_url
+        return identity, configuration.connector_url
 
     def live(self, identity: Path, root: bytes, url: str, application: str) -> Path:
         """Over mutual TLS: configuration, who am I, renewal. Returns the renewed identity."""
         with self.certified(identity, root) as client:
-            told = self.show("system", "configuration over mTLS", lambda: client.configuration(url), _shown)
+            configuration = self.show("system", "configuration over mTLS", lambda: client.configuration(url), _shown)
             viewer = self.show(
                 "system",
                 "viewer over mTLS",
-                lambda: client.viewer(told.director_url),
+                lambda: client.viewer(configuration.director_url),
                 lambda viewer: f"{viewer[1]} {viewer[0]}",
             )
             if viewer != (application, "APPLICATION"):
                 raise DemoFailed("the Director takes the system for somebody else")
-            return self.obtain("second", "renewal with a new key", told.subject, client, url)
+            return self.obtain("second", "renewal with a new key", configuration.subject, client, url)
 
     def obtain(self, name: str, did: str, subject: str, client: Client, url: str) -> Path:
         """Make a key and a CSR, have it signed, and keep key and chain in a directory."""

@@ -72,7 +72,7 @@ def import_compass(
                     systems_home=systems_tenant,
                     is_dry=dry_run,
                     removes=remove_gone,
-                    told=lambda what, number: shown.update(task, description=what, advance=number),
+                    on_progress=lambda what, number: shown.update(task, description=what, advance=number),
                 ).run(old_ca, revoked)
             report.warnings = compass_subject.warnings(
                 opened.settings.subject.model_dump(),

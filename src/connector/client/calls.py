@@ -93,12 +93,12 @@ class Enrolled:
 
 def configuration(url: str) -> Flow[Configuration]:
     """Ask for the configuration and the next token; a token is spent for it."""
-    return _told((yield Request(url, _CONFIGURATION)))
+    return _configuration((yield Request(url, _CONFIGURATION)))
 
 
 def describe(url: str) -> Flow[Configuration]:
     """Ask for the configuration without a token in it; so none is spent, and it may be asked for again."""
-    return _told((yield Request(url, _DESCRIPTION)))
+    return _configuration((yield Request(url, _DESCRIPTION)))
 
 
 def standing(url: str) -> Flow[Configuration]:
@@ -112,7 +112,7 @@ def standing(url: str) -> Flow[Configuration]:
         if refusal.code != "document_invalid":
             raise
         answer = yield Request(url, _DESCRIPTION)
-    return _told(answer)
+    return _configuration(answer)
 
 
 def sign(url: str, csr: bytes, idempotency_key: str | None = None) -> Flow[bytes]:
@@ -128,9 +128,9 @@ def renew_expired(url: str, fingerprint: bytes, csr: bytes, proof: str, idempote
 
 def enroll(url: str, key: PrivateKey, idempotency_key: str) -> Flow[Enrolled]:
     """From a token to a certificate, or from a certificate to the next: ask for the subject, make the CSR, send it."""
-    told = yield from describe(url)
-    chain = yield from sign(url, make_csr(key, told.subject), idempotency_key)
-    return Enrolled(chain, key, told)
+    configuration = yield from describe(url)
+    chain = yield from sign(url, make_csr(key, configuration.subject), idempotency_key)
+    return Enrolled(chain, key, configuration)
 
 
 def revoke(url: str) -> Flow[None]:
@@ -168,15 +168,15 @@ def _step(idempotency_key: str | None) -> Mapping[str, str] | None:
     return None if idempotency_key is None else {"Idempotency-Key": idempotency_key}
 
 
-def _told(answer: Answer) -> Configuration:
-    told = answer.result
-    renewal = told.get("renewal")
+def _configuration(answer: Answer) -> Configuration:
+    result = answer.result
+    renewal = result.get("renewal")
     return Configuration(
-        token=(told.get("token") or {}).get("token", ""),
-        subject=told["certificateSigningRequestInfo"]["subject"],
-        key_algorithm=told["certificateSigningRequestInfo"]["keyAlgorithm"],
-        director_url=told["managementPlaneInfo"]["directorURL"],
-        connector_url=told["managementPlaneInfo"]["certificateSecuredConnectorURL"],
+        token=(result.get("token") or {}).get("token", ""),
+        subject=result["certificateSigningRequestInfo"]["subject"],
+        key_algorithm=result["certificateSigningRequestInfo"]["keyAlgorithm"],
+        director_url=result["managementPlaneInfo"]["directorURL"],
+        connector_url=result["managementPlaneInfo"]["certificateSecuredConnectorURL"],
         renewal=None
         if renewal is None
         else Renewal(

@@ -57,8 +57,8 @@ class Overview:
 
 
 def overdue_within(validity: timedelta, *, renewal_end: int) -> timedelta:
-    """How long before its expiry a certificate should have been renewed: what is left of its validity after so many
-    percents of it, in whole days, or in whole hours where that is less than two days.
+    """How long before its expiry a certificate should have been renewed: what is left of its validity after
+    ``renewal_end`` percent of it, in whole days, or in whole hours where that is less than two days.
     """
     left = validity * (100 - renewal_end) / 100
     unit = DAY if left >= 2 * DAY else HOUR

@@ -61,10 +61,10 @@ class Source:
             KeysUnavailable: it cannot be had, or may not be used.
         """
         discovery = f"{self._policy.issuer.rstrip('/')}/.well-known/openid-configuration"
-        told = await self._ask("GET", discovery, "discovery document")
-        if told.get("issuer") != self._policy.issuer:
+        document = await self._ask("GET", discovery, "discovery document")
+        if document.get("issuer") != self._policy.issuer:
             raise KeysUnavailable("gives no keys: its discovery document names another issuer")
-        address = told.get(name)
+        address = document.get(name)
         if not isinstance(address, str) or not is_allowed(address, plain=self._policy.is_plain):
             raise KeysUnavailable(f"gives no keys: its discovery document names no {name} that may be used")
         return address

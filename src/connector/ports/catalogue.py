@@ -26,7 +26,7 @@ class Catalogue(Protocol):
         """The services of these applications, the oldest first."""
 
     def page(self, application_id: str, *, after: tuple[datetime, str] | None, most: int) -> Sequence[Service]:
-        """The services of one application, the oldest first: those after that time and id, so many at most."""
+        """The services of one application, the oldest first: those after that time and id, ``most`` at most."""
 
     def texts(self, application_ids: Collection[str]) -> Mapping[str, Texts]:
         """The long texts of the services of these applications, by the ids of the services."""

@@ -39,7 +39,7 @@ class Permissions(Protocol):
     def list(
         self, which: PermissionFilter, *, after: tuple[datetime, str] | None = None, most: int | None = None
     ) -> Sequence[Permitted]:
-        """The permissions that fit, oldest first: those after that time and id, so many at most."""
+        """The permissions that fit, oldest first: those after that time and id, ``most`` at most."""
 
     def count(self, which: PermissionFilter) -> int:
         """How many fit."""

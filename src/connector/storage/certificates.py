@@ -22,7 +22,7 @@ from connector.domain.refusals.steps import StepTaken
 from connector.ports.certificates import CertificateFilter
 from connector.storage.columns import Moment
 from connector.storage.schema import certificates, entities, trust_anchors
-from connector.storage.statements import DAY, Insert, Prepared, PreparedAmong, beside, page, whole_days
+from connector.storage.statements import DAY, Insert, Prepared, PreparedAmong, page, unindexed, whole_days
 
 _HEXADECIMAL = re.compile(r"[0-9a-f]{1,64}")
 _FINGERPRINT_OCTETS = 32
@@ -40,12 +40,12 @@ _STANDINGS = PreparedAmong(
         func.max(case((_IS_GOOD, certificates.c.issued_at))).label("good_since"),
         func.max(func.coalesce(certificates.c.revoked_at, certificates.c.not_after)).label("ended"),
     )
-    .where(beside(certificates.c.tenant_id) == bindparam("tenant"))
+    .where(unindexed(certificates.c.tenant_id) == bindparam("tenant"))
     .group_by(certificates.c.owner_id),
     certificates.c.owner_id,
 )
 _CERTIFIED = PreparedAmong(
-    select(certificates.c.system_auth_id).distinct().where(beside(certificates.c.tenant_id) == bindparam("tenant")),
+    select(certificates.c.system_auth_id).distinct().where(unindexed(certificates.c.tenant_id) == bindparam("tenant")),
     certificates.c.system_auth_id,
 )
 _SUPERSEDE = Prepared(
@@ -183,7 +183,7 @@ def _conditions(which: CertificateFilter) -> Conditions:
         for name in ("serial", "fingerprint", "system_auth_id", "owner_id")
         if getattr(which, name) is not None
     ]
-    given.append((beside(certificates.c.tenant_id) if given else certificates.c.tenant_id) == which.tenant_id)
+    given.append((unindexed(certificates.c.tenant_id) if given else certificates.c.tenant_id) == which.tenant_id)
     if which.issuer is not None:  # not first: a tenant has fewer than an issuer
         given.append(certificates.c.issuer == which.issuer)
     if which.expires_from is not None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-# A reading is good for so long: in a minute two clocks that are ever so bad come no further apart than milliseconds.
+# The age at which the clock is read again: however inaccurate two clocks are, in a minute they differ by milliseconds.
 OLD_SECONDS = 60.0
-# An answer that took longer tells less than what is known already.
+# A slower answer is less exact than the reading that it would replace.
 SLOW_SECONDS = 0.25
 
 

@@ -105,5 +105,5 @@ def _in_order(table: Table) -> Any:
 
 
 def _first_line(error: BaseException) -> str:
-    told = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return told[0] if told else type(error).__name__
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

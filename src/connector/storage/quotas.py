@@ -11,7 +11,7 @@ from connector.domain.directory import EntityKind
 from connector.ports.quotas import Certified
 from connector.storage.columns import Moment
 from connector.storage.schema import certificates, entities, tokens
-from connector.storage.statements import beside
+from connector.storage.statements import unindexed
 
 _MOST: BindParameter[int] = bindparam("most")
 _SINCE = bindparam("since", type_=Moment)
@@ -55,7 +55,7 @@ _CERTIFICATES = _number(
 _UNEXPIRED = _number(select(_ONE.label("one")).where(tokens.c.expires_at > _NOW))
 _UNSPENT = _number(
     select(_ONE.label("one")).where(
-        beside(tokens.c.tenant_id) == _TENANT,
+        unindexed(tokens.c.tenant_id) == _TENANT,
         tokens.c.expires_at > _NOW,
         tokens.c.spent_at.is_(None),
         tokens.c.withdrawn_at.is_(None),
@@ -69,7 +69,7 @@ _CERTIFIED = (
         func.coalesce(func.sum(case((_IS_GOOD, 1), else_=0)), 0),
     )
     .where(
-        beside(certificates.c.tenant_id) == _TENANT,
+        unindexed(certificates.c.tenant_id) == _TENANT,
         certificates.c.owner_id == bindparam("owner_id"),
         certificates.c.not_after >= _SINCE,
     )

@@ -34,7 +34,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _DAY_MICROSECONDS = DAY // _MICROSECOND
 
 PARAMETERS = 500
-"""So many values in one IN at most; databases count parameters."""
+"""The most values in one IN: databases limit the number of parameters."""
 
 _NOTHING = literal_column("''", Text)
 
@@ -219,7 +219,7 @@ def page(
     return statement if most is None else statement.limit(most)
 
 
-def beside(column: Column[str]) -> ColumnElement[str]:
+def unindexed(column: Column[str]) -> ColumnElement[str]:
     """The column's value, in a form in which no index is used for it.
 
     For a condition next to a narrower one, which has an index of its own. SQLite keeps no statistics, and

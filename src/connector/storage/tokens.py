@@ -13,7 +13,7 @@ from connector.domain.tokens import OneTimeToken, TokenState
 from connector.ports.tokens import TokenFilter
 from connector.storage.columns import Moment
 from connector.storage.schema import tokens
-from connector.storage.statements import Insert, Prepared, PreparedAmong, beside, chunks, page
+from connector.storage.statements import Insert, Prepared, PreparedAmong, chunks, page, unindexed
 
 Conditions = list[ColumnElement[bool]]
 
@@ -32,7 +32,7 @@ _WITHDRAW = update(tokens).where(*_OPEN).values(withdrawn_at=bindparam("now")).r
 
 _HANDED_OVER = PreparedAmong(
     select(tokens)
-    .where(beside(tokens.c.tenant_id) == bindparam("tenant"), tokens.c.certificate.is_(None))
+    .where(unindexed(tokens.c.tenant_id) == bindparam("tenant"), tokens.c.certificate.is_(None))
     .order_by(tokens.c.minted_at, tokens.c.id),
     tokens.c.system_auth_id,
 )
@@ -118,7 +118,7 @@ def _conditions(which: TokenFilter) -> Sequence[Conditions]:
         if getattr(which, name) is not None
     ]
     is_narrow = given or which.certificates is not None
-    given.append((beside(tokens.c.tenant_id) if is_narrow else tokens.c.tenant_id) == which.tenant_id)
+    given.append((unindexed(tokens.c.tenant_id) if is_narrow else tokens.c.tenant_id) == which.tenant_id)
     if which.handed_over is not None:
         given.append(tokens.c.certificate.is_(None) if which.handed_over else tokens.c.certificate.is_not(None))
     if which.state is not None:

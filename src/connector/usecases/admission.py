@@ -149,7 +149,7 @@ class Admission:
 
     async def recognize(self, credential: PresentedToken, key: str | None) -> OneTimeToken:
         """The token, as :meth:`token` finds it. With a ``key`` (Idempotency-Key) one that was spent is as good, for as
-        long as what it brought is answered again.
+        long as its result is answered again.
 
         Raises:
             TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.

@@ -77,8 +77,7 @@ class Enrollment:
     async def describe(self, credential: PresentedToken, key: str | None = None) -> str:
         """The subject for a CSR under this token, which is not spent: no other is handed out for it.
 
-        With a ``key`` (Idempotency-Key) a token that was spent is as good, for as long as what it brought is answered
-        again.
+        With a ``key`` (Idempotency-Key) a spent token is as good, for as long as its result is answered again.
 
         Raises:
             TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.

@@ -34,7 +34,7 @@ REVOCATIONS = 1000
 GONE = 1000
 
 Take = Callable[[Transaction, Places, Report], None]
-Told = Callable[[str, int], None]
+OnProgress = Callable[[str, int], None]
 """Called with what is being imported, and how many more records have been looked at."""
 
 
@@ -54,7 +54,7 @@ class Import:
     systems_home: str | None = None
     is_dry: bool = False
     removes: bool = False
-    told: Told = field(default=lambda _what, _number: None)
+    on_progress: OnProgress = field(default=lambda _what, _number: None)
     report: Report = field(default_factory=Report, init=False)
     places: Places = field(default_factory=Places, init=False)
 
@@ -95,7 +95,7 @@ class Import:
         places, report = await (self.store.read(work) if self.is_dry else self.store.transaction(work))
         self.places.keep(places)
         self.report.absorb(report)
-        self.told(what, number)
+        self.on_progress(what, number)
 
     def _revoke(self, fingerprints: Sequence[bytes]) -> Take:
         """Honour revocations, of certificates that came in before and of all others from now on."""

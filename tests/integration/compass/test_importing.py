@@ -517,7 +517,7 @@ def test_a_cut_connection_leaves_whole_batches_and_doubles_nothing(
     monkeypatch.setattr("connector.compass.database.BATCH", 10)
     cut = False
 
-    def told(what: str, _: int) -> None:
+    def progress(what: str, _: int) -> None:
         nonlocal cut
         if what == "applications" and not cut:
             cut = True
@@ -527,7 +527,7 @@ def test_a_cut_connection_leaves_whole_batches_and_doubles_nothing(
             )
 
     with pytest.raises(StorageUnavailable, match="Run the import again"):
-        here.take(there, told=told)
+        here.take(there, on_progress=progress)
     assert here.inside(lambda realm: realm.directory.count_entities(APPLICATION), "acme") == 10
     assert here.read(lambda tx: tx.imports.issuers()) == []
 

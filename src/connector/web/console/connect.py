@@ -202,7 +202,7 @@ async def _stream(visit: Visit, token: OneTimeToken, number: int) -> AsyncIterat
             for each in found:
                 number = each.number
                 if each.event.system_auth_id == token.system_auth_id:
-                    yield _message(number, _told(each, found))
+                    yield _message(number, _content(each, found))
             if now_state is not state:
                 state = now_state
                 yield _message(number, {"kind": "state", "state": state.value})
@@ -218,9 +218,9 @@ def _news(realm: Realm, token: OneTimeToken, number: int) -> tuple[Sequence[Reco
     return found, _state(realm, token)
 
 
-def _told(recorded: Recorded, beside: Sequence[Recorded]) -> dict[str, str | None]:
+def _content(recorded: Recorded, found: Sequence[Recorded]) -> dict[str, str | None]:
     event = recorded.event
-    issued = {each.event.token_id for each in beside if each.event.action is Action.CERTIFICATE_ISSUED}
+    issued = {each.event.token_id for each in found if each.event.action is Action.CERTIFICATE_ISSUED}
     if event.action is Action.TOKEN_SPENT and event.token_id in issued:
         return {"kind": "other"}  # spent for the certificate itself, in the same transaction
     kinds = {Action.TOKEN_SPENT: "configured", Action.CERTIFICATE_ISSUED: "connected"}

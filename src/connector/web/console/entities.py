@@ -165,30 +165,30 @@ class Kind:
     async def shown(self, visit: Visit, *, error: Refusal | None = None) -> Response:
         """The page of one, perhaps with what went wrong."""
 
-        def read(realm: Realm) -> tuple[Told, Mapping[str, Sequence[Used]]]:
-            told = Told.read(realm, self.kind, self.id(visit))
-            return told, visit.desk.allowances.met_by_owner(realm, told.entity.id)
+        def read(realm: Realm) -> tuple[EntityPage, Mapping[str, Sequence[Used]]]:
+            page = EntityPage.read(realm, self.kind, self.id(visit))
+            return page, visit.desk.allowances.met_by_owner(realm, page.entity.id)
 
         if error is not None:
             note(error)
-        told, met = await visit.office.read(read)
+        page, met = await visit.office.read(read)
         return visit.show(
             "entity.html",
             met=met,
             status=200 if error is None else problem(error).status,
             **self.words,
-            told=told,
-            choice=profiles.choice_of(told.entity, told.tenant, visit.desk.profiles),
-            default=profiles.default_of(told.tenant, visit.desk.profiles),
+            page=page,
+            choice=profiles.choice_of(page.entity, page.tenant, visit.desk.profiles),
+            default=profiles.default_of(page.tenant, visit.desk.profiles),
             parts_of=services.parts_of,
             wrong=None if error is None else sentence(error),
             given=visit.form,
-            lines=stories.lines(told.events),
+            lines=stories.lines(page.events),
             reasons=list(RevocationReason),
             lifetime=visit.desk.tokens.lifetimes[self.token_type],
             most_minutes=visit.desk.tokens.longest[self.token_type] // timedelta(minutes=1),
             kept_labels=KEPT_LABELS[self.kind],
-            label_texts={key: _text(value) for key, value in sorted(told.entity.labels.items())},
+            label_texts={key: _text(value) for key, value in sorted(page.entity.labels.items())},
         )
 
     async def _changed(
@@ -259,7 +259,7 @@ PLURALS = {each.kind: each.plural for each in (APPLICATIONS, RUNTIMES)}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EntityPage:
     """All that the page of one tells."""
 
     entity: Entity
@@ -274,7 +274,7 @@ class Told:
     outstanding: int
 
     @classmethod
-    def read(cls, realm: Realm, kind: EntityKind, id: str) -> "Told":
+    def read(cls, realm: Realm, kind: EntityKind, id: str) -> "EntityPage":
         """It, as it is now. Of what can be long, the newest; of services, the oldest, as on their own page."""
         publishes = kind is EntityKind.APPLICATION
         return cls(

@@ -26,7 +26,7 @@ KINDS = {word: kind for kind, word in WORDS.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FormationPage:
     """The content of a formation's page: itself, a page of its assignments, and their names."""
 
     formation: Formation
@@ -122,11 +122,11 @@ async def _listed(visit: Visit, *, error: Refusal | None = None) -> Response:
 async def _shown(visit: Visit, *, error: Refusal | None = None) -> Response:
     if error is not None:
         note(error)
-    told = await visit.office.read(_told, visit)
-    return visit.show("formation.html", told=told, kinds=KINDS, plurals=PLURALS, **_refused(visit, error))
+    page = await visit.office.read(_page, visit)
+    return visit.show("formation.html", page=page, kinds=KINDS, plurals=PLURALS, **_refused(visit, error))
 
 
-def _told(realm: Realm, visit: Visit) -> Told:
+def _page(realm: Realm, visit: Visit) -> FormationPage:
     formation, found = _formation(realm, visit), realm.formations
     members: Rows[Assignment] = rows(
         visit.query,
@@ -137,7 +137,7 @@ def _told(realm: Realm, visit: Visit) -> Told:
         place=lambda each: (each.assigned_at, each.object_id),
         kept=(),
     )
-    return Told(formation, members, realm.directory.names({each.object_id for each in members.rows}))
+    return FormationPage(formation, members, realm.directory.names({each.object_id for each in members.rows}))
 
 
 def _refused(visit: Visit, error: Refusal | None) -> dict[str, Any]:

@@ -34,7 +34,7 @@ async def assets(_: Desk, request: Request) -> Response:
 
 async def ca(visit: Visit) -> Response:
     """The issuers, one under the other."""
-    told = [(name, x509.load_der_x509_certificate(der)) for name, der in _issuers(visit).items()]
+    certificates = [(name, x509.load_der_x509_certificate(der)) for name, der in _issuers(visit).items()]
     return visit.show(
         "ca.html",
         adopted=len(visit.desk.issuers.adopted),
@@ -48,7 +48,7 @@ async def ca(visit: Visit) -> Response:
                 "until": each.not_valid_after_utc,
                 "fields": described(each.public_bytes(Encoding.DER)),
             }
-            for name, each in told
+            for name, each in certificates
         ],
     )
 

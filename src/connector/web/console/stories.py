@@ -79,14 +79,14 @@ class Line:
 def lines(events: Sequence[Recorded]) -> list[Line]:
     """The story, newest first. The events of one call in one transaction make one line."""
     for_certificates = {each.event.token_id for each in events if each.event.action is Action.CERTIFICATE_ISSUED}
-    told = [
+    story = [
         line(each.event)
         for each in events
         if not _is_the_systems(each.event)
         and not (each.event.action is Action.TOKEN_SPENT and each.event.token_id in for_certificates)
     ]
     fetched = WORDS[Action.TOKEN_SPENT]
-    return [replace(each, text="Configuration fetched") if each.text == fetched else each for each in told]
+    return [replace(each, text="Configuration fetched") if each.text == fetched else each for each in story]
 
 
 def line(event: Event) -> Line:

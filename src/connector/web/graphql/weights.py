@@ -29,7 +29,7 @@ _Composite = GraphQLObjectType | GraphQLInterfaceType
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """The weight of one field. ``items`` is how many it lists at most, None where it is no list.
+    """The weight of one field. ``items`` is the greatest number that it lists, None where it is no list.
 
     ``is_page`` says that it lists no more than the page that was asked for either.
     """
@@ -90,7 +90,7 @@ def _weight(kind: _Composite, name: str, field: GraphQLField, lengths: Mapping[s
     if is_introspection_type(kind):
         items = lengths[name]
     if depth > 1 or items is None:
-        raise ValueError(f"{kind.name}.{name} does not say how many it lists at most: @cost(items: ...)")
+        raise ValueError(f"{kind.name}.{name} does not say how long its list can be: @cost(items: ...)")
     return Weight(each, items, is_page)
 
 

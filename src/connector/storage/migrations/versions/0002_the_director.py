@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add columns and tables. What is there stays as it is: an older server goes on beside."""
+    """Add columns and tables. What is there stays as it is: an older server can go on running."""
     _entities()
     op.add_column("tokens", sa.Column("source", sa.Text))
     op.add_column("tokens", sa.Column("key", sa.LargeBinary(32)))

@@ -32,7 +32,7 @@ _COLLATIONS = ("pg_c_utf8", "und-x-icu", "default")
 
 
 def upgrade() -> None:
-    """Add a table and an index; in PostgreSQL, order texts by their code points. An older server goes on beside."""
+    """Add a table and an index; in PostgreSQL, order texts by their code points. An older server can go on running."""
     op.create_table(
         "trust_anchors",
         sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),

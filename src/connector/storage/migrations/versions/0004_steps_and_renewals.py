@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add columns that may be empty: an older server goes on beside."""
+    """Add columns that may be empty: an older server can go on running."""
     op.add_column("certificates", sa.Column("step", sa.LargeBinary(32)))
     op.add_column("certificates", sa.Column("request", sa.LargeBinary(32)))
     op.add_column("certificates", sa.Column("renewal_asked_at", sa.BigInteger))

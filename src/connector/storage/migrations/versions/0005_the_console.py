@@ -12,7 +12,7 @@ _WORD = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Add tables and indexes. An older server goes on beside."""
+    """Add tables and indexes. An older server can go on running."""
     op.create_table(
         "administrators",
         sa.Column("id", _TEXT, nullable=False),

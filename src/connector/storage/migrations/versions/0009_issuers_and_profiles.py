@@ -11,7 +11,7 @@ _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Add a table, and a column that may be empty: an older server goes on beside."""
+    """Add a table, and a column that may be empty: an older server can go on running."""
     op.create_table(
         "issuers",
         sa.Column("fingerprint", sa.LargeBinary(32), nullable=False),

@@ -83,20 +83,20 @@ def _bundle(service: Service, texts: Texts, *, with_auths: bool) -> Fields:
 def _api(service: Service, api: Mapping[str, JSON], spec: str | None) -> Fields:
     is_odata = str(api.get("apiType", "")).lower() == "odata"
     address: JSON = api.get("specificationUrl")
-    told = None
+    shown = None
     if spec is not None or address is not None:
-        told = {
+        shown = {
             "id": service.part_id("api spec"),
             **_clob(spec),
             "type": "ODATA" if is_odata else "OPEN_API",
             "fetchRequest": None if address is None else _fetch_request(service, address),
         }
-    return {**_definition(service, "api"), "targetURL": api["targetUrl"], "spec": told}
+    return {**_definition(service, "api"), "targetURL": api["targetUrl"], "spec": shown}
 
 
 def _event(service: Service, spec: str | None) -> Fields:
-    told = {"id": service.part_id("event spec"), **_clob(spec), "type": "ASYNC_API", "fetchRequest": None}
-    return {**_definition(service, "events"), "spec": told}
+    shown = {"id": service.part_id("event spec"), **_clob(spec), "type": "ASYNC_API", "fetchRequest": None}
+    return {**_definition(service, "events"), "spec": shown}
 
 
 def _definition(service: Service, part: str) -> Fields:
@@ -128,13 +128,13 @@ def _auth(api: Mapping[str, JSON]) -> Fields | None:
     given: Mapping[str, JSON] = next(iter(credentials.values()), {})
     parameters = {**api, **api.get("requestParameters", {})}
     csrf = given.get("csrfInfo")
-    told = {
+    auth = {
         "credential": _credential(credentials),
         "additionalHeaders": parameters.get("headers"),
         "additionalQueryParams": parameters.get("queryParameters"),
         "requestAuth": None if csrf is None else {"csrf": {"tokenEndpointURL": csrf["tokenEndpointURL"]}},
     }
-    return told if any(told.values()) else None
+    return auth if any(auth.values()) else None
 
 
 def _credential(credentials: Mapping[str, JSON]) -> Fields | None:
