@@ -113,6 +113,34 @@ def test_first_runtime_of_a_formation_becomes_the_eventing_runtime(admin: Direct
     assert (events(admin, late), events(admin, chosen)) == ("", "")
 
 
+def test_events_go_to_the_next_runtime_when_one_is_unregistered(admin: Director) -> None:
+    """An unregistered runtime leaves its formations: events go to the next one there, or else to the next that comes,
+    also if the runtime was an administrator's own choice and shared no formation.
+    """
+    runtimes = {}
+    for name in ("gone", "chosen", "next", "last"):
+        runtimes[name] = admin.register(f"Unregistered.{name}", "Runtime")
+        admin.ask(LABEL, {"id": runtimes[name], "key": "runtime_eventServiceUrl", "value": f"https://{name}.example"})
+    application, other = admin.register("left behind"), admin.register("chose alone")
+    admin.ask(CREATE, {"name": "replaced"})
+    admin.ask(EVENTING, {"id": other, "to": runtimes["chosen"]})
+    for kind, each in (("RUNTIME", runtimes["gone"]), ("RUNTIME", runtimes["next"]), ("APPLICATION", application)):
+        change(admin, ASSIGN, each, kind, "replaced")
+    assert events(admin, application) == "https://gone.example/mp-left-behind/v1/events"
+
+    for name in ("gone", "chosen"):
+        admin.ask("mutation ($id: ID!) { result: unregisterRuntime(id: $id) { id } }", {"id": runtimes[name]})
+
+    assert events(admin, application) == "https://next.example/mp-left-behind/v1/events"
+    assert events(admin, other) == ""
+    change(admin, ASSIGN, other, "APPLICATION", "replaced")
+    assert events(admin, other) == "https://next.example/mp-chose-alone/v1/events"
+    admin.ask("mutation ($id: ID!) { result: unregisterRuntime(id: $id) { id } }", {"id": runtimes["next"]})
+    assert events(admin, application) == ""
+    change(admin, ASSIGN, runtimes["last"], "RUNTIME", "replaced")
+    assert events(admin, application) == "https://last.example/mp-left-behind/v1/events"
+
+
 def test_formation_of_another_tenant_does_not_exist(admin: Director) -> None:
     """Neither a formation nor an object of another tenant can be named, by any operation."""
     other = admin.enter("formations-other")

@@ -68,7 +68,7 @@ def eventing_runtime(
     Args:
         application: as it was before the change.
         assignments: all assignments of the formations that it is part of now.
-        lost: the runtimes with which it shared the formation that was left.
+        lost: the runtimes with which it shared the formation that was left, and those that were unregistered.
     """
     shared, chosen = runtimes_by_age(assignments), application.eventing_runtime_id
     if chosen is not None and (chosen in shared or chosen not in lost):

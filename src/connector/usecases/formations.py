@@ -73,12 +73,14 @@ def unassign(realm: Realm, name: str, kind: EntityKind, object_id: str) -> Forma
         ObjectNotFound: the tenant has no such formation, or no such object.
     """
     formation, entity = named(realm, name), _entity(realm, kind, object_id)
-    before = realm.formations.assignments([formation.id])
-    if realm.formations.unassign(formation.id, entity.id):
-        realm.record(Action.FORMATION_UNASSIGNED, entity, reason=formation.name)
-        lost = [entity.id] if kind is EntityKind.RUNTIME else formations.runtimes_by_age(before)
-        _settle_eventing(realm, formation, entity, lost=lost)
+    _unassign(realm, formation, entity)
     return formation
+
+
+def unassign_all(realm: Realm, entity: Entity) -> None:
+    """Undo every assignment of an entity that is to be removed."""
+    for formation in realm.formations.of_object(entity.id):
+        _unassign(realm, formation, entity)
 
 
 def check_unassigned(realm: Realm, entity: Entity) -> None:
@@ -95,6 +97,14 @@ def check_unshared(realm: Realm, entity: Entity) -> None:
         raise ObjectInUse("Object is in use: a runtime shares a formation with the application. Unassign one of them.")
 
 
+def _unassign(realm: Realm, formation: Formation, entity: Entity) -> None:
+    before = realm.formations.assignments([formation.id])
+    if realm.formations.unassign(formation.id, entity.id):
+        realm.record(Action.FORMATION_UNASSIGNED, entity, reason=formation.name)
+        lost = [entity.id] if entity.kind is EntityKind.RUNTIME else formations.runtimes_by_age(before)
+        _settle_eventing(realm, formation, entity, lost=lost)
+
+
 def _settle_eventing(realm: Realm, formation: Formation, entity: Entity, *, lost: Collection[str] = ()) -> None:
     """Let the events of the applications concerned go to a runtime that shares a formation with them, if there is one.
 
@@ -104,13 +114,14 @@ def _settle_eventing(realm: Realm, formation: Formation, entity: Entity, *, lost
     ids = [entity.id]
     if entity.kind is EntityKind.RUNTIME:
         ids = [each.object_id for each in found.assignments([formation.id]) if each.kind is EntityKind.APPLICATION]
-    for id_ in ids:
-        application = directory.entity(EntityKind.APPLICATION, id_)
-        if application is not None:
-            assignments = found.assignments([each.id for each in found.of_object(id_)])
-            chosen = formations.eventing_runtime(application, assignments, lost=lost)
-            if chosen != application.eventing_runtime_id:
-                directory.update_entity(replace(application, eventing_runtime_id=chosen))
+    applications = [each for id_ in ids if (each := directory.entity(EntityKind.APPLICATION, id_)) is not None]
+    runtimes = {each.eventing_runtime_id for each in applications if each.eventing_runtime_id is not None}
+    unregistered = {id_ for id_ in runtimes if directory.entity(EntityKind.RUNTIME, id_) is None}
+    for application in applications:
+        assignments = found.assignments([each.id for each in found.of_object(application.id)])
+        chosen = formations.eventing_runtime(application, assignments, lost=unregistered.union(lost))
+        if chosen != application.eventing_runtime_id:
+            directory.update_entity(replace(application, eventing_runtime_id=chosen))
 
 
 def _entity(realm: Realm, kind: EntityKind, object_id: str) -> Entity:

@@ -125,12 +125,15 @@ def set_eventing(realm: Realm, id: str, runtime_id: str | None) -> Entity:
 def unregister(realm: Realm, kind: EntityKind, id: str) -> Entity:
     """Remove the entity; its tokens are withdrawn and its certificates revoked.
 
+    A runtime leaves its formations, so that the events of their applications go to the next one.
+
     Raises:
         ObjectNotFound: the tenant has none of that id.
         ObjectInUse: it is an integration system that applications name, or an application in a formation.
     """
     entity = registered(realm, kind, id)
     formations.check_unassigned(realm, entity)
+    formations.unassign_all(realm, entity)
     if not realm.directory.remove_entity(entity):
         raise ObjectNotFound
     realm.record(Action.ENTITY_UNREGISTERED, entity, reason=entity.name)
