@@ -176,9 +176,8 @@ def names(source: CompassEntity | CompassSystem, kind: EntityKind) -> Sequence[s
 
 
 def _is_name(kind: EntityKind, name: str) -> bool:
-    nowhere = Tenant("", "x", "x", datetime.min.replace(tzinfo=UTC))
     try:
-        directory.register_entity(nowhere, kind, {"name": name}, id=UUID(int=0), now=nowhere.created_at)
+        directory.check_entity_name(kind, name)
     except InvalidData:
         return False
     return True

@@ -152,7 +152,7 @@ def register_entity(
         InvalidData: a field breaks a rule; the message names it.
     """
     name = particulars["name"]
-    _check_entity_name(kind, name)
+    check_entity_name(kind, name)
     bare = Entity(str(id), tenant.id, kind, name, None, now, None, None, {}, None, None)
     given = {**_default_labels(kind), **(particulars.get("labels") or {})}
     if kind is EntityKind.APPLICATION:
@@ -172,13 +172,29 @@ def update_entity(entity: Entity, changes: Mapping[str, Any], *, now: datetime) 
     changed = replace(entity, **{**changes, "details": kept}, updated_at=now)
     if "integration_system_id" in changes:
         changed = replace(changed, labels={**changed.labels, INTEGRATION_LABEL: changed.integration_system_id or ""})
-    _check_entity_name(entity.kind, changed.name)
+    check_entity_name(entity.kind, changed.name)
     _check_text("description", changed.description, MAX_DESCRIPTION)
     _check_text("providerName", changed.provider_name, MAX_PROVIDER_NAME)
     for name, text in changed.details.items():
         _check_text(name, text, DETAILS[name])
     labels.check(changed.labels)
     return replace(changed, normalized_name=_normalized_name(changed))
+
+
+def check_entity_name(kind: EntityKind, name: str) -> None:
+    """Return if an entity of that kind may have the name.
+
+    Raises:
+        InvalidData: it may not; the message says why.
+    """
+    most = MAX_RUNTIME_NAME if kind is EntityKind.RUNTIME else MAX_NAME
+    if len(name) > most:
+        raise InvalidData.breaks("name", _TOO_LONG.format(most), f"Use 1 to {most} characters.")
+    if kind is EntityKind.RUNTIME and not _RUNTIME_NAME.fullmatch(name):
+        raise InvalidData.breaks("name", _WRONG_FORMAT, "Use ASCII letters, digits, dashes, dots and underscores.")
+    # Control characters are not printable, nor what turns the direction of writing or cannot be seen.
+    if not name.isprintable() or not name.strip():
+        raise InvalidData.breaks("name", _WRONG_FORMAT, "Use printable characters, not only spaces.")
 
 
 def profile_change(before: str | None, after: str | None) -> str:
@@ -263,17 +279,6 @@ def check_name(name: str) -> str:
             "with a letter or digit at each end."
         )
     return name
-
-
-def _check_entity_name(kind: EntityKind, name: str) -> None:
-    most = MAX_RUNTIME_NAME if kind is EntityKind.RUNTIME else MAX_NAME
-    if len(name) > most:
-        raise InvalidData.breaks("name", _TOO_LONG.format(most), f"Use 1 to {most} characters.")
-    if kind is EntityKind.RUNTIME and not _RUNTIME_NAME.fullmatch(name):
-        raise InvalidData.breaks("name", _WRONG_FORMAT, "Use ASCII letters, digits, dashes, dots and underscores.")
-    # Control characters are not printable, nor what turns the direction of writing or cannot be seen.
-    if not name.isprintable() or not name.strip():
-        raise InvalidData.breaks("name", _WRONG_FORMAT, "Use printable characters, not only spaces.")
 
 
 def _check_text(field: str, text: str | None, most: int) -> None:

@@ -87,26 +87,21 @@ async def pem(visit: Visit) -> Response:
 
 async def revoke_page(visit: Visit) -> Response:
     """Ask before it is revoked, and name what will stop working."""
-    certificate, owners = await visit.office.read(_found, visit)
-    now = visit.desk.clock()
 
-    def read(realm: Realm) -> tuple[int, int]:
-        others = realm.certificates.list(CertificateFilter(owner_id=certificate.owner_id), most=50)
-        good = [each for each in others if each.revoked_at is None and each.not_after >= now]
-        outstanding = outstanding_tokens(realm, certificate.owner_id)
-        return sum(each.fingerprint != certificate.fingerprint for each in good), outstanding
+    def read(realm: Realm) -> dict[str, Any]:
+        certificate, owners = _found(realm, visit)
+        of_owner = realm.certificates.list(CertificateFilter(owner_id=certificate.owner_id), most=50)
+        good = [each for each in of_owner if each.revoked_at is None and each.not_after >= realm.now]
+        return {
+            "certificate": certificate,
+            "state": certificate.state(now=realm.now).value,
+            "owner": owners.get(certificate.owner_id),
+            "plural": PLURALS.get(certificate.owner_kind),
+            "others": sum(each.fingerprint != certificate.fingerprint for each in good),
+            "outstanding": outstanding_tokens(realm, certificate.owner_id),
+        }
 
-    others, outstanding = await visit.office.read(read)
-    return visit.show(
-        "revoke.html",
-        certificate=certificate,
-        owner=owners.get(certificate.owner_id),
-        plural=PLURALS.get(certificate.owner_kind),
-        others=others,
-        outstanding=outstanding,
-        reasons=list(RevocationReason),
-        state=certificate.state(now=now).value,
-    )
+    return visit.show("revoke.html", reasons=list(RevocationReason), **await visit.office.read(read))
 
 
 async def revoke(visit: Visit) -> Response:

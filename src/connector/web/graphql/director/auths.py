@@ -39,7 +39,7 @@ class TokenFields:
     async def one(self, _: None, info: Info, id: str) -> Fields | None:
         def find(realm: Realm) -> Fields | None:
             found = realm.tokens.list(TokenFilter(id=id), most=1)
-            return record_fields(found[0], now=realm.now) if found else None
+            return record_fields(realm, found[0]) if found else None
 
         return await (await self.director.office(info)).read(find)
 
@@ -58,7 +58,7 @@ class TokenFields:
                 arguments,
                 read=lambda after, most: realm.tokens.list(which, after=after, most=most),
                 place=lambda token: (token.minted_at, token.id),
-                tell=lambda found: [record_fields(token, now=realm.now) for token in found],
+                tell=lambda found: [record_fields(realm, token) for token in found],
                 count=lambda: realm.tokens.count(which),
                 wanted=names,
             )
@@ -67,9 +67,7 @@ class TokenFields:
 
     async def withdraw(self, _: None, info: Info, id: str) -> Fields:
         office = await self.director.office(info)
-        return await office.run_then(
-            lambda realm, token: record_fields(token, now=realm.now), registration.withdraw_token, id
-        )
+        return await office.run_then(record_fields, registration.withdraw_token, id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +195,12 @@ def shown_fields(minted: Minted, links: Links, *, suggest_for: Entity | None) ->
     }
 
 
-def record_fields(token: OneTimeToken, *, now: datetime) -> Fields:
+def record_fields(realm: Realm, token: OneTimeToken) -> Fields:
     """All that is kept of a token, but for the digest of its secret."""
     return {
         "id": token.id,
         "type": token.type.value,
-        "state": token.state(now=now).value,
+        "state": token.state(now=realm.now).value,
         "systemAuthID": token.system_auth_id,
         "ownerID": token.owner_id,
         "mintedBy": token.minted_by,

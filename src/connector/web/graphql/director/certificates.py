@@ -134,16 +134,16 @@ class CertificateFields:
 
 def _tell(realm: Realm, found: Sequence[Certificate], names: frozenset[str]) -> list[Fields]:
     owners = realm.directory.names({each.owner_id for each in found}) if "ownerName" in names else {}
-    return [{**certificate_fields(each, now=realm.now), "ownerName": owners.get(each.owner_id)} for each in found]
+    return [{**certificate_fields(realm, each), "ownerName": owners.get(each.owner_id)} for each in found]
 
 
-def certificate_fields(certificate: Certificate, *, now: datetime) -> Fields:
+def certificate_fields(realm: Realm, certificate: Certificate) -> Fields:
     """All that is kept of a certificate. The subject and the PEM are made only where they are asked for."""
     reason = certificate.revocation_reason
     return {
         "serial": certificate.serial,
         "fingerprint": certificate.fingerprint.hex(),
-        "state": certificate.state(now=now).value,
+        "state": certificate.state(now=realm.now).value,
         "subject": lambda _: x509.load_der_x509_certificate(certificate.der).subject.rfc4514_string(),
         "notBefore": certificate.not_before,
         "notAfter": certificate.not_after,
