@@ -2,6 +2,7 @@
 
 import gc
 import tracemalloc
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -15,6 +16,7 @@ from connector.domain.refusals.requests import DocumentInvalid, DocumentTooCompl
 from connector.web.graphql.judge import Judge
 from connector.web.graphql.sdl import sdl
 from connector.web.graphql.sizes import DocumentLimits
+from connector.web.graphql.standing import standing
 from connector.web.graphql.text import lift
 
 DIRECTOR = build_schema(sdl("director"))
@@ -204,3 +206,21 @@ def test_what_is_kept_is_counted(text: str) -> None:
     each = (held[1] - held[0]) / 50
 
     assert each <= kept[0].octets <= 4 * each
+
+
+@pytest.mark.parametrize("api", ["connector", "director"])
+def test_our_own_documents_are_good(api: str) -> None:
+    """What a start takes in without validating it is what the judge finds good, whether it may introspect or not."""
+    schema = build_schema(sdl(api))
+    for introspection in (False, True):
+        judge = Judge(schema, DocumentLimits(), introspection=introspection)
+        for text in map(lift, standing(api)):
+            ours = judge.judge(text, is_ours=True)
+            assert ours == replace(judge.judge(text), costs=ours.costs)
+
+
+def test_our_own_documents_are_measured() -> None:
+    """Limits of the settings hold for our own documents too."""
+    (document, *_) = standing("director")
+    with pytest.raises(DocumentTooComplex):
+        Judge(DIRECTOR, DocumentLimits(fields=1), introspection=False).judge(lift(document), is_ours=True)

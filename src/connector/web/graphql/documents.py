@@ -47,7 +47,7 @@ class Custody:
 
 
 class Documents:
-    """The documents of one schema; the ``standing`` ones are judged at once, and never forgotten."""
+    """The documents of one schema; the ``standing`` ones are ours, known at once, and never forgotten."""
 
     def __init__(
         self,
@@ -110,9 +110,9 @@ class Documents:
         return judged
 
     def _set_up(self, text: Text) -> None:
-        """Judge a standing document: known as it is spelled, and by its tokens, however it is set out."""
+        """Take in a standing document: known as it is spelled, and by its tokens, however it is set out."""
         with suppress(DocumentTooComplex):  # by stricter settings than the default
-            judged = self._judge.judge(text)
+            judged = self._judge.judge(text, is_ours=True)
             self._standing[judged.key] = self._standing[self._normal(judged.key)] = judged
 
     def _find(self, key: str) -> Judged | None:

@@ -87,23 +87,31 @@ class Judge:
         if not introspection:
             self._rules.append(NoSchemaIntrospectionCustomRule)
 
-    def judge(self, text: Text) -> Judged:
-        """The document of this text.
+    def judge(self, text: Text, *, is_ours: bool = False) -> Judged:
+        """The document of this text. One that is ours was validated by a test, and only its size is measured.
 
         Raises:
             DocumentInvalid, DocumentTooComplex: it cannot be read, does not fit the schema, or is too large.
         """
+        check = self._measure if is_ours else self._validate
         if text.lifted:
             try:
-                return self._found_good(text.key, self._declared(text.key, text.lifted), text.lifted)
+                declared = self._declared(text.key, text.lifted)
+                check(declared)
+                return self._judged(text.key, declared, text.lifted)
             except DocumentInvalid:
                 # A literal where no string belongs, or something else: the text is judged as it was sent.
                 pass
         plain = text.plain()
-        return self._found_good(plain, self._parsed(plain), {})
+        document = self._parsed(plain)
+        check(document)
+        return self._judged(plain, document, {})
 
-    def _found_good(self, key: str, document: DocumentNode, lifted: Mapping[str, str]) -> Judged:
+    def _measure(self, document: DocumentNode) -> None:
         measure(document, self._limits)
+
+    def _validate(self, document: DocumentNode) -> None:
+        self._measure(document)
         errors = validate(self._schema, document, self._rules, max_errors=1, hide_suggestions=True)
         if errors and isinstance(errors[0], ValidationAbortedError):
             raise DocumentTooComplex(
@@ -111,6 +119,8 @@ class Judge:
             )
         if errors:
             raise DocumentInvalid(explain(errors[0]))
+
+    def _judged(self, key: str, document: DocumentNode, lifted: Mapping[str, str]) -> Judged:
         # The text is kept as the key, as the parser's source, and in pieces as names and values.
         octets = OCTETS_PER_DOCUMENT + OCTETS_PER_TOKEN * document.token_count + 3 * getsizeof(key)
         return Judged(key, document, Costs(document, self._schema, self._weights), lifted, octets)
