@@ -162,7 +162,9 @@ class GraphQLEndpoint:
                 raise cause
             if cause is not None and _may_be_sent_again(cause) and not any((result.data or {}).values()):
                 raise cause  # nothing was done: the request as a whole may be sent again
-        return {"errors": [_entry(error) for error in result.errors], "data": result.data}
+        # They come as fields end. In the document's order, as at a glance, they do not say whether it was known before.
+        in_order = sorted(result.errors, key=lambda error: tuple(error.positions or ()))
+        return {"errors": [_entry(error) for error in in_order], "data": result.data}
 
     async def _payer(self, scope: Scope, call: Call, text: Text, operation_name: str | None) -> Payer | Denied:
         """On whose account a document is judged that is not known yet, or why it is not.
