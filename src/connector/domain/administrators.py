@@ -52,7 +52,7 @@ class Administrator:
 
 @dataclass(frozen=True, slots=True)
 class SignInLink:
-    """What is kept of a link by which an administrator sets a password, once."""
+    """The record of a link by which an administrator sets a password, once."""
 
     digest: bytes = field(repr=False)
     administrator_id: str
@@ -63,7 +63,7 @@ class SignInLink:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What is kept of a session of the console; of its cookie there is only the SHA-256.
+    """The record of a session of the console; its cookie is kept only as a SHA-256.
 
     ``administrator_id`` is None for somebody whom an OpenID Connect issuer vouched for: then ``role`` and ``tenants``
     are what it said at sign-in. Those of an administrator are read from their account each time.

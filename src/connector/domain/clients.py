@@ -63,7 +63,7 @@ _NO_DIGEST = bytes(sha256().digest_size)
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """What is kept of client credentials. The id is that of the system auth."""
+    """The record of client credentials. The id is that of the system auth."""
 
     id: str
     digest: bytes = field(repr=False)
@@ -73,7 +73,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """What is kept of an access token. ``scopes`` are those that were asked for, None for all of the client's kind."""
+    """The record of an access token. ``scopes`` are those requested, None for all of the client's kind."""
 
     digest: bytes = field(repr=False)
     client_id: str

@@ -1,6 +1,6 @@
 """The records of a Compass database, and their translation.
 
-A record that cannot be taken raises :class:`Left` with the reason. What is changed on the way is said in words.
+A record that cannot be taken raises :class:`Left` with the reason. Changes made on the way are described in words.
 """
 
 import re
@@ -72,7 +72,7 @@ class CompassLabel:
 
 @dataclass(frozen=True, slots=True)
 class CompassAuth:
-    """A row of ``system_auths``. ``owners`` is how many it has; ``value`` is JSON that may hold a token in clear."""
+    """A row of ``system_auths``. ``owners`` is their number; ``value`` is JSON that may hold a token in clear."""
 
     id: str
     tenant_id: str | None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-# What Compass has where nobody set anything else, by its chart and by its program (docs/wire-contract.md).
+# Compass's defaults, from its chart and from its program (docs/wire-contract.md).
 _DEFAULTS: Mapping[str, tuple[str, ...]] = {
     "organization": ("Org",),
     "organizational_unit": ("OrgUnit",),

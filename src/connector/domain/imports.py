@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The note that a record was taken over. It outlives the record: what was removed here is not taken again.
+    """The note that a record was taken over. It outlives the record: a record that was removed here is not taken again.
 
     ``id`` is the record's id in the other installation; ``tenant_id`` is its tenant's here.
     """

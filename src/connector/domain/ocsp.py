@@ -1,4 +1,4 @@
-"""OCSP (RFC 6960): what is recorded of a certificate, how long an answer holds, when a responder's certificate is due.
+"""OCSP (RFC 6960): the status of a certificate, how long an answer holds, when a responder's certificate is due.
 
 An issuer does not sign answers itself. It certifies a key of this process, the *responder's*, for a short time.
 """
@@ -14,7 +14,7 @@ RESPONDER_VALIDITY = timedelta(days=2)
 
 @dataclass(frozen=True, slots=True)
 class CertificateStatus:
-    """What is recorded of an issued certificate. ``issuer`` is a fingerprint. What is not recorded has no status."""
+    """The recorded status of an issued certificate. ``issuer`` is a fingerprint. An unrecorded one has no status."""
 
     issuer: bytes
     revoked_at: datetime | None

@@ -68,7 +68,7 @@ _ADMINISTRATORS_ALONE = {
     Scope.ADMINISTRATOR_WRITE,
 }
 
-# Credentials of other systems in clear text: whoever may only read must not be able to call them.
+# Credentials of other systems in clear text: a caller that may only read must not be able to call them.
 _NOT_FOR_VIEWERS = {Scope.BUNDLE_INSTANCE_AUTHS_READ}
 
 SCOPES: Mapping[Role, frozenset[Scope]] = {
@@ -172,7 +172,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is kept of an API key.
+    """The record of an API key.
 
     ``tenant`` is the external id of the one tenant that it may enter, None for every tenant; without ``expires_at`` it
     is good until it is revoked.

@@ -28,7 +28,7 @@ def step(credential: bytes, key: str, csr: bytes) -> Step:
     Args:
         credential: the SHA-256 of the one-time token or of the certificate that is to be renewed.
         key: any text; two holders may choose the same.
-        csr: what was sent. Line ends in it mean nothing.
+        csr: the CSR as sent. Its line ends do not matter.
     """
     unwrapped = csr.replace(b"\r", b"").replace(b"\n", b"")
     return Step(

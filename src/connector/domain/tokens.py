@@ -70,7 +70,7 @@ NO_TERMS = Terms()
 
 @dataclass(frozen=True, slots=True)
 class OneTimeToken:
-    """What is kept of a token. ``id`` is public and may be logged; of the secret there is only the SHA-256.
+    """The record of a token. ``id`` is public and may be logged; the secret is kept only as its SHA-256.
 
     ``certificate`` is the fingerprint of the certificate over whose connection the token was fetched, if it was: such
     a token ends when that certificate is revoked.

@@ -88,7 +88,7 @@ def group_id(name: str) -> int:
 
 
 def examine(path: Path, found: os.stat_result, *, is_secret: bool, trusted: Trusted) -> Iterator[Finding]:
-    """What is wrong with a file or directory of this status."""
+    """The faults of a file or directory of this status."""
     if found.st_uid not in trusted.users:
         yield Finding(path, f"belongs to {_user(found.st_uid)}", f"Run: chown {_user(trusted.user)} {_quoted(path)}")
     if not stat.S_ISLNK(found.st_mode):  # anybody may follow a link; only its owner can change it
@@ -122,14 +122,14 @@ def _refused(found: os.stat_result, trusted: Trusted) -> int:
 
 
 def directory(path: Path, trusted: Trusted) -> Iterator[Finding]:
-    """What is wrong with a directory of ours, and with every directory and link that leads to it."""
+    """The faults of a directory of ours, and of every directory and link that leads to it."""
     yield from _way(path, trusted)
     with suppress(OSError):
         yield from examine(path, path.stat(), is_secret=False, trusted=trusted)
 
 
 def named(path: Path, trusted: Trusted, *, is_secret: bool) -> Iterator[Finding]:
-    """What is wrong with a file of this name, and with the way to it; nothing if it is not there."""
+    """The faults of a file of this name, and of the way to it; none if it does not exist."""
     yield from _way(path, trusted)
     with suppress(OSError):
         yield from examine(path, path.stat(), is_secret=is_secret, trusted=trusted)
@@ -166,7 +166,7 @@ def read(path: Path, *, is_secret: bool, most: int, trusted: Trusted) -> bytes:
 
 
 def _way(path: Path, trusted: Trusted) -> Iterator[Finding]:
-    """What is wrong with the directories and links that lead to the path, from the root down."""
+    """The faults of the directories and links that lead to the path, from the root down."""
     for step, found in _steps(path):
         if stat.S_ISLNK(found.st_mode):
             yield from examine(step, found, is_secret=False, trusted=trusted)

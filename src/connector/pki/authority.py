@@ -41,7 +41,7 @@ class Content:
         return hash((self.ca, self.path_length, self.no_check))
 
 
-# No slots: what is the same for every certificate is computed once.
+# No slots: the parts common to every certificate are computed once.
 @dataclass(frozen=True, eq=False)
 class Authority:
     """A CA that signs. ``name`` is its subject's DER, ``first`` and ``last`` are the inclusive ends of its validity.

@@ -1,6 +1,6 @@
 """CSRs (PKCS #10, RFC 2986): from DER to a request that has been checked.
 
-What is checked first costs least, and the key is judged before OpenSSL computes with it:
+The cheapest checks come first, and the key is judged before OpenSSL computes with it:
 size, structure, key, signature, subject, and, if the policy says so, the requested extensions.
 """
 

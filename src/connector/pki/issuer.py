@@ -23,7 +23,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TICK = timedelta(seconds=2)
 
 
-# No slots: what is the same for every certificate is computed once.
+# No slots: the parts common to every certificate are computed once.
 @dataclass(frozen=True, eq=False)
 class Issuer:
     """A CA certificate under a root, with the signer that holds its key.

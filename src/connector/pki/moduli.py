@@ -21,7 +21,7 @@ _MAX_BITS_OF_ANY_EXPONENT = 3072
 
 
 def fault(n: int) -> str | None:
-    """What is wrong with the modulus, in words for a refusal, or None. Its size is the caller's to check first."""
+    """The fault of the modulus, in words for a refusal, or None. The caller checks its size first."""
     if n % 2 == 0:
         return "an even RSA modulus"
     if gcd(n, _small_primes_product()) != 1:

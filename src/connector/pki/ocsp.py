@@ -142,7 +142,7 @@ def unsuccessful(status: ResponseStatus) -> bytes:
     return _UNSUCCESSFUL[status]
 
 
-# No slots: what is the same in every answer is computed once.
+# No slots: the parts common to every answer are computed once.
 @dataclass(frozen=True, eq=False)
 class Responder:
     """Signs answers for one issuer, which has certified its key for that."""

@@ -12,7 +12,7 @@ class Bearers(Protocol):
         """The caller with this token. Raises JWTRefused; the message says why, without the token."""
 
     def ailing(self) -> str | None:
-        """What is wrong with the source of trust, in a sentence for people; None when nothing is."""
+        """The fault of the source of trust, in a sentence for people; None if there is none."""
 
 
 class SignsIn(Protocol):

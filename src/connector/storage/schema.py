@@ -379,7 +379,7 @@ sessions = Table(
     Column("ended_at", Moment),
 )
 
-# The records taken over from another installation. A note outlives its record: what was removed is not taken again.
+# The records taken over from another installation. A note outlives its record: a removed record is not taken again.
 imported_records = Table(
     "imported_records",
     metadata,

@@ -95,7 +95,7 @@ class Worker(Thread):
     """Takes batches out of a queue, until it is closed and empty.
 
     ``run`` gives every job of a batch its result or its error, and raises nothing; ``end`` is called at the end. The
-    thread is a daemon: what was acknowledged is on disk already, so a process may end without asking it.
+    thread is a daemon: acknowledged writes are on disk already, so a process may end without asking it.
     """
 
     def __init__(

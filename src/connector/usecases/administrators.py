@@ -1,4 +1,4 @@
-"""Administrators of the console, their sign-in links and sessions: who comes in, and who is put out.
+"""Administrators of the console, their sign-in links and sessions: signing in, and being signed out.
 
 A caller sees and changes only administrators of tenants that they may enter, as with API keys.
 """

@@ -126,7 +126,7 @@ def _judge(tx: Transaction, presented: Presented, fingerprint: bytes, issuer: Ad
 def _holder(tx: Transaction, presented: Presented) -> SystemAuth | Verdict:
     """The system auth that is the certificate's only common name, if it was taken over and is still there.
 
-    One that was made here is none: whoever has the other installation's CA must not become its holder.
+    One that was made here is none: the owner of the other installation's CA must not become its holder.
     """
     names = presented.common_names
     if len(names) != 1 or names[0] is None:

@@ -14,7 +14,7 @@ from connector.usecases.realms import Realm
 
 MOST_SERVICES_OF_A_PAGE = 5000
 MOST_OCTETS_OF_A_PAGE = 16 << 20
-"""What is read of the services of all applications of a page at once."""
+"""The most that is read at once of the services of all applications of a page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ FindSigner = Callable[[], Signer | None]
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """What is to be replaced, and whether it is because of the schedule."""
+    """The record of the CRL to replace, and whether the schedule is the reason."""
 
     record: CRLRecord
     is_scheduled: bool

@@ -110,7 +110,7 @@ class Systems:
         return home.tenant
 
     def _permit(self, source: CompassSystem, where: Home, *, is_every: bool = False) -> None:
-        """Let it act in the tenant, or in every one. What was withdrawn here is not given again.
+        """Let it act in the tenant, or in every one. A permission that was withdrawn here is not given again.
 
         Raises:
             Left: it was withdrawn.

@@ -63,7 +63,7 @@ class Import:
 
         Raises:
             InvalidData: the CA cannot be adopted; nothing was done.
-            StorageUnavailable: a database cannot be used; what was committed stays.
+            StorageUnavailable: a database cannot be used; committed batches stay.
         """
         await self._do("CA", 0, lambda tx, _places, _report: _check_ca(tx, ca))
         ordered = sorted(revocations)

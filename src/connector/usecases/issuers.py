@@ -136,7 +136,7 @@ class Issuers:
 
 
 def read(tx: Transaction) -> Recorded:
-    """What is recorded."""
+    """The recorded issuers, trust anchors and adopted CAs."""
     return Recorded(tuple(tx.issuers.list()), tuple(tx.anchors.list()), tuple(tx.imports.issuers()))
 
 

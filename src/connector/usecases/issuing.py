@@ -2,7 +2,7 @@
 
 The order is the same for every grant: read and check the CSR, plan the certificate, sign it, check what was signed, and
 then one transaction that spends the credential and records certificate and audit. The loser of a race is refused there,
-and its signed octets are dropped: what was never stored was never issued.
+and its signed octets are dropped: a certificate that was never stored was never issued.
 """
 
 from asyncio import to_thread

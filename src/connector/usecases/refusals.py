@@ -1,6 +1,6 @@
 """Refusals of tokens and of holders, recorded: repeats within a minute are counted, and recorded at its end.
 
-The refusals of one token that come at once share a transaction. Whoever has a spent token may present it a thousand
+The refusals of one token that come at once share a transaction. A holder of a spent token may present it a thousand
 times at once; one transaction for each would queue for that token's row, and delay everybody who came after.
 """
 

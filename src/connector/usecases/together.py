@@ -59,7 +59,7 @@ class Together(Generic[K, V]):
                 batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
                 await self._answer(batch)
         finally:
-            # In the same step as the last look at those that wait: whoever comes now begins another read.
+            # In the same step as the last look at those that wait: a later caller begins another read.
             self._reading -= 1
 
     async def _answer(self, batch: Sequence[tuple[K, "Future[V | None]"]]) -> None:

@@ -40,12 +40,12 @@ T = TypeVar("T")
 
 MOST_WAITING = 10_000
 
-# A caller waits so long at most; what is not committed by then is rolled back.
+# The longest that a caller waits; a transaction that has not committed by then is rolled back.
 PATIENCE_SECONDS = 5.0
-# So often a function is run again after a conflict, and so long, at most, a try waits for the one before.
+# Tries after conflicts, and the longest pause before the second; each further pause may be that much longer.
 ATTEMPTS = 5
 PAUSE_SECONDS = 0.05
-# Between two questions what became of a commit.
+# Between two checks of a commit's outcome.
 ASK_SECONDS = 0.1
 
 # The number of the transaction, by which its fate can be asked, comes with the lock: one round trip for all of it. The
