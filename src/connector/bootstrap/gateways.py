@@ -9,9 +9,10 @@ from connector.pki.distinguished_names import read_name
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Clock, Store
 from connector.settings import Problem, Settings, SettingsError
+from connector.usecases.forwarding import ForwardedCertificates
 from connector.usecases.issuers import Issuers
 from connector.usecases.verdicts import Verdicts
-from connector.web.gateways import DIALECTS, Foreign, Gateways, Proxies
+from connector.web.gateways import DIALECTS, Foreign, Forwarding, Gateways, Proxies
 
 _DIALECTS = "It is one of: nginx, apache, traefik, envoy, rfc9440."
 _OWN = NameAttribute(ATTRIBUTES["CN"], "x")
@@ -26,13 +27,25 @@ def gateways(
         KeystoreError: the file with the secret cannot be used.
         Exposed: others can read it.
     """
-    networks, secret = settings.gateways.proxies, gateway_secret(settings)
-    if not networks and secret is None:
-        return None
+    proxies = _proxies(settings)
     foreign = Foreign(settings.gateways.mapped(), settings.gateways.authenticator, bearers)
-    proxies = Proxies(tuple(map(ip_network, networks)), secret)
+    return None if proxies is None else Gateways(proxies, Verdicts(store, issuers, clock), foreign)
+
+
+def forwarding(settings: Settings, issuers: Issuers, clock: Clock) -> Forwarding | None:
+    """The gateways that end TLS for our own paths; None if the settings name none, or not how they pass certificates
+    on. It raises as :func:`gateways` does.
+    """
+    proxies = _proxies(settings)
     dialect = next((each for each in DIALECTS if each.name == settings.gateways.dialect), None)
-    return Gateways(proxies, Verdicts(store, issuers, clock), foreign, dialect)
+    if proxies is None or dialect is None:
+        return None
+    return Forwarding(dialect, proxies, ForwardedCertificates(issuers, clock))
+
+
+def _proxies(settings: Settings) -> Proxies | None:
+    networks, secret = settings.gateways.proxies, gateway_secret(settings)
+    return Proxies(tuple(map(ip_network, networks)), secret) if networks or secret is not None else None
 
 
 def check(settings: Settings, origins: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -241,9 +242,11 @@ class _Server:
             "public": web.public,
             "mtls": web.mtls,
             "pki": web.pki,
-            "forwarded": web.forwarded,
             "internal": web.internal,
         }
+        forwarding = gateways.forwarding(self.settings, self.issuers, clock)
+        if forwarding is not None:
+            apps["forwarded"] = partial(web.forwarded, forwarding)
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():
             yield serving.Listener(

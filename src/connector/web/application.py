@@ -24,7 +24,6 @@ from connector.usecases.adoption import Adoption
 from connector.usecases.clients import Authorization
 from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment
-from connector.usecases.forwarding import ForwardedCertificates
 from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
 from connector.usecases.publications import Publications
@@ -43,7 +42,7 @@ from connector.web.chains import pem
 from connector.web.console import Desk
 from connector.web.crls import CRLEndpoints
 from connector.web.explorer import explorer
-from connector.web.gateways import Gateways
+from connector.web.gateways import Forwarding, Gateways
 from connector.web.graphql.allowance import AnswerLimits
 from connector.web.graphql.call import Call
 from connector.web.graphql.connector_api import RENEW_EXPIRED, ConnectorAPI
@@ -154,11 +153,9 @@ class Web:
         )
         return adopting(application, Adoption(self.store, self.issuers))
 
-    def forwarded(self) -> ASGIApp:
+    def forwarded(self, forwarding: Forwarding) -> ASGIApp:
         """The same, behind a gateway that ends TLS and passes on the client's certificate."""
-        assert self.gateways is not None  # noqa: S101 - this listener needs gateways that are named: bootstrap.gateways
-        certificates = ForwardedCertificates(self.issuers, self.clock)
-        return self.gateways.forwarding(self.mtls(), certificates)
+        return forwarding.around(self.mtls())
 
     def pki(self) -> ASGIApp:
         """Signed objects, which need no TLS (RFC 5280 4.2.2.1)."""

@@ -12,17 +12,16 @@ from starlette.types import ASGIApp
 
 from connector.ports.transaction import Store
 from connector.usecases.enrollment import Enrollment
-from connector.usecases.forwarding import ForwardedCertificates
 from connector.usecases.verdicts import Verdicts
 from connector.web.gateways import resolvers
-from connector.web.gateways.forwarded import DIALECTS, Dialect
-from connector.web.gateways.forwarding import forwarding
+from connector.web.gateways.forwarded import DIALECTS
+from connector.web.gateways.forwarding import Forwarding
 from connector.web.gateways.proxies import Proxies
 from connector.web.gateways.resolvers import Foreign
 from connector.web.gateways.verdicts import VerdictEndpoint
 from connector.web.requests import BodyLimits
 
-__all__ = ["DIALECTS", "Foreign", "Gateways", "Proxies"]
+__all__ = ["DIALECTS", "Foreign", "Forwarding", "Gateways", "Proxies"]
 
 PREFIX = "/verdict/"
 
@@ -34,8 +33,6 @@ class Gateways:
     proxies: Proxies
     verdicts: Verdicts
     foreign: Foreign = field(default_factory=Foreign)
-    dialect: Dialect | None = None
-    """How gateways forward certificates to our own paths; None if they do not."""
 
     def endpoints(self, store: Store, enrollment: Enrollment, limits: BodyLimits) -> Mapping[str, ASGIApp]:
         """The endpoints by their paths."""
@@ -43,8 +40,3 @@ class Gateways:
             **{f"{PREFIX}{each.name}": VerdictEndpoint(each, self.proxies, self.verdicts) for each in DIALECTS},
             **resolvers.endpoints(store, enrollment, self.verdicts, self.proxies, limits, foreign=self.foreign),
         }
-
-    def forwarding(self, app: ASGIApp, certificates: ForwardedCertificates) -> ASGIApp:
-        """The application for holders of certificates, behind gateways that forward these."""
-        assert self.dialect is not None  # noqa: S101 - the listener has one: bootstrap.gateways.check
-        return forwarding(app, self.dialect, self.proxies, certificates)

@@ -18,16 +18,7 @@ from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store
 from connector.usecases import resolving
 from connector.usecases.verdicts import Verdicts
-from connector.web.gateways.sessions import (
-    CERTIFICATE_HASH,
-    CERTIFICATE_ID,
-    CERTIFICATE_ISSUER,
-    CERTIFICATE_SUBJECT,
-    FOREIGN_ISSUER,
-    ISSUER,
-    TOKEN_ID,
-    Session,
-)
+from connector.web.gateways.sessions import FOREIGN_ISSUER, ISSUER, TOKEN_ID, Certified, Session
 from connector.web.gateways.sole import sole
 
 CONSUMERS: Mapping[EntityKind, str] = {
@@ -37,7 +28,6 @@ CONSUMERS: Mapping[EntityKind, str] = {
 }
 USER = "User"
 
-FINGERPRINT_OCTETS = 32
 # RFC 9110 11.1: the scheme's name in any case; RFC 6750 2.1: one token after it.
 _ONE_BEARER = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE)
 _BEARER = re.compile(rb"(?:^|[\s,;])bearer\b", re.IGNORECASE)
@@ -86,40 +76,39 @@ class Consumers:
         """
         if scope["method"] != "POST":
             raise BadRequest("Send the session by POST.")
-        by_certificate, by_token = session.header(CERTIFICATE_ID), session.header(TOKEN_ID)
-        if by_certificate is not None and by_token is not None:
+        certified, by_token = session.certified, session.header(TOKEN_ID)
+        if certified is not None and by_token is not None:
             raise BadRequest("The session names a client by certificate and by token. Resolve one of them.")
         if by_token is not None:
             owner = await resolving.owner_of(self.store, by_token)
             return session.octets if owner is None else _of_owner(session, owner, "OneTimeToken")
-        fingerprint = _fingerprint(session)
-        if by_certificate is None or fingerprint is None:
+        if certified is None or certified.fingerprint is None:
             return session.octets
-        issuer = session.header(CERTIFICATE_ISSUER)
-        if issuer == FOREIGN_ISSUER:
-            return await self._foreign(scope, session, by_certificate, fingerprint)
-        owner = (await self.verdicts.of(fingerprint, Narrowing())).owner if issuer == ISSUER else None
-        is_same = owner is not None and owner.system_auth_id == by_certificate
-        return _of_owner(session, owner, "Certificate") if owner is not None and is_same else session.octets
+        if certified.issuer == FOREIGN_ISSUER:
+            return await self._foreign(scope, session, certified, certified.fingerprint)
+        if certified.issuer != ISSUER:
+            return session.octets
+        owner = (await self.verdicts.of(certified.fingerprint, Narrowing())).owner
+        is_same = owner.system_auth_id == certified.id
+        return _of_owner(session, owner, "Certificate", certified.subject) if is_same else session.octets
 
     async def jwt(self, scope: Scope, session: Session) -> bytes:
         """The user whom the JWT in Authorization names, in the tenant that the request names."""
         text = _bearer(scope)
         if text is None or self.bearers is None:
             return session.octets
-        if session.header(CERTIFICATE_ID) is not None or session.header(TOKEN_ID) is not None:
+        if session.certified is not None or session.header(TOKEN_ID) is not None:
             raise BadRequest("The session names a client already. Resolve one credential.")
         caller = await self.bearers.caller(text)
         user = Identity(caller.name, USER, "JWT", [each.value for each in caller.scopes])
         return await self._within(scope, session, user, caller.tenants)
 
-    async def _foreign(self, scope: Scope, session: Session, id_: str, fingerprint: bytes) -> bytes:
+    async def _foreign(self, scope: Scope, session: Session, certified: Certified, fingerprint: bytes) -> bytes:
         """The consumer to whom the subject of another CA's certificate is mapped."""
-        text = session.header(CERTIFICATE_SUBJECT) or ""
-        consumer = self.foreign(text, fingerprint)
-        if consumer is None or consumer.id != id_ or await self.verdicts.find(fingerprint) is not None:
+        consumer = self.foreign(certified.subject, fingerprint)
+        if consumer is None or consumer.id != certified.id or await self.verdicts.find(fingerprint) is not None:
             return session.octets
-        identity = Identity(consumer.id, consumer.type, "Certificate", consumer.scopes, text)
+        identity = Identity(consumer.id, consumer.type, "Certificate", consumer.scopes, certified.subject)
         return await self._within(scope, session, identity, consumer.tenants)
 
     def foreign(self, subject: str, fingerprint: bytes) -> Consumer | None:
@@ -144,19 +133,10 @@ class Consumers:
         return session.with_headers({}, extra=identity.extra(tenant_id=tenant.id, tenant=tenant.external_id))
 
 
-def _of_owner(session: Session, owner: Owner, flow: str) -> bytes:
+def _of_owner(session: Session, owner: Owner, flow: str, subject: str = "") -> bytes:
     scopes = [each.value for each in SCOPES[owner.kind]]
-    subject = session.header(CERTIFICATE_SUBJECT) or "" if flow == "Certificate" else ""
     identity = Identity(owner.id, CONSUMERS[owner.kind], flow, scopes, subject)
     return session.with_headers({}, extra=identity.extra(tenant_id=owner.tenant_id, tenant=owner.tenant))
-
-
-def _fingerprint(session: Session) -> bytes | None:
-    try:
-        found = bytes.fromhex(session.header(CERTIFICATE_HASH) or "")
-    except ValueError:
-        return None
-    return found if len(found) == FINGERPRINT_OCTETS else None
 
 
 def _bearer(scope: Scope) -> str | None:

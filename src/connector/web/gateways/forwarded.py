@@ -17,6 +17,8 @@ from connector.web.gateways.sole import sole
 T = TypeVar("T")
 
 HEXADECIMAL_DIGITS = 64
+MOST_ABOVE = 8
+"""The most certificates of CAs that a chain may have."""
 
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 # With this, percent-encoding becomes quoted-printable, which the standard library decodes three times as quickly.
@@ -178,9 +180,6 @@ def xfcc_element(value: bytes) -> Element:
         raise ValueError("not one hash")
     subjects, certificates = ([given for key, given in pairs if key == wanted] for wanted in (b"subject", b"cert"))
     return Element(hexadecimal(hashes[0]), subjects, certificates)
-
-
-MOST_ABOVE = 8
 
 
 def _whole(name: str, header: bytes, whole: Callable[[bytes], bytes]) -> Dialect:

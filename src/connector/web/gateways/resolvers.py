@@ -30,17 +30,7 @@ from connector.web.answers import error_answer, octets_answer
 from connector.web.gateways.consumers import Consumers
 from connector.web.gateways.forwarded import Element, forwarded_element
 from connector.web.gateways.proxies import Proxies
-from connector.web.gateways.sessions import (
-    CERTIFICATE_HASH,
-    CERTIFICATE_ID,
-    CERTIFICATE_ISSUER,
-    CERTIFICATE_SUBJECT,
-    FOREIGN_ISSUER,
-    ISSUER,
-    TOKEN_ID,
-    Session,
-    read_session,
-)
+from connector.web.gateways.sessions import FOREIGN_ISSUER, ISSUER, TOKEN_ID, Certified, Session, read_session
 from connector.web.gateways.sole import sole
 from connector.web.notes import note
 from connector.web.requests import BodyLimits, read_body
@@ -141,7 +131,8 @@ class _Resolvers:
         if found is None and self.consumers.mapped.mapped:
             return self._foreign(session, element)
         id_ = self.verdicts.judge(found).system_auth_id
-        return session.with_headers(_certified(id_, element, self._subject(id_), ISSUER), extra={})
+        certified = Certified(id_, element.fingerprint, self._subject(id_), ISSUER)
+        return session.with_headers(certified.headers, extra={})
 
     def _foreign(self, session: Session, element: Element) -> bytes:
         try:
@@ -156,27 +147,19 @@ class _Resolvers:
             "tenant_access_levels": list(consumer.access_levels),
             "internal_consumer_id": consumer.id,
         }
-        return session.with_headers(_certified(consumer.id, element, subject, FOREIGN_ISSUER), extra=extra)
+        certified = Certified(consumer.id, element.fingerprint, subject, FOREIGN_ISSUER)
+        return session.with_headers(certified.headers, extra=extra)
 
     def _subject(self, id_: str) -> str:
         """The subject as RFC 4514 writes it, which is from its end to its beginning; no value holds a comma."""
         return ",".join(reversed(self.enrollment.subject_text(id_).split(",")))
 
 
-def _certified(id_: str, element: Element, subject: str, issuer: str) -> Mapping[str, str]:
-    return {
-        CERTIFICATE_ID: id_,
-        CERTIFICATE_HASH: element.fingerprint.hex(),
-        CERTIFICATE_SUBJECT: subject,
-        CERTIFICATE_ISSUER: issuer,
-    }
-
-
 def _token(scope: Scope) -> str | None:
     """The one-time token, from its header or else from the query.
 
     Raises:
-        BadRequest: it is there more than once.
+        TokenAmbiguous: it is there more than once.
     """
     value = sole(scope["headers"], b"connector-token", TokenAmbiguous)
     try:

@@ -14,9 +14,33 @@ TOKEN_ID, CERTIFICATE_ID = "Client-Id-From-Token", "Client-Id-From-Certificate"
 CERTIFICATE_HASH, CERTIFICATE_ISSUER = "Client-Certificate-Hash", "Client-Certificate-Issuer"
 CERTIFICATE_SUBJECT = "Subject-From-Certificate"
 
+FINGERPRINT_OCTETS = 32
 UNREADABLE = "failed to decode Authentication Session from body: "
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9\-_]{1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """The client of a certificate, as the resolver of certificates puts it into a session.
+
+    ``issuer`` says who issued the certificate: :data:`ISSUER` or :data:`FOREIGN_ISSUER`. ``fingerprint`` is None if the
+    session has none that could be one.
+    """
+
+    id: str
+    fingerprint: bytes | None
+    subject: str
+    issuer: str
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The session's headers for it."""
+        fingerprint = self.fingerprint.hex() if self.fingerprint is not None else ""
+        return dict(zip(_CERTIFIED, (self.id, fingerprint, self.subject, self.issuer), strict=True))
+
+
+_CERTIFIED = (CERTIFICATE_ID, CERTIFICATE_HASH, CERTIFICATE_SUBJECT, CERTIFICATE_ISSUER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +63,12 @@ class Session:
             raise BadRequest(f"{UNREADABLE}the header {name} is there more than once")
         return found[0] or None if found else None
 
+    @property
+    def certified(self) -> Certified | None:
+        """The client of a certificate; None if no resolver has found one. It raises as :meth:`header` does."""
+        id_, digits, subject, issuer = map(self.header, _CERTIFIED)
+        return None if id_ is None else Certified(id_, _fingerprint(digits), subject or "", issuer or "")
+
     def with_headers(self, added: Mapping[str, str], *, extra: Mapping[str, JSON] | None = None) -> bytes:
         """The session with these headers in the place of any that have their names, and with more in ``extra``."""
         kept = {key: values for key, values in self.headers.items() if _canonical(key) not in added}
@@ -60,6 +90,14 @@ def read_session(octets: bytes) -> Session:
     if not isinstance(members.get("subject", ""), str):
         raise BadRequest(f"{UNREADABLE}subject is not a string")
     return Session(octets, members, _headers(_object(members, "header")), _object(members, "extra"))
+
+
+def _fingerprint(digits: str | None) -> bytes | None:
+    try:
+        found = bytes.fromhex(digits or "")
+    except ValueError:
+        return None
+    return found if len(found) == FINGERPRINT_OCTETS else None
 
 
 def _object(members: Mapping[str, JSON], name: str) -> dict[str, JSON]:
