@@ -92,7 +92,7 @@ def test_permissions_by_command(server: Server) -> None:
     server.command("integration-system", "register", "agent")
     permit = ("integration-system", "permit", "agent")
     one = output(server, *permit, "--in", "branch")
-    assert (one["integrationSystem"], one["tenant"], one["createdBy"]) == ("agent", "branch", "command")  # type: ignore[index]
+    assert (one["integrationSystemName"], one["tenant"], one["createdBy"]) == ("agent", "branch", "command")  # type: ignore[index]
     every = output(server, *permit, "--everywhere")
     assert every["tenant"] is None  # type: ignore[index]
     assert output(server, "integration-system", "permissions") == [one, every]

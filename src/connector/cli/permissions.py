@@ -63,12 +63,4 @@ def forbid_integration_system(
 
 
 def _permission(permitted: Permitted) -> Row:
-    permission = permitted.permission
-    return {
-        "id": permission.id,
-        "integrationSystem": permitted.system,
-        "integrationSystemID": permission.system_id,
-        "tenant": permitted.tenant,
-        "createdBy": permission.created_by,
-        "createdAt": timestamp(permission.created_at),
-    }
+    return {**permitted.facts, "createdAt": timestamp(permitted.permission.created_at)}

@@ -1,5 +1,6 @@
 """Permissions: in which tenants, besides its own, an integration system may act."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,3 +29,14 @@ class Permitted:
     permission: Permission
     system: str
     tenant: str | None
+
+    @property
+    def facts(self) -> Mapping[str, str | None]:
+        """What callers are shown of it, by the names of the API, but for the time."""
+        return {
+            "id": self.permission.id,
+            "integrationSystemID": self.permission.system_id,
+            "integrationSystemName": self.system,
+            "tenant": self.tenant,
+            "createdBy": self.permission.created_by,
+        }

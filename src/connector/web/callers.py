@@ -33,10 +33,9 @@ def with_certificates_of_administrators(app: ASGIApp) -> ASGIApp:
     """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        extensions = scope.get("extensions", {})
-        certificate = extensions.get("tls", {}).get("client_cert")
-        if certificate:
-            scope = {**scope, "extensions": {**extensions, "tls": {}, "administrator": certificate}}
+        shown = certificate(scope)
+        if shown is not None:
+            scope = {**scope, "extensions": {**scope["extensions"], "tls": {}, "administrator": shown}}
         await app(scope, receive, send)
 
     return wrapped
@@ -46,14 +45,14 @@ def admin_holder(scope: Scope) -> AdminHolder | None:
     """The holder of a certificate of a CA that is set for administrators; None without one, or where there is an
     Authorization header, whatever it says: then the certificate is not looked at.
     """
-    certificate = scope.get("extensions", {}).get("administrator")
-    if not certificate:
+    shown = scope.get("extensions", {}).get("administrator")
+    if shown is None:
         return None
     names = {name for name, _ in scope["headers"]}
     if b"authorization" in names:
         return None
     # With what a page sends there is one of these, and no page can take it away (Fetch standard, 4.6; Fetch Metadata).
-    return AdminHolder(certificate, by_page=not names.isdisjoint({b"origin", b"sec-fetch-site"}))
+    return AdminHolder(shown, by_page=not names.isdisjoint({b"origin", b"sec-fetch-site"}))
 
 
 def step_key(scope: Scope) -> str | None:

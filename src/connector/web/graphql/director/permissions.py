@@ -59,12 +59,4 @@ class PermissionFields:
 
 
 def _fields(permitted: Permitted) -> Fields:
-    permission = permitted.permission
-    return {
-        "id": permission.id,
-        "integrationSystemID": permission.system_id,
-        "integrationSystemName": permitted.system,
-        "tenant": permitted.tenant,
-        "createdBy": permission.created_by,
-        "createdAt": permission.created_at,
-    }
+    return {**permitted.facts, "createdAt": permitted.permission.created_at}

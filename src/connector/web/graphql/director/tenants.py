@@ -106,13 +106,8 @@ class TenantFields:
         office = await self.director.installation(info)
         return _tenant(await office.run(create_tenant, external_id, given.get("name") or external_id))
 
-    async def set_profile(
-        self,
-        _: None,
-        info: Info,
-        certificateProfile: str | None = None,  # noqa: N803 - the SDL's
-    ) -> Fields:
-        chosen = self.director.known_profile(certificateProfile)
+    async def set_profile(self, _: None, info: Info, **named: str | None) -> Fields:
+        chosen = self.director.known_profile(named.get("certificateProfile"))
         return _tenant(await (await self.director.office(info)).run(choose_profile, chosen))
 
     async def create_key(self, _: None, info: Info, **arguments: Fields) -> Fields:
