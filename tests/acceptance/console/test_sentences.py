@@ -44,7 +44,16 @@ def test_refusals_speak_to_people(refusal: Exception, said: str) -> None:
         (f"{T}/applications/%s/connect", {"minutes": "99999"}, "Good for: use a whole number of minutes, 1 to "),
         (f"{T}/applications/%s/connect", {"minutes": "soon"}, "Good for: use a whole number of minutes, 1 to "),
         ("/console/keys", {"name": "k", "role": "viewer", "tenant": "nowhere"}, "There is no tenant of this id."),
-        ("/console/keys", {"name": "k", "role": "viewer", "days": "99999"}, "Good for: "),
+        (
+            "/console/keys",
+            {"name": "k", "role": "viewer", "days": "3661"},
+            "Good for: use a whole number of days, 1 to ",
+        ),
+        (
+            "/console/keys",
+            {"name": "k", "role": "viewer", "days": "soon"},
+            "Good for: use a whole number of days, 1 to ",
+        ),
         ("/console/tenants", {"external_id": "?", "name": "x"}, "Id: use 1 to 128 letters"),
         (f"{T}/runtimes", {"name": "two words"}, "Name: "),
     ],

@@ -23,8 +23,9 @@ from connector.usecases import registration, revocation
 from connector.usecases.realms import Realm
 from connector.web.console import stories
 from connector.web.console.entities import Kind
-from connector.web.console.forms import given
+from connector.web.console.forms import given, whole_number
 from connector.web.console.layout import HEADERS, redirect
+from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
 
 # RFC 6265bis 4.1.3.1. Unlike __Host-, it goes to the token's page alone.
@@ -34,6 +35,8 @@ POLL_SECONDS = 0.5
 STREAM_SECONDS = 55.0
 MOST_STREAMS = 32
 MOST_EVENTS = 50
+MOST_NUMBER = 2**63 - 1
+"""The most that the number of an event can be."""
 REFUSED = {Action.TOKEN_REFUSED, Action.CERTIFICATE_REFUSED}
 
 
@@ -138,10 +141,10 @@ def _seconds(minutes: str, longest: timedelta) -> int | None:
     if not minutes:
         return None
     most = longest // timedelta(minutes=1)
-    is_number = minutes.isascii() and minutes.isdecimal() and len(minutes) <= 6  # noqa: PLR2004 - years
-    if not is_number or not 1 <= int(minutes) <= most:
+    number = whole_number(minutes, most=most)
+    if number is None:
         raise InvalidData(f"Good for: use a whole number of minutes, 1 to {most}, or leave it empty.")
-    return int(minutes) * 60
+    return number * 60
 
 
 def _pairing_string(visit: Visit, progress: Progress) -> str | None:
@@ -181,7 +184,7 @@ def _state(realm: Realm, token: OneTimeToken) -> TokenState:
 async def events(kind: Kind, visit: Visit) -> Response:
     """The token's progress as server-sent events, for a limited time, for a limited number of pages at once."""
     text = visit.request.headers.get("last-event-id") or visit.query.get("after", "")
-    number = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0  # noqa: PLR2004 - 64 bits
+    number = whole_number(text, least=0, most=MOST_NUMBER) or 0
     token = await visit.office.read(_first, kind, visit)
     if len(visit.desk.streams) >= MOST_STREAMS:
         raise Overloaded
@@ -208,7 +211,7 @@ async def _stream(visit: Visit, token: OneTimeToken, number: int) -> AsyncIterat
                 yield _message(number, {"kind": "state", "state": state.value})
             await asyncio.sleep(POLL_SECONDS)
     except Refusal as refusal:
-        yield _message(number, {"kind": "over", "text": str(refusal)})
+        yield _message(number, {"kind": "over", "text": sentence(refusal)})
     finally:
         visit.desk.streams.discard(mark)
 

@@ -38,12 +38,9 @@ from connector.usecases import registration
 from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke, withdraw
 from connector.web.console import profiles, services, stories
-from connector.web.console.forms import Form, given
+from connector.web.console.forms import given
 from connector.web.console.lists import Rows, rows, text_of
-from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit, chosen
-from connector.web.notes import note
-from connector.web.problems import problem
 
 P = ParamSpec("P")
 
@@ -90,7 +87,7 @@ class Kind:
                 registration.register, self.kind, particulars, allowances=visit.desk.allowances
             )
         except (InvalidData, NotUniqueName, QuotaExceeded) as error:
-            return await self._listed(visit, error=error, form=form)
+            return await self._listed(visit, error=error)
         return visit.done(visit.path(self.plural, made.id), "registered")
 
     async def one(self, visit: Visit) -> Response:
@@ -169,20 +166,16 @@ class Kind:
             page = EntityPage.read(realm, self.kind, self.id(visit))
             return page, visit.desk.allowances.met_by_owner(realm, page.entity.id)
 
-        if error is not None:
-            note(error)
         page, met = await visit.office.read(read)
         return visit.show(
             "entity.html",
+            error=error,
             met=met,
-            status=200 if error is None else problem(error).status,
             **self.words,
             page=page,
             choice=profiles.choice_of(page.entity, page.tenant, visit.desk.profiles),
             default=profiles.default_of(page.tenant, visit.desk.profiles),
             parts_of=services.parts_of,
-            wrong=None if error is None else sentence(error),
-            given=visit.form,
             lines=stories.lines(page.events),
             reasons=list(RevocationReason),
             lifetime=visit.desk.tokens.lifetimes[self.token_type],
@@ -205,10 +198,8 @@ class Kind:
             return await self.shown(visit, error=error)
         return visit.done(visit.path(self.plural, self.id(visit)), what)
 
-    async def _listed(self, visit: Visit, *, error: Refusal | None = None, form: Form | None = None) -> Response:
-        if error is not None:
-            note(error)
-        query = visit.query if form is None else {}
+    async def _listed(self, visit: Visit, *, error: Refusal | None = None) -> Response:
+        query = visit.query if error is None else {}
 
         def read(realm: Realm) -> tuple[Rows[Entity], Mapping[str, Standing]]:
             found = self._page(realm, visit, query)
@@ -217,14 +208,12 @@ class Kind:
         found, standings = await visit.office.read(read)
         return visit.show(
             "entities.html",
-            status=200 if error is None else problem(error).status,
+            error=error,
             **self.words,
             found=found,
             standings=standings,
             conditions=CONDITIONS,
             query=query,
-            wrong=None if error is None else sentence(error),
-            given=form or {},
         )
 
     def _page(self, realm: Realm, visit: Visit, query: Mapping[str, str]) -> Rows[Entity]:

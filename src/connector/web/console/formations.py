@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from starlette.responses import Response
 
@@ -16,10 +15,7 @@ from connector.usecases.realms import Realm
 from connector.web.console.entities import PLURALS, WORDS
 from connector.web.console.forms import given
 from connector.web.console.lists import Rows, rows
-from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
-from connector.web.notes import note
-from connector.web.problems import problem
 
 FORMATIONS = "formations"
 KINDS = {word: kind for kind, word in WORDS.items()}
@@ -95,8 +91,6 @@ async def delete(visit: Visit) -> Response:
 
 
 async def _listed(visit: Visit, *, error: Refusal | None = None) -> Response:
-    if error is not None:
-        note(error)
     query = visit.query if error is None else {}
 
     def read(realm: Realm) -> Rows[Formation]:
@@ -115,15 +109,13 @@ async def _listed(visit: Visit, *, error: Refusal | None = None) -> Response:
         "formations.html",
         found=await visit.office.read(read),
         longest_name=MAX_NAME,
-        **_refused(visit, error),
+        error=error,
     )
 
 
 async def _shown(visit: Visit, *, error: Refusal | None = None) -> Response:
-    if error is not None:
-        note(error)
     page = await visit.office.read(_page, visit)
-    return visit.show("formation.html", page=page, kinds=KINDS, plurals=PLURALS, **_refused(visit, error))
+    return visit.show("formation.html", page=page, kinds=KINDS, plurals=PLURALS, error=error)
 
 
 def _page(realm: Realm, visit: Visit) -> FormationPage:
@@ -138,12 +130,6 @@ def _page(realm: Realm, visit: Visit) -> FormationPage:
         kept=(),
     )
     return FormationPage(formation, members, realm.directory.names({each.object_id for each in members.rows}))
-
-
-def _refused(visit: Visit, error: Refusal | None) -> dict[str, Any]:
-    if error is None:
-        return {}
-    return {"status": problem(error).status, "wrong": sentence(error), "given": visit.form}
 
 
 def _formation(realm: Realm, visit: Visit) -> Formation:

@@ -23,6 +23,7 @@ THEMES = ("light", "dark")
 TENANT = "connector-tenant"
 
 MOST_FIELDS = 40
+MOST_PATH = 500
 _SECRET = re.compile(r"[A-Za-z0-9_\-]{43}")
 _TENANT = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 
@@ -122,7 +123,15 @@ def given(form: Form, name: str) -> str:
     return form.get(name, "").replace("\r\n", "\n").strip()
 
 
+def whole_number(text: str, *, most: int, least: int = 1) -> int | None:
+    """The number, if the text is a whole one between these; else None."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most))):
+        return None
+    number = int(text)
+    return number if least <= number <= most else None
+
+
 def local_path(text: str) -> str:
     """The text, if it is a path of the console; else its start. Nobody is sent elsewhere after signing in."""
     is_ours = re.fullmatch(r"/console(?:/[A-Za-z0-9._~\-]+)*/?(?:\?[A-Za-z0-9._~%&=+\-]*)?", text)
-    return text if is_ours and "/." not in text and len(text) <= 500 else "/console"  # noqa: PLR2004 - no path of ours is as long
+    return text if is_ours and "/." not in text and len(text) <= MOST_PATH else "/console"

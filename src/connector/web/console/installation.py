@@ -18,10 +18,7 @@ from connector.web.console.desk import Desk
 from connector.web.console.forms import given
 from connector.web.console.layout import asset, download, redirect
 from connector.web.console.lists import rows
-from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
-from connector.web.notes import note
-from connector.web.problems import problem
 
 DEFAULT_TENANT = "default"
 DEFAULT_ORIGIN = "default"
@@ -88,7 +85,6 @@ async def create_tenant(visit: Visit) -> Response:
     try:
         await visit.installation.run(make_tenant, given(form, "external_id"), given(form, "name"))
     except (InvalidData, NotUniqueName) as error:
-        note(error)
         return await _tenants(visit, error=error)
     return visit.done("/console/tenants", "created")
 
@@ -108,10 +104,8 @@ async def _tenants(visit: Visit, *, error: Refusal | None = None) -> Response:
 
     return visit.show(
         "tenants.html",
-        status=200 if error is None else problem(error).status,
+        error=error,
         found=await visit.installation.read(read),
-        wrong=None if error is None else sentence(error),
-        given=visit.form,
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from starlette.responses import Response
 
 from connector.domain.administrators import Session, link_url
-from connector.domain.principals import Caller, Role, Scope
+from connector.domain.principals import MAX_KEY_LIFETIME, Caller, Role, Scope
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectInUse
 from connector.domain.refusals.tenants import TenantNotFound
@@ -14,15 +14,13 @@ from connector.domain.secrets import Secret
 from connector.usecases import administrators as accounts
 from connector.usecases.keys import make_api_key, revoke_api_key
 from connector.usecases.realms import Installation
-from connector.web.console.forms import given
+from connector.web.console.forms import given, whole_number
 from connector.web.console.lists import rows
-from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit, chosen
-from connector.web.notes import note
-from connector.web.problems import problem
 
 DAY = timedelta(days=1)
 MOST_SESSIONS = 200
+MOST_DAYS = MAX_KEY_LIFETIME // DAY
 WRONG = (InvalidData, NotUniqueName, ObjectInUse, TenantNotFound)
 
 
@@ -181,15 +179,12 @@ async def _keys(visit: Visit, *, error: Refusal | None = None) -> Response:
 async def _shown(
     visit: Visit, template: str, read: Callable[[Installation], object], error: Refusal | None
 ) -> Response:
-    if error is not None:
-        note(error)
     return visit.show(
         template,
-        status=200 if error is None else problem(error).status,
+        error=error,
         found=await visit.installation.read(read),
         roles=list(Role),
-        wrong=None if error is None else sentence(error),
-        given=visit.form,
+        most_days=MOST_DAYS,
     )
 
 
@@ -200,6 +195,7 @@ def _id(visit: Visit) -> str:
 def _days(text: str) -> timedelta | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= 5):  # noqa: PLR2004 - centuries of days
-        raise InvalidData("Invalid data days: use a whole number, or nothing.")
-    return int(text) * DAY
+    days = whole_number(text, most=MOST_DAYS)
+    if days is None:
+        raise InvalidData(f"Good for: use a whole number of days, 1 to {MOST_DAYS}, or leave it empty.")
+    return days * DAY

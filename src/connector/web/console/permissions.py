@@ -12,10 +12,7 @@ from connector.usecases.permissions import permit, withdraw_permission
 from connector.usecases.realms import Installation
 from connector.web.console.forms import given
 from connector.web.console.lists import rows
-from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
-from connector.web.notes import note
-from connector.web.problems import problem
 
 PATH = "/console/integration-systems"
 
@@ -59,12 +56,8 @@ async def _listed(visit: Visit, *, error: Refusal | None = None) -> Response:
             kept=(),
         )
 
-    if error is not None:
-        note(error)
     return visit.show(
         "permissions.html",
-        status=200 if error is None else problem(error).status,
+        error=error,
         found=await visit.installation.read(read),
-        wrong=None if error is None else sentence(error),
-        given=visit.form,
     )

@@ -16,10 +16,7 @@ from connector.usecases.tenants import choose_profile
 from connector.web.console.describe import PURPOSES
 from connector.web.console.forms import Form, given
 from connector.web.console.layout import spoken
-from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
-from connector.web.notes import note
-from connector.web.problems import problem
 
 PROFILES = "profiles"
 
@@ -93,7 +90,6 @@ async def choose_default(visit: Visit) -> Response:
     try:
         await visit.office.run(choose_profile, chosen_profile(visit.form, visit.desk.profiles))
     except InvalidData as error:
-        note(error)
         return await _shown(visit, error=error)
     return visit.done(visit.path(PROFILES), "profile-chosen")
 
@@ -105,8 +101,7 @@ async def _shown(visit: Visit, *, error: Refusal | None = None) -> Response:
     tenant, profiles = await visit.office.read(tenant_of), visit.desk.profiles
     return visit.show(
         "profiles.html",
-        status=200 if error is None else problem(error).status,
-        wrong=None if error is None else sentence(error),
+        error=error,
         contents=[_contents(profile) for name in profiles.names if (profile := profiles.named(name)) is not None],
         chosen=tenant.profile,
         choice=default_of(tenant, profiles),

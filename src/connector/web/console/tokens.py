@@ -13,10 +13,7 @@ from connector.usecases.realms import Realm
 from connector.usecases.revocation import withdraw
 from connector.web.console.entities import PLURALS
 from connector.web.console.lists import Rows, rows
-from connector.web.console.sentences import sentence
 from connector.web.console.visits import Visit
-from connector.web.notes import note
-from connector.web.problems import problem
 
 TOKENS = "tokens"
 CHOSEN = "token-"
@@ -41,7 +38,6 @@ async def withdraw_tokens(visit: Visit) -> Response:
     try:
         number = await visit.office.run(change)
     except InvalidData as error:
-        note(error)
         return await _listed(visit, error=error)
     return visit.done(visit.path(TOKENS), "withdrawn" if number == len(ids) else "partly-withdrawn")
 
@@ -62,8 +58,7 @@ async def _listed(visit: Visit, *, error: Refusal | None = None) -> Response:
     found, owners = await visit.office.read(read)
     return visit.show(
         "tokens.html",
-        status=200 if error is None else problem(error).status,
-        wrong=None if error is None else sentence(error),
+        error=error,
         found=found,
         owners=owners,
         plurals={kind.value: plural for kind, plural in PLURALS.items()},

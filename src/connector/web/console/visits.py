@@ -140,8 +140,11 @@ class Visit:
         """A path under the tenant's."""
         return "/".join((f"/console/t/{self.tenant}", *parts))
 
-    def show(self, template: str, *, status: int = 200, **values: Any) -> Response:
-        """The page, in the frame of somebody who is signed in."""
+    def show(self, template: str, *, error: Refusal | None = None, status: int = 200, **values: Any) -> Response:
+        """The page, in the frame of somebody who is signed in; with ``error``, it says what was refused."""
+        if error is not None:
+            note(error)
+            status, values = problem(error).status, {"wrong": sentence(error), **values}
         response = rendered(template, status=status, **{**self._frame(), **values})
         if self.tenant is not None and status < HTTPStatus.BAD_REQUEST:
             remember_tenant(response, self.tenant)
@@ -173,7 +176,7 @@ class Visit:
             "now": self.desk.clock(),
             "done": DONE.get(self.query.get("done", "")),
             "wrong": None,
-            "given": {},
+            "given": self.form,
         }
 
 
@@ -249,7 +252,7 @@ def _ended(request: Request, error: SessionEnded) -> Response:
 
 def refused(request: Request, error: Exception, visit: Visit | None) -> Response:
     """A page that says what is wrong. The text of anything but a refusal is withheld."""
-    values = {
+    values: dict[str, Any] = {
         "message": sentence(error) if isinstance(error, Refusal) else INTERNAL_MESSAGE,
         "code": error.code if isinstance(error, Refusal) else "internal",
     }

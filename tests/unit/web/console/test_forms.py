@@ -1,0 +1,19 @@
+"""Numbers as forms send them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.web.console.forms import whole_number
+
+
+@given(number=st.integers(min_value=0, max_value=2**63), least=st.integers(0, 5), most=st.integers(5, 2**63 - 1))
+def test_whole_numbers_within_the_bounds_are_read(number: int, least: int, most: int) -> None:
+    """A whole number is read if it is within the bounds, both inclusive."""
+    assert whole_number(str(number), least=least, most=most) == (number if least <= number <= most else None)
+
+
+@pytest.mark.parametrize("text", ["", " 1", "+1", "-1", "1.0", "1e1", "0x1", "١", "²", "1_0", "9" * 10_000])
+def test_what_is_no_whole_number_is_none(text: str) -> None:
+    """Signs, spaces, fractions, digits of other scripts and absurd lengths are no number."""
+    assert whole_number(text, most=100) is None
