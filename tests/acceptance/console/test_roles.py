@@ -16,7 +16,13 @@ T = "/console/t/{tenant}"
 EACH = ("applications", "runtimes")
 
 # Whoever is signed in.
-ANY = {"GET /console", "GET /console/sessions", "POST /console/sessions/{id}/end", "POST /console/sign-out"}
+ANY = {
+    "GET /console",
+    "GET /console/unsent",
+    "GET /console/sessions",
+    "POST /console/sessions/{id}/end",
+    "POST /console/sign-out",
+}
 ANY |= {"POST /console/theme"}
 VIEWER = {
     f"GET {T}",

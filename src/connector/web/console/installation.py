@@ -13,6 +13,7 @@ from connector.domain.refusals.objects import InvalidData, NotUniqueName
 from connector.usecases.realms import Installation
 from connector.usecases.tenants import create_tenant as make_tenant
 from connector.web.chains import pem
+from connector.web.console import unsent
 from connector.web.console.describe import described, key_text
 from connector.web.console.desk import Desk
 from connector.web.console.forms import given
@@ -110,7 +111,11 @@ async def _tenants(visit: Visit, *, error: Refusal | None = None) -> Response:
 
 
 async def start(visit: Visit) -> Response:
-    """The overview of a tenant: the default one, or the first that the caller may enter."""
+    """The form that came after the caller's former session had ended, if there is one; else the overview of a tenant:
+    the default one, or the first that the caller may enter.
+    """
+    if unsent.kept(visit.request) is not None:
+        return redirect(unsent.PATH)
 
     def first(installation: Installation) -> str | None:
         if installation.tenants.find(DEFAULT_TENANT) is not None:

@@ -24,6 +24,7 @@ from connector.web.console import (
     services,
     signing,
     tokens,
+    unsent,
 )
 from connector.web.console.desk import Desk
 from connector.web.console.entities import APPLICATIONS, RUNTIMES, Kind
@@ -60,6 +61,7 @@ PAGES = [
     Page("GET", "/console", installation.start),
     Page("POST", "/console/sign-out", signing.sign_out),
     Page("POST", "/console/theme", signing.set_theme),
+    Page("GET", unsent.PATH, signing.unsent_page),
     Page("GET", T, overview.overview, Scope.APPLICATION_READ),
     *_of_kind(APPLICATIONS, Scope.APPLICATION_READ, Scope.APPLICATION_WRITE),
     *_of_kind(RUNTIMES, Scope.RUNTIME_READ, Scope.RUNTIME_WRITE),

@@ -23,6 +23,7 @@ from connector.domain.refusals.objects import InvalidData
 from connector.usecases import administrators
 from connector.usecases.offices import Office
 from connector.usecases.realms import Installation
+from connector.web.console import unsent
 from connector.web.console.desk import Desk
 from connector.web.console.forms import (
     SESSION,
@@ -181,6 +182,15 @@ async def sign_out(visit: Visit) -> Response:
     await visit.installation.run(administrators.end, visit.presence.session.id, any_actor=False)
     response = redirect("/console/sign-in?done=signed-out")
     delete_cookie(response, SESSION)
+    unsent.forget(response)
+    return response
+
+
+async def unsent_page(visit: Visit) -> Response:
+    """The form that came after the session had ended, to be sent again. The page holds it, and the browser no more."""
+    found = unsent.kept(visit.request)
+    response = redirect("/console") if found is None else visit.show("unsent.html", unsent=found)
+    unsent.forget(response)
     return response
 
 

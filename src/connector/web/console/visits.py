@@ -26,6 +26,7 @@ from connector.usecases import administrators
 from connector.usecases.administrators import Presence
 from connector.usecases.offices import Office
 from connector.usecases.realms import Installation, Realm
+from connector.web.console import unsent
 from connector.web.console.desk import Desk
 from connector.web.console.forms import (
     SESSION,
@@ -70,6 +71,7 @@ DONE = {
     "enabled": "Enabled again.",
     "ended": "The session has ended.",
     "signed-out": "You are signed out.",
+    "unsent": "Your session has ended. Sign in again: the form that you sent is kept.",
 }
 """The message of a page after a change: the query says which, so that no text of anybody else's is shown."""
 
@@ -225,7 +227,7 @@ class Guarded:
                 visit.form = await read_form(request, self.desk.body, visit.secret)
             return await self.page.function(visit)
         except SessionEnded as error:
-            return _ended(request, error)
+            return await self._ended(request, visit, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the browser gets a page, and we a report
             note(error)
             return refused(request, error, visit)
@@ -242,12 +244,25 @@ class Guarded:
             await desk.store.transaction(lambda tx: tx.sessions.touch(presence.session, now=tx.now), alone=False)
         return Visit(desk, request, self.page, secret, presence, seat)
 
+    async def _ended(self, request: Request, visit: Visit | None, error: SessionEnded) -> Response:
+        """Lead to the sign-in, and from there back to the page, or to the form that came too late."""
+        if request.method != "POST":
+            query = f"?{request.url.query}" if request.url.query else ""
+            return redirect(_sign_in(request.url.path + query))
+        response = redirect("/console/sign-in?done=unsent")
+        try:
+            # The token in it still proves that our own page sent it: the browser has the cookie of the session.
+            secret = cookie(request, SESSION)
+            form = visit.form if visit is not None else await read_form(request, self.desk.body, secret)
+            is_kept = unsent.keep(request, form, response)
+        except Refusal as refusal:
+            note(refusal)
+            is_kept = False
+        return response if is_kept else refused(request, error, None)
 
-def _ended(request: Request, error: SessionEnded) -> Response:
-    if request.method == "POST":
-        return refused(request, error, None)
-    query = f"?{request.url.query}" if request.url.query else ""
-    return redirect(f"/console/sign-in?next={quote(request.url.path + query, safe='')}")
+
+def _sign_in(path: str) -> str:
+    return f"/console/sign-in?next={quote(path, safe='')}"
 
 
 def refused(request: Request, error: Exception, visit: Visit | None) -> Response:
@@ -260,6 +275,7 @@ def refused(request: Request, error: Exception, visit: Visit | None) -> Response
     if visit is not None:
         response = visit.show("refused.html", status=status, **values)
     else:
+        values["sign_in"] = _sign_in(unsent.page_of(request)) if isinstance(error, SessionEnded) else None
         response = rendered("refused_outside.html", status=status, **theme_of(request), **values)
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None:

@@ -13,7 +13,7 @@ def test_whole_numbers_within_the_bounds_are_read(number: int, least: int, most:
     assert whole_number(str(number), least=least, most=most) == (number if least <= number <= most else None)
 
 
-@pytest.mark.parametrize("text", ["", " 1", "+1", "-1", "1.0", "1e1", "0x1", "١", "²", "1_0", "9" * 10_000])
+@pytest.mark.parametrize("text", ["", " 1", "+1", "-1", "1.0", "1e1", "0x1", "\u0661", "\u00b2", "1_0", "9" * 10_000])
 def test_what_is_no_whole_number_is_none(text: str) -> None:
     """Signs, spaces, fractions, digits of other scripts and absurd lengths are no number."""
     assert whole_number(text, most=100) is None
