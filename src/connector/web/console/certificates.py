@@ -21,7 +21,7 @@ from connector.web.console.describe import described
 from connector.web.console.entities import PLURALS, outstanding_tokens, withdraws_tokens
 from connector.web.console.forms import given
 from connector.web.console.layout import download
-from connector.web.console.lists import Rows, day_of, rows, text_of
+from connector.web.console.lists import Rows, days_of, rows, text_of
 from connector.web.console.visits import Visit, chosen
 
 DIGEST_OCTETS = 32
@@ -35,12 +35,12 @@ async def list_certificates(visit: Visit) -> Response:
     """Search by serial number, fingerprint, owner, state and expiry; page by page."""
     query = visit.query
     state, text = query.get("state", ""), text_of(query, "q")
-    until = day_of(query, "until")
+    since, until = days_of(query, visit.zone)
 
     def read(realm: Realm) -> tuple[Rows[Certificate], Mapping[str, str]]:
         which = CertificateFilter(
             state=CertificateState.ISSUED if state == "overdue" else _state(state),
-            expires_from=day_of(query, "from"),
+            expires_from=since,
             expires_to=_last(until) if state != "overdue" else realm.now + visit.desk.overdue,
             **_looked_for(text),
         )
@@ -122,12 +122,11 @@ async def revoke(visit: Visit) -> Response:
 
 
 _HEXADECIMAL = re.compile("[0-9a-f]+")
-_ALMOST_A_DAY = timedelta(days=1) - timedelta(microseconds=1)
 
 
-def _last(day: datetime | None) -> datetime | None:
-    """The last moment of the day, if there is one."""
-    return None if day is None else day + _ALMOST_A_DAY
+def _last(end: datetime | None) -> datetime | None:
+    """The last moment before the end, if there is one."""
+    return None if end is None else end - timedelta(microseconds=1)
 
 
 def _state(text: str) -> CertificateState | None:

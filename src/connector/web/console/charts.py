@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
+from connector.web.console.formats import grouped
+
 WIDTH, HEIGHT, LEFT, BOTTOM = 640, 150, 34, 20
 
 Series = tuple[str, str, Sequence[int]]
@@ -21,7 +23,7 @@ def bars(caption: str, series: Sequence[Series], labels: Sequence[str], *, every
         below = 0
         for name, style, values in series:
             if values[index]:
-                title = f"{labels[index]}: {values[index]} {name}"
+                title = f"{labels[index]}: {grouped(values[index])} {name}"
                 parts.append(
                     _bar(index=index, step=step, below=below, value=values[index], top=top, style=style, title=title)
                 )
@@ -36,7 +38,7 @@ def bars(caption: str, series: Sequence[Series], labels: Sequence[str], *, every
 def _frame(title: str, top: int) -> str:
     lines = "".join(
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH}" y1="{_y(value, top):.1f}" y2="{_y(value, top):.1f}"/>'
-        f'<text class="axis end" x="{LEFT - 6}" y="{_y(value, top) + 4:.1f}">{value}</text>'
+        f'<text class="axis end" x="{LEFT - 6}" y="{_y(value, top) + 4:.1f}">{grouped(value)}</text>'
         for value in dict.fromkeys((0, top // 2, top))
     )
     return f'<svg class="chart" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" aria-label="{escape(title)}">{lines}'
@@ -55,10 +57,10 @@ def _y(value: int, top: int) -> float:
 
 
 def _round(value: int) -> int:
-    """The next number that looks well on an axis."""
+    """The next number that looks well on an axis, and whose half is written in the middle: 1, or an even one."""
     size = 1
     while True:
-        for factor in (1, 2, 4, 5, 10):
+        for factor in (1, 2, 4, 6, 8, 10):
             if value <= factor * size:
                 return factor * size
         size *= 10

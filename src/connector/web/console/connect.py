@@ -23,6 +23,7 @@ from connector.usecases import registration, revocation
 from connector.usecases.realms import Realm
 from connector.web.console import stories
 from connector.web.console.entities import Kind
+from connector.web.console.formats import exact
 from connector.web.console.forms import given, whole_number
 from connector.web.console.layout import HEADERS, redirect
 from connector.web.console.sentences import sentence
@@ -205,7 +206,7 @@ async def _stream(visit: Visit, token: OneTimeToken, number: int) -> AsyncIterat
             for each in found:
                 number = each.number
                 if each.event.system_auth_id == token.system_auth_id:
-                    yield _message(number, _content(each, found))
+                    yield _message(number, _content(each, found, visit.now))
             if now_state is not state:
                 state = now_state
                 yield _message(number, {"kind": "state", "state": state.value})
@@ -221,15 +222,15 @@ def _news(realm: Realm, token: OneTimeToken, number: int) -> tuple[Sequence[Reco
     return found, _state(realm, token)
 
 
-def _content(recorded: Recorded, found: Sequence[Recorded]) -> dict[str, str | None]:
+def _content(recorded: Recorded, found: Sequence[Recorded], now: datetime) -> dict[str, str | None]:
+    """One event for the page, with its time in the zone of ``now``."""
     event = recorded.event
     issued = {each.event.token_id for each in found if each.event.action is Action.CERTIFICATE_ISSUED}
     if event.action is Action.TOKEN_SPENT and event.token_id in issued:
         return {"kind": "other"}  # spent for the certificate itself, in the same transaction
     kinds = {Action.TOKEN_SPENT: "configured", Action.CERTIFICATE_ISSUED: "connected"}
     kind = "refused" if event.action in REFUSED else kinds.get(event.action, "other")
-    at = pairing.timestamp(event.at)
-    return {"kind": kind, "at": at, "text": stories.detail(event), "serial": event.serial}
+    return {"kind": kind, "at": exact(event.at, now), "text": stories.detail(event), "serial": event.serial}
 
 
 def _message(number: int, content: dict[str, str | None]) -> bytes:

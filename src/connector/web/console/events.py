@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from starlette.responses import Response, StreamingResponse
 
@@ -14,7 +14,7 @@ from connector.ports.audit import EventFilter
 from connector.usecases.realms import Realm
 from connector.web.console import stories
 from connector.web.console.layout import HEADERS
-from connector.web.console.lists import day_of, rows, text_of
+from connector.web.console.lists import days_of, rows, text_of
 from connector.web.console.visits import Visit
 
 FILTERS = ("what", "actor", "about", "from", "until")
@@ -95,13 +95,13 @@ def _some(realm: Realm, visit: Visit, place: tuple[datetime, int] | None) -> Seq
 def _filter(visit: Visit) -> EventFilter:
     query, what = visit.query, visit.query.get("what", "")
     actions = KINDS.get(what) or ((Action(what),) if what in set(Action) else ())
-    until = day_of(query, "until")
+    since, until = days_of(query, visit.zone)
     return EventFilter(
         actions=actions,
         about=text_of(query, "about"),
         actor=text_of(query, "actor"),
-        since=day_of(query, "from"),
-        until=None if until is None else until + timedelta(days=1),
+        since=since,
+        until=until,
     )
 
 

@@ -3,10 +3,13 @@
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
+from functools import lru_cache
 from hashlib import sha256
 from hmac import compare_digest
 from hmac import digest as hmac
 from urllib.parse import parse_qsl
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,10 +24,13 @@ VISIT = "__Host-connector-visit"
 THEME = "connector-theme"
 THEMES = ("light", "dark")
 TENANT = "connector-tenant"
+ZONE = "connector-zone"
+"""The cookie with the reader's time zone, which the script of the pages sets."""
 
 MOST_FIELDS = 40
 MOST_PATH = 500
 _SECRET = re.compile(r"[A-Za-z0-9_\-]{43}")
+_ZONE = re.compile(r"[A-Za-z0-9_+\-]{1,32}(?:/[A-Za-z0-9_+\-]{1,32}){0,2}")
 _TENANT = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 
 Form = Mapping[str, str]
@@ -57,6 +63,21 @@ def remembered_tenant(request: Request) -> str | None:
     """The tenant that was looked at last. It is shown in links, and proves nothing."""
     value = request.cookies.get(TENANT, "")
     return value if _TENANT.fullmatch(value) else None
+
+
+def zone_of(request: Request) -> tzinfo:
+    """The reader's time zone; UTC if the browser does not say, or this machine does not know it."""
+    return _zone(request.cookies.get(ZONE, ""))
+
+
+@lru_cache(maxsize=64)
+def _zone(name: str) -> tzinfo:
+    if not _ZONE.fullmatch(name):
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, no zone's file, or a directory
+        return UTC
 
 
 def derived(secret: str, purpose: str) -> str:

@@ -1,7 +1,7 @@
 """How a page becomes an answer: templates, headers, and the two files that every page needs."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -12,9 +12,9 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from connector.web.console import charts
+from connector.web.console.formats import ago, exact, grouped, size, spoken
 
 NOTHING = "-"
-UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 ASSETS = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
 ASSET_SECONDS = 31_536_000
@@ -95,6 +95,8 @@ def _environment() -> Environment:
         day=_day,
         ago=ago,
         when=_when,
+        exact=exact,
+        grouped=grouped,
         size=size,
         spoken=spoken,
         colons=_colons,
@@ -111,50 +113,28 @@ def _template(name: str) -> str:
     return (files(__package__) / "templates" / name).read_text("utf-8")
 
 
-def _time(at: datetime | None) -> str:
-    return NOTHING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+def _time(at: datetime | None, now: datetime) -> Markup | str:
+    return NOTHING if at is None else _marked(at, exact(at, now), exact(at, now.astimezone(UTC)))
 
 
-def _day(at: datetime | None) -> str:
-    return NOTHING if at is None else at.astimezone(UTC).strftime("%Y-%m-%d")
-
-
-def spoken(length: timedelta) -> str:
-    """A length of time, in the largest unit of which it is a whole number."""
-    seconds = int(length.total_seconds())
-    unit, word = next(each for each in UNITS if seconds % each[0] == 0)
-    return f"{seconds // unit} {word}{'' if seconds == unit else 's'}"
-
-
-def ago(at: datetime, now: datetime) -> str:
-    """How long ago, in the largest unit that is whole; or how long ahead, rounded: ninety days less a second are 90."""
-    distance = at - now
-    seconds = abs(distance) // timedelta(seconds=1)
-    unit, word = next((each for each in UNITS if seconds >= each[0]), (0, ""))
-    if not unit:
-        return "just now"
-    is_ahead = distance > timedelta(0)
-    number = (seconds + unit // 2) // unit if is_ahead else seconds // unit
-    text = f"{number} {word}{'' if number == 1 else 's'}"
-    return f"in {text}" if is_ahead else f"{text} ago"
+def _day(at: datetime | None, now: datetime) -> Markup | str:
+    if at is None:
+        return NOTHING
+    return _marked(at, at.astimezone(now.tzinfo).strftime("%Y-%m-%d"), exact(at, now.astimezone(UTC)))
 
 
 def _when(at: datetime | None, now: datetime) -> Markup | str:
     """How long ago or ahead, with the exact time for whoever points at it."""
     if at is None:
         return NOTHING
-    exact = at.astimezone(UTC)
-    return Markup(  # noqa: S704 - of numbers and words of our own
-        f'<time datetime="{exact:%Y-%m-%dT%H:%M:%SZ}" title="{exact:%Y-%m-%d %H:%M:%S} UTC">{ago(at, now)}</time>'
+    zones = dict.fromkeys((exact(at, now), exact(at, now.astimezone(UTC))))
+    return _marked(at, ago(at, now), ", ".join(zones))
+
+
+def _marked(at: datetime, text: str, hint: str) -> Markup:
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), hint, text
     )
-
-
-def size(octets: int) -> str:
-    """A size, in the largest binary unit (IEC 80000-13) that it fills."""
-    for unit, word in ((1 << 20, "MiB"), (1 << 10, "KiB")):
-        if octets >= unit:
-            return f"{octets / unit:.1f} {word}"
-    return f"{octets} byte{'' if octets == 1 else 's'}"
 
 
 def _colons(octets: bytes) -> str:

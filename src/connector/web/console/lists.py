@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 ROWS = 30
 MOST_TEXT = 500
+YEARS = range(1970, 9999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,31 @@ def text_of(query: Mapping[str, str], name: str) -> str | None:
     return text or None
 
 
-def day_of(query: Mapping[str, str], name: str) -> datetime | None:
-    """A day, as a date field sends it.
+def days_of(query: Mapping[str, str], zone: tzinfo) -> tuple[datetime | None, datetime | None]:
+    """The beginning of the day ``from``, and the end of the day ``until``, in the reader's zone. A day may have 23 or
+    25 hours.
 
     Raises:
-        InvalidData: it is none.
+        InvalidData: one of them is no date, or too far away.
     """
+    first, last = _day_of(query, "from"), _day_of(query, "until")
+    return (
+        None if first is None else _midnight(first, zone),
+        None if last is None else _midnight(last + timedelta(days=1), zone),
+    )
+
+
+def _day_of(query: Mapping[str, str], name: str) -> date | None:
     text = query.get(name, "").strip()
+    wrong = InvalidData(f"Invalid data {name}: use a date such as 2026-01-31.")
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if text else None
+        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date() if text else None
     except ValueError as error:
-        raise InvalidData(f"Invalid data {name}: use a date such as 2026-01-31.") from error
+        raise wrong from error
+    if found is not None and found.year not in YEARS:
+        raise wrong
+    return found
+
+
+def _midnight(day: date, zone: tzinfo) -> datetime:
+    return datetime.combine(day, time.min, zone).astimezone(UTC)

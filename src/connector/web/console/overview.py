@@ -14,7 +14,7 @@ from connector.usecases.quotas import Allowances
 from connector.usecases.realms import Realm
 from connector.web.console import stories
 from connector.web.console.charts import Series
-from connector.web.console.layout import spoken
+from connector.web.console.formats import spoken
 from connector.web.console.visits import Visit
 
 KEPT = timedelta(minutes=1)

@@ -14,8 +14,8 @@ from connector.pki.profile import Profile, Profiles
 from connector.usecases.realms import Realm
 from connector.usecases.tenants import choose_profile
 from connector.web.console.describe import PURPOSES
+from connector.web.console.formats import spoken
 from connector.web.console.forms import Form, given
-from connector.web.console.layout import spoken
 from connector.web.console.visits import Visit
 
 PROFILES = "profiles"

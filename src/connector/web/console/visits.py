@@ -7,6 +7,7 @@ run their use cases in the visit's office.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -38,6 +39,7 @@ from connector.web.console.forms import (
     read_form,
     remember_tenant,
     remembered_tenant,
+    zone_of,
 )
 from connector.web.console.layout import redirect, rendered
 from connector.web.console.sentences import sentence
@@ -117,6 +119,16 @@ class Visit:
         """The parameters of the URL."""
         return self.request.query_params
 
+    @property
+    def zone(self) -> tzinfo:
+        """The reader's time zone."""
+        return zone_of(self.request)
+
+    @property
+    def now(self) -> datetime:
+        """The time now, in the reader's zone."""
+        return self.desk.clock().astimezone(self.zone)
+
     def identify(self, tx: Transaction) -> Caller:
         """The caller, looked up in this transaction.
 
@@ -175,7 +187,7 @@ class Visit:
             "here": self.request.url.path,
             "has_profiles": len(self.desk.profiles.names) > 1,
             "is_moving": caller.tenants is None and bool(self.desk.issuers.adopted),
-            "now": self.desk.clock(),
+            "now": self.now,
             "done": DONE.get(self.query.get("done", "")),
             "wrong": None,
             "given": self.form,

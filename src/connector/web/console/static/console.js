@@ -26,6 +26,10 @@ if (code && location.hash.length > 1) {
   document.getElementById("password").focus();
 }
 
+// Pages show times in the reader's zone from the next one on.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) document.cookie = `connector-zone=${zone}; path=/console; max-age=31536000; secure; samesite=strict`;
+
 for (const menu of document.querySelectorAll("details.who")) {
   document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
   menu.addEventListener("keydown", (event) => {
@@ -73,7 +77,7 @@ for (const live of document.querySelectorAll("[data-events]:not([data-over])")) 
   const done = (step, told) => {
     const place = live.querySelector(`[data-step=${step}]`);
     place.classList.add("done");
-    place.querySelector("small").textContent = told.at.replace("T", " ").replace("Z", " UTC");
+    place.querySelector("small").textContent = told.at;
     return place;
   };
   source.addEventListener("message", (event) => {
@@ -101,7 +105,7 @@ for (const live of document.querySelectorAll("[data-events]:not([data-over])")) 
       over();
     } else if (told.kind === "refused") {
       const item = document.createElement("li");
-      item.textContent = `Refused at ${told.at.replace("T", " ").replace("Z", " UTC")}: ${told.text}`;
+      item.textContent = `Refused at ${told.at}: ${told.text}`;
       live.querySelector("[data-refusals]").append(item);
     } else if (told.kind === "state" && told.state === "expired") {
       say("The token has expired. Make a new one.");

@@ -1,10 +1,11 @@
-"""Lengths, sizes and times in words."""
+"""How times, lengths of time, numbers and sizes are written."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from connector.web.console.layout import ago, size, spoken
+from connector.web.console.formats import ago, exact, grouped, size, spoken
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -41,3 +42,24 @@ def test_lengths_are_told_exactly(length: timedelta, text: str) -> None:
 def test_sizes_are_told_in_binary_units(octets: int, text: str) -> None:
     """In the largest unit that the size fills."""
     assert size(octets) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0"), (999, "999"), (1000, "1\u202f000"), (1_234_567, "1\u202f234\u202f567")]
+)
+def test_numbers_are_grouped_everywhere_alike(number: int, text: str) -> None:
+    """Digits are in groups of three, which no line break separates."""
+    assert grouped(number) == text
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [
+        ("UTC", "2026-01-01 00:00:00 UTC"),
+        ("Europe/Berlin", "2026-01-01 01:00:00 CET"),
+        ("America/New_York", "2025-12-31 19:00:00 EST"),
+    ],
+)
+def test_times_say_their_zone(zone: str, text: str) -> None:
+    """A time is written in the reader's zone, and says which one that is."""
+    assert exact(NOW, NOW.astimezone(ZoneInfo(zone))) == text
