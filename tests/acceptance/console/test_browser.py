@@ -155,7 +155,7 @@ def test_a_session_that_is_ended_in_mid_form(browser: Browser, stage: Stage) -> 
     while there.get_by_role("button", name="End the session of administrator:operator").count():
         there.get_by_role("button", name="End the session of administrator:operator").first.click()
     page.get_by_role("button", name="Register", exact=True).click()
-    expect(page.get_by_role("alert")).to_contain_text("Sign in again.")
+    expect(page.get_by_role("status")).to_contain_text("Sign in again: the form that you sent is kept.")
     names = stage.server.administer("{ result: applications { data { name } } }")["data"]
     assert "never there" not in [each["name"] for each in names]
 
@@ -250,7 +250,7 @@ def test_what_the_tabs_say_works(browser: Browser, stage: Stage, tmp_path: Path,
     pairing = page.get_by_role("textbox", name="The pairing string").input_value()
     page.get_by_text(way, exact=True).click()
     shown = page.locator("pre:visible").inner_text()
-    command = [sys.executable, "-c", shown] if way == "Python" else ["bash", "-c", shown]
+    command = [sys.executable, "-c", shown] if way == "Python" else ["sh", "-c", shown]
     done = subprocess.run(
         command, cwd=tmp_path, input=pairing + "\n", capture_output=True, text=True, env=environment(), check=False
     )
