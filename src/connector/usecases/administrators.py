@@ -139,9 +139,25 @@ def redeem_link(installation: Installation, text: str, password: str) -> Adminis
     found = installation.administrators.of_id(link.administrator_id)
     if found is None or found.disabled_at is not None:
         raise LinkRefused
+    return _with_password(replace(installation, caller=found.caller), found, password)
+
+
+def change_password(installation: Installation, former: Administrator, password: str) -> Administrator:
+    """Set the caller's own password, given as its hash. All their sessions end.
+
+    Raises:
+        SignInRefused: the account was disabled, or its password changed, since the former one was checked.
+    """
+    found = administrator(installation, former.id)
+    if found.disabled_at is not None or found.password != former.password or found.caller != installation.caller:
+        raise SignInRefused
+    return _with_password(installation, found, password)
+
+
+def _with_password(installation: Installation, found: Administrator, password: str) -> Administrator:
     installation.administrators.set_password(found.id, password)
     installation.sessions.end_all(found.caller.actor, now=installation.now)
-    replace(installation, caller=found.caller).record(Action.PASSWORD_SET, tenant=found.tenant, reason=found.name)
+    installation.record(Action.PASSWORD_SET, tenant=found.tenant, reason=found.name)
     return replace(found, password=password)
 
 

@@ -51,6 +51,7 @@ OPERATOR = {
     *(f"POST {T}/{each}/{{id}}/tokens/{{token}}/withdraw" for each in EACH),
     *(f"GET {T}/{each}/{{id}}/unregister" for each in EACH),
     f"POST {T}/tokens/withdraw",
+    f"POST {T}/certificates/{{certificate}}/renewal",
     f"POST {T}/formations",
     *(f"POST {T}/formations/{{id}}/{rest}" for rest in ("assign", "unassign", "delete")),
     f"GET {T}/formations/{{id}}/delete",

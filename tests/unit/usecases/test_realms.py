@@ -355,6 +355,7 @@ def test_each_attempt_has_one_moment(office: Office) -> None:
         (administrators.end, True),
         (administrators.set_disabled, False),
         (administrators.redeem_link, False),
+        (administrators.change_password, False),
         (create_tenant, False),
         (make_api_key, False),
         (revoke_api_key, False),

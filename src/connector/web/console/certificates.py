@@ -3,15 +3,19 @@
 import re
 from asyncio import to_thread
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.responses import Response
 
+from connector.domain.audit import Action
 from connector.domain.certificates import Certificate, CertificateState, RevocationReason, normalized_serial
 from connector.domain.refusals.objects import ObjectNotFound
+from connector.ports.audit import EventFilter
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
+from connector.usecases import renewal
 from connector.usecases.crl_standing import standing
 from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke as revoke_those
@@ -20,7 +24,7 @@ from connector.web import chains
 from connector.web.console.describe import described
 from connector.web.console.entities import PLURALS, outstanding_tokens, withdraws_tokens
 from connector.web.console.forms import given
-from connector.web.console.layout import download
+from connector.web.console.layout import download, redirect
 from connector.web.console.lists import Rows, days_of, rows, text_of
 from connector.web.console.visits import Visit, chosen
 
@@ -31,13 +35,21 @@ WHOLE_SERIAL = 36
 STATES = ("issued", "overdue", "superseded", "expired", "revoked")
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The name of a certificate's owner, and whether there still is one of that id."""
+
+    name: str
+    is_registered: bool = True
+
+
 async def list_certificates(visit: Visit) -> Response:
     """Search by serial number, fingerprint, owner, state and expiry; page by page."""
     query = visit.query
     state, text = query.get("state", ""), text_of(query, "q")
     since, until = days_of(query, visit.zone)
 
-    def read(realm: Realm) -> tuple[Rows[Certificate], Mapping[str, str]]:
+    def read(realm: Realm) -> tuple[Rows[Certificate], Mapping[str, Owner]]:
         which = CertificateFilter(
             state=CertificateState.ISSUED if state == "overdue" else _state(state),
             expires_from=since,
@@ -121,6 +133,18 @@ async def revoke(visit: Visit) -> Response:
     return visit.done(visit.path("certificates", certificate.fingerprint.hex()), done)
 
 
+async def ask_renewal(visit: Visit) -> Response:
+    """Ask its holder to renew it at once."""
+
+    def change(realm: Realm) -> tuple[Certificate, bool]:
+        certificate, _ = _found(realm, visit)
+        return certificate, bool(renewal.ask(realm, CertificateFilter(fingerprint=certificate.fingerprint)))
+
+    certificate, is_asked = await visit.office.run(change)
+    path = visit.path("certificates", certificate.fingerprint.hex())
+    return visit.done(path, "asked") if is_asked else redirect(path)
+
+
 _HEXADECIMAL = re.compile("[0-9a-f]+")
 
 
@@ -159,7 +183,7 @@ def _normalized(text: str) -> str:
     return compact if is_hexadecimal and text == text.upper() else text
 
 
-def _found(realm: Realm, visit: Visit) -> tuple[Certificate, Mapping[str, str]]:
+def _found(realm: Realm, visit: Visit) -> tuple[Certificate, Mapping[str, Owner]]:
     """The tenant's certificate of the fingerprint or the serial number in the path."""
     text = str(visit.request.path_params["certificate"])
     found = realm.certificates.list(CertificateFilter(**_by_number(text)), most=1)
@@ -168,5 +192,13 @@ def _found(realm: Realm, visit: Visit) -> tuple[Certificate, Mapping[str, str]]:
     return found[0], _owners(realm, found)
 
 
-def _owners(realm: Realm, found: Sequence[Certificate]) -> Mapping[str, str]:
-    return realm.directory.names({each.owner_id for each in found})
+def _owners(realm: Realm, found: Sequence[Certificate]) -> Mapping[str, Owner]:
+    """The owners of the certificates by id. Of one that was unregistered, the audit has the name."""
+    ids = {each.owner_id for each in found}
+    owners = {id_: Owner(name) for id_, name in realm.directory.names(ids).items()}
+    for gone in ids - owners.keys():
+        which = EventFilter(actions=(Action.ENTITY_UNREGISTERED,), about=gone)
+        name = next((each.event.reason for each in realm.events.page(which, most=1)), None)
+        if name:
+            owners[gone] = Owner(name, is_registered=False)
+    return owners

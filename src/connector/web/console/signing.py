@@ -79,19 +79,19 @@ async def sign_in(desk: Desk, request: Request) -> Response:
     name, password = given(form, "name"), form.get("password", "")
     # No administrator has an empty name: one that none can have is looked for as well, so that it takes as long.
     looked_for = name if len(name) <= MOST_NAME and name.isprintable() else ""
-    source = _source(request)
+    address = source(request)
     try:
-        desk.throttle.admit(source)
+        desk.throttle.admit(address)
         caller, administrator_id = await _known(desk, looked_for, password)
     except SignInRefused as error:
-        desk.throttle.failed(source)
+        desk.throttle.failed(address)
         note(error)
         await desk.office.run(administrators.refused, looked_for)
         return _form(desk, request, "sign_in.html", error=error, name=name, next=given(form, "next"))
     except Refusal as error:
         note(error)
         return _form(desk, request, "sign_in.html", error=error, name=name, next=given(form, "next"))
-    return await _began(desk, caller, administrator_id, redirect(local_path(given(form, "next"))))
+    return await began(desk, caller, administrator_id, redirect(local_path(given(form, "next"))))
 
 
 async def _known(desk: Desk, name: str, password: str) -> tuple[Caller, str]:
@@ -115,9 +115,9 @@ async def welcome(desk: Desk, request: Request) -> Response:
     """Set a password with a sign-in link, and begin a session."""
     form = await read_form(request, desk.body, cookie(request, VISIT))
     code, password = given(form, "code").rpartition("#")[2], form.get("password", "")
-    source = _source(request)
+    address = source(request)
     try:
-        desk.throttle.admit(source)
+        desk.throttle.admit(address)
         check_password(password)
         if password != form.get("again", ""):
             raise InvalidData("Invalid data password: the two are not the same. Type it again.")
@@ -126,10 +126,10 @@ async def welcome(desk: Desk, request: Request) -> Response:
         found = await desk.office.run(administrators.redeem_link, code, kept)
     except Refusal as error:
         if isinstance(error, LinkRefused):
-            desk.throttle.failed(source)
+            desk.throttle.failed(address)
         note(error)
         return _form(desk, request, "welcome.html", error=error, code=code)
-    return await _began(desk, found.caller, found.id, redirect("/console"))
+    return await began(desk, found.caller, found.id, redirect("/console"))
 
 
 async def _check_link(desk: Desk, code: str) -> None:
@@ -170,7 +170,7 @@ async def callback(desk: Desk, request: Request) -> Response:
         verifier=derived(visit, "verifier"),
     )
     # No redirect: that would still count as coming from the issuer's site, and the strict cookie would not be sent.
-    response = await _began(
+    response = await began(
         desk, caller, None, rendered("onward.html", **theme_of(request), url="/console", label="the console")
     )
     delete_cookie(response, VISIT)
@@ -207,7 +207,7 @@ async def set_theme(visit: Visit) -> Response:
     return response
 
 
-async def _began(desk: Desk, caller: Caller, administrator_id: str | None, response: Response) -> Response:
+async def began(desk: Desk, caller: Caller, administrator_id: str | None, response: Response) -> Response:
     """Begin a session under a new cookie, whatever cookie the browser had."""
     office = Office(desk.store, lambda tx: Installation(tx, caller))
     secret, _ = await office.run(administrators.begin, administrator_id, policy=desk.sessions)
@@ -236,5 +236,6 @@ def _form(desk: Desk, request: Request, template: str, *, error: Refusal | None 
     return response
 
 
-def _source(request: Request) -> str | None:
+def source(request: Request) -> str | None:
+    """The address of the browser, for the throttle."""
     return request.client.host if request.client is not None else None

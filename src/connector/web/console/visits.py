@@ -73,6 +73,8 @@ DONE = {
     "enabled": "Enabled again.",
     "ended": "The session has ended.",
     "signed-out": "You are signed out.",
+    "password-set": "Your password is changed. Your other sessions have ended.",
+    "asked": "Its holder is asked to renew it. Agents look every few hours.",
     "unsent": "Your session has ended. Sign in again: the form that you sent is kept.",
 }
 """The message of a page after a change: the query says which, so that no text of anybody else's is shown."""
@@ -186,6 +188,7 @@ class Visit:
             "csrf": csrf(self.secret),
             "here": self.request.url.path,
             "has_profiles": len(self.desk.profiles.names) > 1,
+            "has_password": self.presence.session.administrator_id is not None,
             "is_moving": caller.tenants is None and bool(self.desk.issuers.adopted),
             "now": self.now,
             "done": DONE.get(self.query.get("done", "")),
