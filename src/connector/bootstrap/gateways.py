@@ -63,8 +63,9 @@ def check(settings: Settings, origins: Mapping[str, str]) -> None:
         if shared <= _attributes(mapped.subject):
             reason = "It is a subject of certificates that this server issues, which are known by their hash alone"
             problems.append(_problem("gateways.subjects", origins, f"Number {number}: {reason}."))
-    if given.authenticator is not None and settings.oidc.issuer is None:
-        problems.append(_problem("gateways.authenticator", origins, "It needs oidc.issuer, which verifies the JWTs."))
+    if given.authenticator is not None and (settings.oidc.issuer is None or settings.oidc.audience is None):
+        reason = "It needs oidc.issuer and oidc.audience, which verify the JWTs."
+        problems.append(_problem("gateways.authenticator", origins, reason))
     if settings.listeners.forwarded is not None:
         if given.dialect is None:
             problems.append(_problem("gateways.dialect", origins, f"The forwarded listener needs it. {_DIALECTS}"))

@@ -54,7 +54,7 @@ def bearers_of(settings: Settings) -> OIDC | None:
         SettingsError: the settings for it cannot be.
     """
     given = settings.oidc
-    if given.issuer is None or given.audience is None:
+    if given.issuer is None:
         return None
     try:
         policy = OIDCPolicy(
@@ -155,6 +155,7 @@ def desk(settings: Settings, web: Web, bearers: OIDC | None, lines: Sequence[Set
         passwords=Argon2Passwords(),
         sessions=SessionPolicy(settings.console.idle, settings.console.longest),
         signs_in=code_flow(settings, bearers),
+        issuer_name=settings.oidc.display_name,
         settings=lines,
         overdue=overdue_within(settings.certificates.validity, renewal_end=settings.renewal_policy.end),
         crls=web.crls,

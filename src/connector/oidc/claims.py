@@ -23,6 +23,8 @@ def check_claims(claims: Claims, policy: OIDCPolicy, *, now: datetime) -> None:
     """
     if claims.get("iss") != policy.issuer:
         raise JWTRefused(f"The bearer token is of another issuer. Sign in at {policy.issuer}, and send its token.")
+    if policy.audience is None:
+        raise JWTRefused("This server takes no tokens of the issuer: oidc.audience is not set. Use an API key.")
     audience = claims.get("aud")
     if policy.audience not in (audience if isinstance(audience, list) else [audience]):
         raise JWTRefused(f"The bearer token is for another audience. Ask the issuer for one for {policy.audience}.")
@@ -76,7 +78,8 @@ def _read_role(claims: Claims, policy: OIDCPolicy) -> Role:
     values = _texts(claims, policy.roles_claim)
     held = [role for role in Role if values & policy.role_values.get(role, frozenset())]
     if not held:
-        raise JWTRefused(f"The bearer token has no role of ours in the claim {policy.roles_claim}. {ASK}")
+        roles = ", ".join(sorted(value for each in policy.role_values.values() for value in each))
+        raise JWTRefused(f"The bearer token has no role in the claim {policy.roles_claim}, such as {roles}. {ASK}")
     # Each role is within the next.
     return held[-1]
 

@@ -25,14 +25,15 @@ class OIDCPolicy:
 
     A claim is named by its name, or by a dotted path into objects. ``role_values`` holds the values that mean a role;
     ``all_tenants`` is the value that means every tenant; ``ca_file`` holds the trust anchors of the issuer's TLS, where
-    they are not the system's. One document of the issuer may take ``timeout``, in all.
+    they are not the system's. Without an ``audience`` no token is good for the API. One document of the issuer may take
+    ``timeout``, in all.
 
     Raises:
         ValueError: something cannot be; the text says what.
     """
 
     issuer: str
-    audience: str
+    audience: str | None
     algorithms: tuple[str, ...] = ("RS256", "ES256", "PS256", "EdDSA")
     leeway: timedelta = timedelta(seconds=30)
     tenants_claim: str = "tenants"
@@ -51,7 +52,7 @@ class OIDCPolicy:
         unknown = set(self.algorithms) - SIGNATURES
         if unknown or not self.algorithms:
             raise ValueError(f"the algorithms must be some of {', '.join(sorted(SIGNATURES))}")
-        if not all((self.audience, self.tenants_claim, self.roles_claim, self.name_claim, self.all_tenants)):
+        if self.audience == "" or not all((self.tenants_claim, self.roles_claim, self.name_claim, self.all_tenants)):
             raise ValueError("the audience, the names of claims and the value for all tenants must not be empty")
         if not timedelta(0) <= self.leeway <= timedelta(minutes=5):
             raise ValueError("the leeway must be between 0 and 5 minutes")

@@ -25,7 +25,9 @@ class OIDC(Section):
         default=None, description="Its URL, exactly as in its tokens. Without it, OpenID Connect is off."
     )
     audience: str | None = Field(
-        default=None, description="The audience that tokens must have: Connector's name at the issuer."
+        default=None,
+        description="The audience that tokens for the API must have: Connector's name at the issuer. Without it, the "
+        "API takes no tokens, and oidc.client_id is needed.",
     )
     algorithms: _Words = Field(
         default=("RS256", "ES256", "PS256", "EdDSA"),
@@ -44,6 +46,12 @@ class OIDC(Section):
         max_length=300,
         description="Client id of the console at the issuer; register the redirect URI /console/sign-in/callback on "
         "the public URL. Without it, administrators sign in with passwords.",
+    )
+    display_name: str = Field(
+        default="OpenID Connect",
+        min_length=1,
+        max_length=60,
+        description="The issuer's name on the button of the sign-in page: Sign in with NAME.",
     )
     client_secret: SecretStr | None = Field(
         default=None, min_length=1, max_length=300, description="The client secret. Read only from the environment."
@@ -73,11 +81,12 @@ class OIDC(Section):
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
-        if (self.issuer is None) != (self.audience is None):
-            missing = "audience" if self.audience is None else "issuer"
-            raise ValueError(f"{missing}: oidc.issuer and oidc.audience are given together or not at all")
-        if self.client_id is not None and self.issuer is None:
+        if self.issuer is None and self.audience is not None:
+            raise ValueError("audience: no token can be checked without oidc.issuer")
+        if self.issuer is None and self.client_id is not None:
             raise ValueError("client_id: nobody can sign in without oidc.issuer")
+        if self.issuer is not None and self.audience is None and self.client_id is None:
+            raise ValueError("issuer: set oidc.audience for the API, oidc.client_id for the console, or both")
         if self.client_secret is not None and self.client_secret_file is not None:
             raise ValueError("client_secret_file: There is a secret in the environment too; keep one of them")
         if "openid" not in self.scopes:

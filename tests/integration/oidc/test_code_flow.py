@@ -88,8 +88,8 @@ def signing(issuer: SigningIssuer, tmp_path_factory: pytest.TempPathFactory) -> 
     """A server whose console sends people to the issuer."""
     settings = {
         "CONNECTOR_OIDC__ISSUER": issuer.url,
-        "CONNECTOR_OIDC__AUDIENCE": "connector",
         "CONNECTOR_OIDC__CLIENT_ID": CLIENT,
+        "CONNECTOR_OIDC__DISPLAY_NAME": "Acme <SSO>",
         "CONNECTOR_OIDC__CLIENT_SECRET": SECRET,
     }
     with Server(tmp_path_factory.mktemp("signing") / "data", settings=settings) as server:
@@ -138,6 +138,47 @@ def test_ann_signs_in_at_the_issuer(issuer: SigningIssuer, signing: Server, ann:
     assert ann.post("/console/t/default/applications", name="by ann").status_code == 303
     assert "user:ann" in ann.get("/console/t/default/audit").text
     assert ann.http.get("/console/keys").status_code == 403
+
+
+def test_sign_in_names_the_issuer(ann: Visitor) -> None:
+    """The button, and the page that leads to the issuer, say what it is called."""
+    assert "Sign in with <bdi>Acme &lt;SSO&gt;</bdi>" in ann.get("/console/sign-in").text
+    assert "<bdi>Acme &lt;SSO&gt;</bdi>" in ann.post("/console/sign-in/elsewhere").text
+
+
+def test_whoever_signed_in_elsewhere_has_no_password_here(issuer: SigningIssuer, ann: Visitor) -> None:
+    """There is no page to change it, and no link to one."""
+    back = issuer.authorize(begin(ann))
+    assert come_back(ann, code=back["code"], state=back["state"]) == 200
+    assert "/console/password" not in ann.get("/console/sessions").text
+    answer = ann.get("/console/password")
+    assert (answer.status_code, "Change your password at its issuer." in answer.text) == (404, True)
+
+
+@pytest.mark.parametrize("audience", [{}, {"aud": None}, {"aud": [None]}, {"aud": ""}, {"aud": CLIENT}, {"aud": "x"}])
+def test_api_takes_no_token_where_no_audience_is_set(
+    issuer: SigningIssuer, signing: Server, audience: dict[str, Any]
+) -> None:
+    """Without oidc.audience no token of the issuer is good for the API, least of all one that names no audience."""
+    now = int(datetime.now(UTC).timestamp())
+    claims = {
+        "iss": issuer.url,
+        "sub": "ann",
+        "exp": now + 600,
+        "iat": now,
+        "roles": ["administrator"],
+        "tenants": ["*"],
+    }
+    token = sign({**claims, **audience}, make_key())
+    with visitor(signing) as made:
+        answer = made.http.post(
+            "/director/graphql",
+            json={"query": "{ tenants { data { id } } }"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+    (error,) = answer.json()["errors"]
+    assert error["extensions"]["code"] == "UNAUTHENTICATED"
+    assert "oidc.audience is not set" in error["message"]
 
 
 def test_an_answer_to_another_sign_in_is_refused(issuer: SigningIssuer, signing: Server, ann: Visitor) -> None:

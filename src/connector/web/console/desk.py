@@ -35,7 +35,8 @@ class SettingLine:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The objects that the pages share. ``signs_in`` is None where nobody signs in by OpenID Connect.
+    """The objects that the pages share. ``signs_in`` is None where nobody signs in by OpenID Connect; ``issuer_name``
+    is what its issuer is called.
 
     A certificate that ends within ``overdue`` should have been renewed: its holder may have gone silent.
     """
@@ -57,6 +58,7 @@ class Desk:
     signs_in: SignsIn | None
     settings: Sequence[SettingLine]
     overdue: timedelta
+    issuer_name: str = "OpenID Connect"
     crls: PublishedCRLs | None = None
     overviews: dict[str, Overview] = field(default_factory=dict)
     streams: set[object] = field(default_factory=set)

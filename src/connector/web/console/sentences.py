@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from connector.domain.principals import Role
 from connector.domain.refusals import Refusal
-from connector.domain.refusals.callers import InsufficientScopes
+from connector.domain.refusals.callers import InsufficientScopes, JWTRefused
 from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectNotFound
 from connector.domain.refusals.requests import PathNotFound
 from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound
@@ -32,6 +32,8 @@ def sentence(refusal: Refusal) -> str:
         return f"Your role does not allow this. Ask an {Role.ADMINISTRATOR.value}."
     if kind in _OWN and text == str(kind()):
         return _OWN[kind]
+    if isinstance(refusal, JWTRefused):
+        return text.replace("The bearer token", "Your sign-in at the issuer")
     found = _ABOUT.fullmatch(text)
     if found is None:
         return text

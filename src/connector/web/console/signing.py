@@ -150,7 +150,7 @@ async def sign_in_elsewhere(desk: Desk, request: Request) -> Response:
         nonce=derived(visit, "nonce"),
         verifier=derived(visit, "verifier"),
     )
-    response = rendered("onward.html", **theme_of(request), url=url, label="the issuer")
+    response = rendered("onward.html", **theme_of(request), url=url, label=desk.issuer_name)
     # Lax: the issuer sends the browser back from another site, and a strict cookie would stay behind.
     set_cookie(response, VISIT, visit, seconds=VISIT_SECONDS, lax=True)
     return response
@@ -223,7 +223,7 @@ def _form(desk: Desk, request: Request, template: str, *, error: Refusal | None 
         "code": "",
         "next": request.query_params.get("next", ""),
         "done": None,
-        "elsewhere": desk.signs_in is not None,
+        "elsewhere": desk.issuer_name if desk.signs_in is not None else None,
         "error": sentence(error) if error is not None else None,
         "csrf": csrf(visit),
     }
