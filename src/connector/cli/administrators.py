@@ -12,12 +12,12 @@ from connector.cli.output import Row
 from connector.domain.administrators import Administrator, check_password
 from connector.domain.pairing import timestamp
 from connector.domain.principals import Role
-from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.refusals.objects import InvalidData, ObjectNotFound
 from connector.usecases import administrators as accounts
 from connector.usecases.realms import Installation
 
 admin = typer.Typer(
-    help="Administrators of the console: create, list, disable, enable, password.", no_args_is_help=True
+    help="Administrators of the console: create, list, change, disable, enable, remove, password.", no_args_is_help=True
 )
 
 Name = Annotated[str, typer.Argument(help="The name that they sign in with.")]
@@ -64,6 +64,46 @@ def enable(_: Administration, installation: Installation, name: Name) -> Row:
     return _row(accounts.set_disabled(installation, _named(installation, name), disabled=False))
 
 
+@command(admin, "change", writes=True)
+def change(
+    _: Administration,
+    installation: Installation,
+    name: Name,
+    role: Annotated[Role | None, typer.Option(help="The new role; as it was, if not given.")] = None,
+    tenant: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID", help="The external id of the one tenant that they may enter; as it was, if not given."
+        ),
+    ] = None,
+    everywhere: Annotated[bool, typer.Option("--everywhere", help="They may enter every tenant.")] = False,
+    last_too: Annotated[
+        bool, typer.Option("--force", help="Change the last one too who can do everything in every tenant.")
+    ] = False,
+) -> Row:
+    """Change an administrator's role, or the tenant that they may enter. It holds from their next request on."""
+    if tenant is not None and everywhere:
+        raise InvalidData("Invalid data tenant: use --tenant or --everywhere. Both is not clear.")
+    found = _named(installation, name)
+    kept = None if everywhere else tenant or found.tenant
+    return _row(accounts.change_rights(installation, found, role=role or found.role, tenant=kept, last_too=last_too))
+
+
+@command(admin, "remove", writes=True, asks="Remove the administrator {name}, and end their sessions?")
+def remove(
+    _: Administration,
+    installation: Installation,
+    name: Name,
+    last_too: Annotated[
+        bool, typer.Option("--force", help="Remove the last one too who can do everything in every tenant.")
+    ] = False,
+) -> Row:
+    """Remove an administrator. The audit keeps the name. The last one who can do everything is kept."""
+    found = _named(installation, name)
+    accounts.remove(installation, found, last_too=last_too)
+    return _row(found)
+
+
 @command(admin, "password", writes=True)
 def password(
     administration: Administration,
@@ -97,5 +137,6 @@ def _row(administrator: Administrator) -> Row:
         "createdBy": administrator.created_by,
         "createdAt": timestamp(administrator.created_at),
         "hasPassword": administrator.password is not None,
+        "signedInAt": None if administrator.signed_in_at is None else timestamp(administrator.signed_in_at),
         "disabledAt": None if administrator.disabled_at is None else timestamp(administrator.disabled_at),
     }

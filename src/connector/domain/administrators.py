@@ -42,6 +42,12 @@ class Administrator:
     created_by: str
     created_at: datetime
     disabled_at: datetime | None = None
+    signed_in_at: datetime | None = None
+
+    @property
+    def rights(self) -> str:
+        """The role and where it counts, in words."""
+        return f"{self.role.value} in {'every tenant' if self.tenant is None else self.tenant}"
 
     @property
     def caller(self) -> Caller:

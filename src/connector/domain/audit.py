@@ -20,6 +20,8 @@ class Action(StrEnum):
     ADMINISTRATOR_CREATED = "administrator.created"
     ADMINISTRATOR_DISABLED = "administrator.disabled"
     ADMINISTRATOR_ENABLED = "administrator.enabled"
+    ADMINISTRATOR_CHANGED = "administrator.changed"
+    ADMINISTRATOR_REMOVED = "administrator.removed"
     PASSWORD_SET = "password.set"
     LINK_MADE = "sign_in_link.made"
     SESSION_BEGAN = "session.began"

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from connector.domain.administrators import Administrator, Session, SignInLink
+from connector.domain.principals import Role
 
 
 class Administrators(Protocol):
@@ -29,6 +30,15 @@ class Administrators(Protocol):
 
     def set_disabled(self, id: str, at: datetime | None) -> None:
         """Disable from that time on, or enable with None."""
+
+    def set_rights(self, id: str, role: Role, tenant: str | None) -> None:
+        """Set the role, and the external id of the one tenant where it counts, or None for every tenant."""
+
+    def signed_in(self, id: str, at: datetime) -> None:
+        """Note the last sign-in."""
+
+    def remove(self, id: str) -> None:
+        """Remove one, with all links and sessions."""
 
 
 class SignInLinks(Protocol):

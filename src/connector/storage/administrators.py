@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, delete, select, update
 
 from connector.domain.administrators import Administrator, Session, SignInLink
+from connector.domain.principals import Role
 from connector.domain.refusals.administrators import LinkRefused
 from connector.domain.refusals.objects import NotUniqueName
 from connector.storage.columns import Moment
@@ -18,6 +19,13 @@ _READ_ADMINISTRATOR = Prepared(select(administrators).where(administrators.c.id 
 _THIS_ADMINISTRATOR = update(administrators).where(administrators.c.id == bindparam("this"))
 _SET_PASSWORD = _THIS_ADMINISTRATOR.values(password=bindparam("new"))
 _SET_DISABLED = _THIS_ADMINISTRATOR.values(disabled_at=bindparam("new"))
+_SET_RIGHTS = _THIS_ADMINISTRATOR.values(role=bindparam("new_role"), tenant=bindparam("new_tenant"))
+_SIGNED_IN = _THIS_ADMINISTRATOR.values(signed_in_at=bindparam("new"))
+_REMOVE = (
+    delete(sign_in_links).where(sign_in_links.c.administrator_id == bindparam("this")),
+    delete(sessions).where(sessions.c.administrator_id == bindparam("this")),
+    delete(administrators).where(administrators.c.id == bindparam("this")),
+)
 
 _IS_USABLE = sign_in_links.c.used_at.is_(None) & (sign_in_links.c.expires_at > bindparam("now", type_=Moment))
 _FIND_LINK = select(sign_in_links).where(sign_in_links.c.digest == bindparam("digest"))
@@ -74,6 +82,16 @@ class SqlAdministrators:
 
     def set_disabled(self, id: str, at: datetime | None) -> None:
         self._connection.execute(_SET_DISABLED, {"this": id, "new": at})
+
+    def set_rights(self, id: str, role: Role, tenant: str | None) -> None:
+        self._connection.execute(_SET_RIGHTS, {"this": id, "new_role": role, "new_tenant": tenant})
+
+    def signed_in(self, id: str, at: datetime) -> None:
+        self._connection.execute(_SIGNED_IN, {"this": id, "new": at})
+
+    def remove(self, id: str) -> None:
+        for statement in _REMOVE:
+            self._connection.execute(statement, {"this": id})
 
 
 class SqlSignInLinks:

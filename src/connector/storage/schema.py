@@ -351,6 +351,7 @@ administrators = Table(
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("disabled_at", Moment),
+    Column("signed_in_at", Moment),
 )
 
 sign_in_links = Table(

@@ -98,13 +98,9 @@ def set_disabled(
     """
     if disabled == (administrator.disabled_at is not None):
         return administrator
-    if administrator.caller.actor == installation.caller.actor:
-        raise InvalidData("Invalid data id: it is your own account. Have somebody else disable it.")
-    if disabled and not last_too and _is_last(installation, administrator):
-        raise ObjectInUse(
-            f"Object is in use: {administrator.name} is the last administrator for every tenant who can sign in. "
-            "Create another one first, and have them set a password."
-        )
+    _check_other(installation, administrator)
+    if disabled and not last_too:
+        _check_not_last(installation, administrator)
     at = installation.now if disabled else None
     installation.administrators.set_disabled(administrator.id, at)
     if disabled:
@@ -114,15 +110,65 @@ def set_disabled(
     return replace(administrator, disabled_at=at)
 
 
-def _is_last(installation: Installation, administrator: Administrator) -> bool:
-    """Whether the administrator can sign in and do everything in every tenant, and is the only one."""
+def change_rights(
+    installation: Installation, administrator: Administrator, *, role: Role, tenant: str | None, last_too: bool = False
+) -> Administrator:
+    """Change an administrator's role, and the tenant where it counts. It holds from their next request on.
 
-    def can_do_everything(each: Administrator) -> bool:
-        is_able = each.password is not None and each.disabled_at is None
-        return is_able and each.role is Role.ADMINISTRATOR and each.tenant is None
+    Raises:
+        TenantForbidden, TenantNotFound: the caller has no right to that tenant, or there is no such tenant.
+        InvalidData: it is the caller's own account.
+        ObjectInUse: nobody else could do everything in every tenant; not with ``last_too``.
+    """
+    installation.require_right_to(tenant)
+    changed = replace(administrator, role=role, tenant=tenant)
+    if changed == administrator:
+        return administrator
+    _check_other(installation, administrator)
+    if not last_too and not _can_do_everything(changed):
+        _check_not_last(installation, administrator)
+    installation.administrators.set_rights(administrator.id, role, tenant)
+    reason = f"{administrator.name}: from {administrator.rights} to {changed.rights}"
+    installation.record(Action.ADMINISTRATOR_CHANGED, tenant=administrator.tenant, reason=reason)
+    return changed
 
+
+def remove(installation: Installation, administrator: Administrator, *, last_too: bool = False) -> None:
+    """Remove an administrator, with their sessions and links. The audit keeps their name.
+
+    Raises:
+        InvalidData: it is the caller's own account.
+        ObjectInUse: nobody else could do everything in every tenant; not with ``last_too``.
+    """
+    _check_other(installation, administrator)
+    if not last_too:
+        _check_not_last(installation, administrator)
+    installation.administrators.remove(administrator.id)
+    installation.record(Action.ADMINISTRATOR_REMOVED, tenant=administrator.tenant, reason=administrator.name)
+
+
+def _check_other(installation: Installation, administrator: Administrator) -> None:
+    if administrator.caller.actor == installation.caller.actor:
+        raise InvalidData("Invalid data id: it is your own account. Have somebody else do it.")
+
+
+def _check_not_last(installation: Installation, administrator: Administrator) -> None:
+    """Return if somebody else can sign in and do everything in every tenant, or this one cannot either.
+
+    Raises:
+        ObjectInUse: this is the last one.
+    """
     others = (each for each in installation.administrators.list() if each.id != administrator.id)
-    return can_do_everything(administrator) and not any(map(can_do_everything, others))
+    if _can_do_everything(administrator) and not any(map(_can_do_everything, others)):
+        raise ObjectInUse(
+            f"Object is in use: {administrator.name} is the last administrator for every tenant who can sign in. "
+            "Create another one first, and have them set a password."
+        )
+
+
+def _can_do_everything(each: Administrator) -> bool:
+    is_able = each.password is not None and each.disabled_at is None
+    return is_able and each.role is Role.ADMINISTRATOR and each.tenant is None
 
 
 def redeem_link(installation: Installation, text: str, password: str) -> Administrator:
@@ -181,6 +227,8 @@ def begin(installation: Installation, administrator_id: str | None, *, policy: S
         now=installation.now,
     )
     installation.sessions.add(session)
+    if administrator_id is not None:
+        installation.administrators.signed_in(administrator_id, installation.now)
     _record(installation, Action.SESSION_BEGAN, session)
     return Secret(text), session
 

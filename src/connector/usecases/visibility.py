@@ -12,7 +12,7 @@ from datetime import datetime
 from connector.domain.administrators import Administrator
 from connector.domain.directory import Tenant
 from connector.domain.permissions import Permission, Permitted
-from connector.domain.principals import ApiKey
+from connector.domain.principals import ApiKey, Role
 from connector.domain.refusals.objects import ObjectNotFound
 from connector.ports.permissions import PermissionFilter
 from connector.ports.transaction import Transaction
@@ -133,15 +133,32 @@ class VisibleAdministrators:
 
     def set_password(self, id: str, password: str) -> None:
         """Set the hash of the password."""
-        if self.of_id(id) is None:
-            raise ObjectNotFound
+        self._require(id)
         self._tx.administrators.set_password(id, password)
 
     def set_disabled(self, id: str, at: datetime | None) -> None:
         """Disable the administrator from that time on, or enable them with None."""
+        self._require(id)
+        self._tx.administrators.set_disabled(id, at)
+
+    def set_rights(self, id: str, role: Role, tenant: str | None) -> None:
+        """Set role and tenant."""
+        self._require(id)
+        self._tx.administrators.set_rights(id, role, tenant)
+
+    def signed_in(self, id: str, at: datetime) -> None:
+        """Note the last sign-in."""
+        self._require(id)
+        self._tx.administrators.signed_in(id, at)
+
+    def remove(self, id: str) -> None:
+        """Remove the administrator."""
+        self._require(id)
+        self._tx.administrators.remove(id)
+
+    def _require(self, id: str) -> None:
         if self.of_id(id) is None:
             raise ObjectNotFound
-        self._tx.administrators.set_disabled(id, at)
 
     def _visible(self, found: Administrator | None) -> Administrator | None:
         return None if found is None or (self.within is not None and found.tenant not in self.within) else found

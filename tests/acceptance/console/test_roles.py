@@ -69,6 +69,8 @@ ADMINISTRATOR = {
     "POST /console/administrators/{id}/link",
     "POST /console/administrators/{id}/disable",
     "POST /console/administrators/{id}/enable",
+    "POST /console/administrators/{id}/rights",
+    "POST /console/administrators/{id}/remove",
     "GET /console/keys",
     "POST /console/keys",
     "POST /console/keys/{id}/revoke",

@@ -72,6 +72,37 @@ def test_an_administrator_comes_back_as_recorded(stored: Stored) -> None:
     assert found is not None
     assert (found.password, found.disabled_at) == ("another", None)
 
+    stored.write(lambda tx: tx.administrators.set_rights(identifier(1), Role.VIEWER, None))
+    stored.write(lambda tx: tx.administrators.signed_in(identifier(1), LATER))
+    found = stored.read(lambda tx: tx.administrators.of_id(identifier(1)))
+    assert found is not None
+    assert (found.role, found.tenant, found.signed_in_at) == (Role.VIEWER, None, LATER)
+
+
+def test_an_administrator_is_removed_with_links_and_sessions(stored: Stored) -> None:
+    """Whatever lets them in goes with them, what is others' stays, and the name is free again."""
+    for number in (1, 2):
+        stored.write(lambda tx, number=number: tx.administrators.add(administrator(number)))
+        stored.write(
+            lambda tx, number=number: tx.links.add(link(number, administrator_id=identifier(number))),
+        )
+        stored.write(
+            lambda tx, number=number: tx.sessions.add(session(number, administrator_id=identifier(number))),
+        )
+    stored.write(lambda tx: tx.sessions.add(session(3)))
+
+    stored.write(lambda tx: tx.administrators.remove(identifier(1)))
+
+    assert stored.read(lambda tx: tx.administrators.of_id(identifier(1))) is None
+    assert [stored.read(lambda tx, number=number: tx.links.find(digest(number))) is None for number in (1, 2)] == [
+        True,
+        False,
+    ]
+    assert [
+        stored.read(lambda tx, number=number: tx.sessions.find(digest(number))) is None for number in (1, 2, 3)
+    ] == [True, False, False]
+    stored.write(lambda tx: tx.administrators.add(administrator(4, name="name-1")))
+
 
 def test_administrators_are_listed_by_name_within_tenants(stored: Stored) -> None:
     """By name, after a name, so many at most, and those of some tenants alone."""

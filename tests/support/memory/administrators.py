@@ -8,6 +8,7 @@ from operator import attrgetter
 from tests.support.memory.directory import Tables
 
 from connector.domain.administrators import Administrator, Session, SignInLink, check_link
+from connector.domain.principals import Role
 from connector.domain.refusals.objects import NotUniqueName
 
 
@@ -15,6 +16,7 @@ class MemoryAdministrators:
     """Those who sign in with a password."""
 
     def __init__(self, tables: Tables) -> None:
+        self._tables = tables
         self._administrators = tables.administrators
 
     def add(self, administrator: Administrator) -> None:
@@ -39,6 +41,18 @@ class MemoryAdministrators:
 
     def set_disabled(self, id: str, at: datetime | None) -> None:
         self._administrators[id] = replace(self._administrators[id], disabled_at=at)
+
+    def set_rights(self, id: str, role: Role, tenant: str | None) -> None:
+        self._administrators[id] = replace(self._administrators[id], role=role, tenant=tenant)
+
+    def signed_in(self, id: str, at: datetime) -> None:
+        self._administrators[id] = replace(self._administrators[id], signed_in_at=at)
+
+    def remove(self, id: str) -> None:
+        del self._administrators[id]
+        for kept in (self._tables.links, self._tables.sessions):
+            for key in [key for key, each in kept.items() if each.administrator_id == id]:
+                del kept[key]
 
 
 class MemorySignInLinks:

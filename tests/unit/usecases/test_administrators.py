@@ -14,10 +14,13 @@ from tests.support.records import audited
 from connector.domain.administrators import Administrator, SessionPolicy
 from connector.domain.audit import Action, Event
 from connector.domain.principals import Caller, Role
+from connector.domain.refusals import Refusal
 from connector.domain.refusals.administrators import SignInRefused
-from connector.domain.refusals.objects import ObjectNotFound
+from connector.domain.refusals.objects import InvalidData, ObjectInUse, ObjectNotFound
+from connector.domain.refusals.tenants import TenantForbidden, TenantNotFound
 from connector.usecases import administrators, offices
 from connector.usecases.realms import COMMAND, Installation
+from connector.usecases.tenants import create_tenant
 
 T = TypeVar("T")
 
@@ -90,3 +93,72 @@ def test_password_that_changed_since_it_was_checked_is_not_set(office: Office) -
         office.do(ann.caller, administrators.change_password, ann, NEW)
     assert office.ann().password == KEPT
     assert office.events(Action.PASSWORD_SET) == []
+
+
+def test_sign_in_is_noted(office: Office) -> None:
+    """The account says when its administrator signed in last."""
+    ann = office.ann()
+    assert ann.signed_in_at is None
+    office.do(ann.caller, administrators.begin, ann.id, policy=POLICY)
+    assert office.ann().signed_in_at == NOW
+
+
+def test_rights_are_changed_and_recorded(office: Office) -> None:
+    """Role and tenant are what was chosen, and the audit says from what to what; the same again changes nothing."""
+    office.do(COMMAND, create_tenant, "acme", "acme")
+    for _ in range(2):
+        office.do(COMMAND, administrators.change_rights, office.ann(), role=Role.VIEWER, tenant="acme")
+    assert (office.ann().role, office.ann().tenant) == (Role.VIEWER, "acme")
+    assert [each.reason for each in office.events(Action.ADMINISTRATOR_CHANGED)] == [
+        "ann: from operator in every tenant to viewer in acme"
+    ]
+
+
+LIMITED = Caller("root", "administrator:root", Role.ADMINISTRATOR, frozenset({"acme"}))
+
+
+@pytest.mark.parametrize(
+    ("caller", "tenant", "refusal"),
+    [
+        (LIMITED, None, TenantForbidden),
+        (LIMITED, "other", TenantForbidden),
+        (COMMAND, "nowhere", TenantNotFound),
+        (Caller("ann", "administrator:ann", Role.ADMINISTRATOR, None), None, InvalidData),
+    ],
+)
+def test_nobody_gives_more_than_they_have(
+    office: Office, caller: Caller, tenant: str | None, refusal: type[Refusal]
+) -> None:
+    """A caller for one tenant gives rights to that one alone; a tenant that is not there is none; and nobody changes
+    their own account.
+    """
+    office.do(COMMAND, create_tenant, "acme", "acme")
+    with pytest.raises(refusal):
+        office.do(caller, administrators.change_rights, office.ann(), role=Role.ADMINISTRATOR, tenant=tenant)
+    assert office.ann().role is Role.OPERATOR
+    assert office.events(Action.ADMINISTRATOR_CHANGED) == []
+
+
+def test_caller_for_one_tenant_does_not_reach_accounts_for_every_tenant(office: Office) -> None:
+    """Such an account is not there for them, neither to be changed nor to be removed."""
+    office.do(COMMAND, create_tenant, "acme", "acme")
+    with pytest.raises(ObjectNotFound):
+        office.do(LIMITED, administrators.change_rights, office.ann(), role=Role.VIEWER, tenant="acme")
+    with pytest.raises(ObjectNotFound):
+        office.do(LIMITED, administrators.remove, office.ann())
+    assert office.ann().role is Role.OPERATOR
+
+
+def test_last_administrator_is_kept(office: Office) -> None:
+    """The last who can sign in and do everything is neither removed nor given less, unless somebody insists; and nobody
+    removes their own account.
+    """
+    ann = office.do(COMMAND, administrators.change_rights, office.ann(), role=Role.ADMINISTRATOR, tenant=None)
+    for use_case, changes in ((administrators.remove, {}), (administrators.change_rights, {"role": Role.VIEWER})):
+        with pytest.raises(ObjectInUse, match="last administrator"):
+            office.do(COMMAND, use_case, ann, **({**changes, "tenant": None} if changes else {}))
+    with pytest.raises(InvalidData, match="your own account"):
+        office.do(ann.caller, administrators.remove, ann)
+    office.do(COMMAND, administrators.remove, ann, last_too=True)
+    assert office.do(COMMAND, lambda it: it.administrators.list()) == []
+    assert [each.reason for each in office.events(Action.ADMINISTRATOR_REMOVED)] == ["ann"]

@@ -356,6 +356,8 @@ def test_each_attempt_has_one_moment(office: Office) -> None:
         (administrators.set_disabled, False),
         (administrators.redeem_link, False),
         (administrators.change_password, False),
+        (administrators.change_rights, False),
+        (administrators.remove, False),
         (create_tenant, False),
         (make_api_key, False),
         (revoke_api_key, False),

@@ -26,6 +26,8 @@ KINDS = {
         Action.ADMINISTRATOR_CREATED,
         Action.ADMINISTRATOR_DISABLED,
         Action.ADMINISTRATOR_ENABLED,
+        Action.ADMINISTRATOR_CHANGED,
+        Action.ADMINISTRATOR_REMOVED,
         Action.PASSWORD_SET,
         Action.LINK_MADE,
         Action.SESSION_BEGAN,

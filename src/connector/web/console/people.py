@@ -1,11 +1,12 @@
 """People and programs that may come in: administrators, API keys, sessions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from starlette.responses import Response
 
 from connector.domain.administrators import Session, link_url
+from connector.domain.directory import Tenant
 from connector.domain.principals import MAX_KEY_LIFETIME, Caller, Role, Scope
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName, ObjectInUse
@@ -20,6 +21,8 @@ from connector.web.console.visits import Visit, chosen
 
 DAY = timedelta(days=1)
 MOST_SESSIONS = 200
+MOST_TENANTS = 100
+"""The most tenants that a form lists to choose from; beyond, the id is typed."""
 MOST_DAYS = MAX_KEY_LIFETIME // DAY
 WRONG = (InvalidData, NotUniqueName, ObjectInUse, TenantNotFound)
 
@@ -66,6 +69,30 @@ async def make_link(visit: Visit) -> Response:
 async def disable_administrator(visit: Visit) -> Response:
     """Disable one."""
     return await _set_disabled(visit, disabled=True)
+
+
+async def change_rights(visit: Visit) -> Response:
+    """Change role and tenant of one."""
+    form = visit.form
+
+    def change(installation: Installation) -> None:
+        accounts.change_rights(
+            installation,
+            accounts.administrator(installation, _id(visit)),
+            role=chosen(given(form, "role"), Role, "role"),
+            tenant=given(form, "tenant") or None,
+        )
+
+    return await _done_to_one(visit, change, "updated")
+
+
+async def remove_administrator(visit: Visit) -> Response:
+    """Remove one."""
+
+    def remove(installation: Installation) -> None:
+        accounts.remove(installation, accounts.administrator(installation, _id(visit)))
+
+    return await _done_to_one(visit, remove, "removed")
 
 
 async def enable_administrator(visit: Visit) -> Response:
@@ -133,11 +160,15 @@ async def _set_disabled(visit: Visit, *, disabled: bool) -> Response:
     def change(installation: Installation) -> None:
         accounts.set_disabled(installation, accounts.administrator(installation, _id(visit)), disabled=disabled)
 
+    return await _done_to_one(visit, change, "disabled" if disabled else "enabled")
+
+
+async def _done_to_one(visit: Visit, change: Callable[[Installation], None], what: str) -> Response:
     try:
         await visit.installation.run(change)
     except WRONG as error:
         return await _administrators(visit, error=error)
-    return visit.done("/console/administrators", "disabled" if disabled else "enabled")
+    return visit.done("/console/administrators", what)
 
 
 def _link_shown(visit: Visit, name: str, code: Secret) -> Response:
@@ -179,10 +210,15 @@ async def _keys(visit: Visit, *, error: Refusal | None = None) -> Response:
 async def _shown(
     visit: Visit, template: str, read: Callable[[Installation], object], error: Refusal | None
 ) -> Response:
+    def read_all(installation: Installation) -> tuple[object, Sequence[Tenant]]:
+        return read(installation), installation.tenants.list(most=MOST_TENANTS + 1)
+
+    found, tenants = await visit.installation.read(read_all)
     return visit.show(
         template,
         error=error,
-        found=await visit.installation.read(read),
+        found=found,
+        tenants=tenants if len(tenants) <= MOST_TENANTS else None,
         roles=list(Role),
         most_days=MOST_DAYS,
     )

@@ -101,6 +101,8 @@ PAGES = [
     Page("POST", "/console/administrators", people.create_administrator, Scope.ADMINISTRATOR_WRITE),
     Page("POST", "/console/administrators/{id}/link", people.make_link, Scope.ADMINISTRATOR_WRITE),
     Page("POST", "/console/administrators/{id}/disable", people.disable_administrator, Scope.ADMINISTRATOR_WRITE),
+    Page("POST", "/console/administrators/{id}/rights", people.change_rights, Scope.ADMINISTRATOR_WRITE),
+    Page("POST", "/console/administrators/{id}/remove", people.remove_administrator, Scope.ADMINISTRATOR_WRITE),
     Page("POST", "/console/administrators/{id}/enable", people.enable_administrator, Scope.ADMINISTRATOR_WRITE),
     Page("GET", "/console/keys", people.keys, Scope.API_KEY_READ),
     Page("POST", "/console/keys", people.create_key, Scope.API_KEY_WRITE),

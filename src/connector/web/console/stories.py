@@ -14,6 +14,8 @@ WORDS = {
     Action.ADMINISTRATOR_CREATED: "Administrator created",
     Action.ADMINISTRATOR_DISABLED: "Administrator disabled",
     Action.ADMINISTRATOR_ENABLED: "Administrator enabled",
+    Action.ADMINISTRATOR_CHANGED: "Administrator changed",
+    Action.ADMINISTRATOR_REMOVED: "Administrator removed",
     Action.PASSWORD_SET: "Password set",
     Action.LINK_MADE: "Sign-in link made",
     Action.SESSION_BEGAN: "Signed in",

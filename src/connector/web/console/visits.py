@@ -71,6 +71,7 @@ DONE = {
     "forbidden": "The permission is withdrawn, from the next request on.",
     "disabled": "Disabled. Their sessions have ended.",
     "enabled": "Enabled again.",
+    "removed": "Removed. Their sessions have ended.",
     "ended": "The session has ended.",
     "signed-out": "You are signed out.",
     "password-set": "Your password is changed. Your other sessions have ended.",
