@@ -162,7 +162,7 @@ class GraphQLEndpoint:
                 raise cause
             if cause is not None and _may_be_sent_again(cause) and not any((result.data or {}).values()):
                 raise cause  # nothing was done: the request as a whole may be sent again
-        # They come as fields end. In the document's order, as at a glance, they do not say whether it was known before.
+        # They came as fields ended. At a glance, where the document is not known, they come in the document's order.
         in_order = sorted(result.errors, key=lambda error: tuple(error.positions or ()))
         return {"errors": [_entry(error) for error in in_order], "data": result.data}
 
