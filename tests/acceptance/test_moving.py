@@ -35,9 +35,10 @@ from tests.support.compass import (
 )
 from tests.support.console import administrator, visitor
 from tests.support.postgres import Postgres
-from tests.support.server import Identity, Server
+from tests.support.server import Identity, Server, post
 
 from connector.client import Refused, make_csr, make_key
+from connector.client.trust import context
 from connector.storage import open_sqlite
 from connector.usecases.adoption import Adoption, Verdict
 from connector.usecases.issuers import Issuers, read
@@ -423,12 +424,13 @@ def test_the_old_ca_ends_when_it_is_told(moved: Moved) -> None:
     seconds, and without a restart. No import brings it back. It runs last in this file.
     """
     auth, certificate = moved.living[-1]
-    with moved.server.holder(moved.identity(certificate)) as client:
-        assert client.query(moved.server.mtls_director, VIEWER)["id"] == moved.owners[auth]
+    identity = moved.identity(certificate)
+    verify = context(moved.server.root, (identity.chain, identity.key))
+    with httpx2.Client(verify=verify, limits=httpx2.Limits(keepalive_expiry=None), timeout=60) as client:
+        assert post(client, moved.server.mtls_director, VIEWER).json()["data"]["result"]["id"] == moved.owners[auth]
         moved.server.command("import", "end", "--force")
-        with pytest.raises(Refused) as refused:
-            client.query(moved.server.mtls_director, VIEWER)
-        assert refused.value.code == "certificate_revoked"
+        (refused,) = post(client, moved.server.mtls_director, VIEWER).json()["errors"]
+        assert refused["extensions"]["error"] == "certificate_revoked"
     deadline = time.monotonic() + FOLLOWED_SECONDS
     while time.monotonic() < deadline:
         try:

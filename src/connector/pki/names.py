@@ -1,7 +1,7 @@
 """Subjects: what a CSR must ask for, and the name that the server builds itself."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -217,17 +217,19 @@ def _attributes(name: bytes) -> tuple[dict[bytes, bytes], bool]:
     return found, multi_valued
 
 
-def _rdns(name: bytes) -> Iterator[Sequence[tuple[bytes, der.Element]]]:
+def _rdns(name: bytes) -> Sequence[Sequence[tuple[bytes, der.Element]]]:
     """The identifiers and values of each relative distinguished name.
 
     Raises:
         DERError: ``name`` is not a Name.
     """
+    found: list[Sequence[tuple[bytes, der.Element]]] = []
     for rdn in der.elements(der.unwrap(name, der.SEQUENCE)):
         members = der.elements(rdn.content)
         if rdn.tag != der.SET or not members:
             raise der.DERError("a subject that is not a sequence of sets of attributes")
-        yield [_member(member) for member in members]
+        found.append(list(map(_member, members)))
+    return found
 
 
 def _member(member: der.Element) -> tuple[bytes, der.Element]:

@@ -5,7 +5,7 @@ Each kind of credential has one way in here, and nothing else makes a grant. A g
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from connector.domain import certificates as inventory
@@ -233,7 +233,16 @@ class Admission:
             tx.inventory.supersede(current, now=tx.now)
             return ()
 
-        return replace(self._renewing(former, request, spend, note_refusal), barred=barred)
+        return Grant(
+            at=self.now,
+            identity=former.identity,
+            by=former,
+            action=Action.CERTIFICATE_RENEWED,
+            spend=spend,
+            note_refusal=note_refusal,
+            step=request.step(former.fingerprint),
+            barred=barred,
+        )
 
     async def _by_lapsed(self, credential: LapsedCertificate, request: CertificateRequest) -> Grant:
         policy = self.renewal
@@ -254,8 +263,18 @@ class Admission:
             if isinstance(refusal, BadCSR):
                 await self.note_holder(former, refusal)
 
-        grant = self._renewing(former, request, spend, note_refusal)
-        return replace(grant, alone=True, lapsed_at=former.not_after, reason=CertificateExpired.code)
+        return Grant(
+            at=self.now,
+            identity=former.identity,
+            by=former,
+            action=Action.CERTIFICATE_RENEWED,
+            spend=spend,
+            note_refusal=note_refusal,
+            reason=CertificateExpired.code,
+            lapsed_at=former.not_after,
+            alone=True,
+            step=step,
+        )
 
     async def _find_token(self, presented: bytes) -> OneTimeToken:
         token = await self.store.read(lambda tx: tx.tokens.find(presented), single=True)
@@ -265,23 +284,6 @@ class Admission:
 
     async def _find_certificate(self, fingerprint: bytes) -> Certificate | None:
         return await self.store.read(lambda tx: tx.inventory.find(fingerprint), single=True)
-
-    def _renewing(
-        self,
-        former: Certificate,
-        request: CertificateRequest,
-        spend: Callable[[Transaction], tuple[Event, ...]],
-        note_refusal: Callable[[Refusal], Awaitable[None]],
-    ) -> Grant:
-        return Grant(
-            at=self.now,
-            identity=former.identity,
-            by=former,
-            action=Action.CERTIFICATE_RENEWED,
-            spend=spend,
-            note_refusal=note_refusal,
-            step=request.step(former.fingerprint),
-        )
 
 
 def redeem(tx: Transaction, token: OneTimeToken) -> Event:

@@ -59,9 +59,9 @@ class Adoption:
             StorageUnavailable: nothing was recorded, and nothing is known about it.
         """
         self._follow()
-        fingerprint = sha256(encoded).digest()
         if not self._cas:
             return Verdict.OTHERS
+        fingerprint = sha256(encoded).digest()
         if fingerprint in self._settled:
             return Verdict.KNOWN
         verdict = await self._meet(encoded, fingerprint)
