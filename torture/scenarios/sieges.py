@@ -19,10 +19,8 @@ ROUND = 20
 """Onboardings that are measured together; between two rounds the clients rest, so that the load is a normal one."""
 REST_SECONDS = 0.5
 SETTLE_SECONDS = 30.0
-KEPT_MIB = 80
-"""So much more memory than before a process may keep. After a viewer's large answers the allocator keeps some 55, and
-uses them again: six floods of them, one after another, left 34, 49, 53, 56, 54 and 52.
-"""
+KEPT_MIB = 50
+"""So much more memory than before a process may keep."""
 
 Flood = Callable[[], AbstractAsyncContextManager[None]]
 
