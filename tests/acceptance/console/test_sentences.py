@@ -110,15 +110,17 @@ def test_last_administrator_is_kept(fresh_server: Server) -> None:
 
 
 def test_key_is_revoked_after_a_question(stage: Stage) -> None:
-    """The page asks, and says what happens, before a key is revoked or an administrator is disabled."""
+    """The page asks, and says what happens, before a key is revoked, or an administrator disabled or removed."""
     with visitor(stage.server, "administrator") as guest:
         guest.get("/console/keys")
         guest.post("/console/keys", name="asked", role="viewer")
-        for path, action, said in (
-            ("/console/keys", "/revoke", "refused with their next call. This cannot be undone."),
-            ("/console/administrators", "/disable", "cannot sign in until they are enabled again."),
+        for path, verb, action, said in (
+            ("/console/keys", "Revoke", "/revoke", "refused with their next call. This cannot be undone."),
+            ("/console/administrators", "Disable", "/disable", "cannot sign in until they are enabled again."),
+            ("/console/administrators", "Remove", "/remove", "The audit keeps the name. This cannot be undone."),
         ):
             text = guest.get(path).text
-            asked = text.count('<details class="ask">')
+            summary = f'<details class="ask"><summary class="button small danger" aria-label="{verb} '
+            asked = text.count(summary)
             assert asked == text.count(said) == text.count(f'{action}"')
             assert asked
