@@ -60,9 +60,9 @@ class Administration:
         """The quotas, which hold for commands too."""
         return Allowances(self.settings.quotas.values())
 
-    def console_link(self, code: str) -> str:
-        """The sign-in link with this code."""
-        return link_url(self.links.issuer, code)
+    def console_link(self, code: str, name: str) -> str:
+        """The sign-in link with this code, of the administrator of this name."""
+        return link_url(self.links.issuer, code, name)
 
 
 @asynccontextmanager

@@ -272,7 +272,7 @@ class _Server:
         if self.settings.console.enabled:
             yield f"console     {self._public_urls['public']}/console"
             if self.link is not None:
-                yield f"sign in     {link_url(self._public_urls['public'], self.link.text)}"
+                yield f"sign in     {link_url(self._public_urls['public'], self.link.text, ADMINISTRATOR)}"
                 yield f"            once, within an hour, as {ADMINISTRATOR}"
 
 

@@ -36,7 +36,7 @@ def create(
 ) -> Row:
     """Create an administrator, and print the link by which they set their password. It is shown this once."""
     made = accounts.create(installation, name, role=role, tenant=tenant)
-    return {**_row(made), "link": administration.console_link(accounts.hand_link(installation, made).text)}
+    return {**_row(made), "link": administration.console_link(accounts.hand_link(installation, made).text, made.name)}
 
 
 @command(admin, "list", nothing="There are no administrators. Create one: connector admin create NAME --role operator")
@@ -117,7 +117,7 @@ def password(
     found = _named(installation, name)
     link = accounts.hand_link(installation, found)
     if not stdin:
-        return {**_row(found), "link": administration.console_link(link.text)}
+        return {**_row(found), "link": administration.console_link(link.text, found.name)}
     kept = asyncio.run(make_password(check_password(sys.stdin.readline().rstrip("\r\n"))))
     return _row(accounts.redeem_link(installation, link.text, kept))
 

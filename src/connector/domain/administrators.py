@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
+from urllib.parse import quote
 from uuid import UUID
 
 from connector.domain.directory import check_name
@@ -170,9 +171,16 @@ def check_password(password: str) -> str:
     return password
 
 
-def link_url(public: str, code: str) -> str:
-    """The sign-in link. The code is behind the #, so that no browser sends it, and no proxy writes it down."""
-    return f"{public}{LINK_PATH}#{code}"
+def link_url(public: str, code: str, name: str) -> str:
+    """The sign-in link of the administrator of that name. The code is behind the #, so that no browser sends it, and no
+    proxy writes it down. The name after it is for the page, to say whom the link is for.
+    """
+    return f"{public}{LINK_PATH}#{code}&{quote(name, safe='')}"
+
+
+def code_of(link: str) -> str:
+    """The code in what was typed: a whole link, or a part of it."""
+    return link.rpartition("#")[2].partition("&")[0]
 
 
 def check_link(link: SignInLink | None, presented: bytes, *, now: datetime) -> SignInLink:

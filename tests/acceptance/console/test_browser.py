@@ -176,19 +176,24 @@ def test_two_administrators_at_one_application(browser: Browser, stage: Stage) -
 
 
 def test_the_link_leaves_the_address(browser: Browser, stage: Stage) -> None:
-    """The code of a sign-in link goes into the form and out of the address, so that no history keeps it."""
-    made = stage.server.command("admin", "create", "newcomer", "--role", "viewer").stdout
+    """The code of a sign-in link goes into the form and out of the address, so that no history keeps it; the page says
+    whom the link is for.
+    """
+    made = stage.server.command("admin", "create", "Zoë Neu", "--role", "viewer").stdout
     link = re.search(r"https://\S+", made)
     assert link is not None
     window = Window.open(browser, stage.server)
     window.page.goto(link[0])
-    expect(window.page.get_by_label("Sign-in link")).to_have_value(link[0].rpartition("#")[2])
+    expect(window.page.get_by_label("Sign-in link")).to_have_value(link[0].rpartition("#")[2].partition("&")[0])
+    expect(window.page.get_by_text("This link is for")).to_have_text(
+        "This link is for Zoë Neu. Sign in with this name from now on."
+    )
     assert "#" not in window.page.url
     window.page.get_by_label("New password").fill(PASSWORD)
     window.page.get_by_label("The same again").fill(PASSWORD)
     window.page.get_by_role("button", name="Set it").click()
     expect(window.page.get_by_role("heading", level=1)).to_have_text("Overview")
-    expect(window.page.locator(".who")).to_contain_text("newcomer")
+    expect(window.page.locator(".who")).to_contain_text("Zoë Neu")
 
 
 def test_every_flow_without_scripts(browser: Browser, stage: Stage) -> None:

@@ -11,7 +11,7 @@ from tests.support.authority import Timed
 from tests.support.memory.store import MemoryStore
 from tests.support.records import audited
 
-from connector.domain.administrators import Administrator, SessionPolicy
+from connector.domain.administrators import Administrator, SessionPolicy, code_of, link_url
 from connector.domain.audit import Action, Event
 from connector.domain.principals import Caller, Role
 from connector.domain.refusals import Refusal
@@ -162,3 +162,13 @@ def test_last_administrator_is_kept(office: Office) -> None:
     office.do(COMMAND, administrators.remove, ann, last_too=True)
     assert office.do(COMMAND, lambda it: it.administrators.list()) == []
     assert [each.reason for each in office.events(Action.ADMINISTRATOR_REMOVED)] == ["ann"]
+
+
+@pytest.mark.parametrize("name", ["ann", "a#b&c", "日本 語", 'x"<b>'])
+def test_code_is_found_in_a_whole_link_and_alone(name: str) -> None:
+    """Whatever part of a link somebody pastes, its code is read, and the name in it changes nothing."""
+    code = "A" * 43
+    link = link_url("https://connector.example", code, name)
+    assert link.isascii()
+    for typed in (link, link.rpartition("#")[2], f"#{code}", code):
+        assert code_of(typed) == code

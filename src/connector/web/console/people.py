@@ -172,7 +172,7 @@ async def _done_to_one(visit: Visit, change: Callable[[Installation], None], wha
 
 
 def _link_shown(visit: Visit, name: str, code: Secret) -> Response:
-    return visit.show("link_shown.html", name=name, link=link_url(visit.desk.public_url, code.text))
+    return visit.show("link_shown.html", name=name, link=link_url(visit.desk.public_url, code.text, name))
 
 
 async def _administrators(visit: Visit, *, error: Refusal | None = None) -> Response:

@@ -12,6 +12,7 @@ from connector.domain.administrators import (
     SECRET_OCTETS,
     check_link,
     check_password,
+    code_of,
     digest,
     make_secret,
 )
@@ -114,7 +115,7 @@ async def welcome_page(desk: Desk, request: Request) -> Response:
 async def welcome(desk: Desk, request: Request) -> Response:
     """Set a password with a sign-in link, and begin a session."""
     form = await read_form(request, desk.body, cookie(request, VISIT))
-    code, password = given(form, "code").rpartition("#")[2], form.get("password", "")
+    code, password = code_of(given(form, "code")), form.get("password", "")
     address = source(request)
     try:
         desk.throttle.admit(address)

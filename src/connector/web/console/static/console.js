@@ -21,7 +21,15 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 // The code of a sign-in link stands behind the #, which no browser sends. It leaves the address, and so the history.
 const code = document.querySelector("[data-code] input");
 if (code && location.hash.length > 1) {
-  code.value = location.hash.slice(1);
+  const [secret, name] = location.hash.slice(1).split("&");
+  code.value = secret;
+  if (name) {
+    const line = document.querySelector("[data-name-of-link]");
+    try {
+      line.querySelector("b").textContent = decodeURIComponent(name);
+      line.hidden = false;
+    } catch {} // it is no name, and the link does without
+  }
   history.replaceState(null, "", location.pathname);
   document.getElementById("password").focus();
 }
