@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.server import COMMAND, Server, environment
@@ -12,7 +13,8 @@ from tests.support.server import COMMAND, Server, environment
 INPUT, USAGE, NOT_FOUND, ABORTED = 3, 2, 5, 1
 
 
-def output(server: Server, *arguments: str) -> object:
+def output(server: Server, *arguments: str) -> Any:
+    """The result of the command, from its JSON."""
     return json.loads(server.command(*arguments, "--json").stdout)
 
 
@@ -46,8 +48,8 @@ def test_short_help_is_known_everywhere(server: Server, arguments: tuple[str, ..
 def test_lifetimes_are_durations_as_in_the_settings(server: Server) -> None:
     """What the settings read as a duration, --lifetime reads; anything else is refused with an example."""
     server.application("durations")
-    assert output(server, "token", "mint", "durations", "--lifetime", "4m")["expiresAt"]  # type: ignore[index]
-    assert output(server, "key", "create", "durations", "--role", "viewer", "--lifetime", "90d")["expiresAt"]  # type: ignore[index]
+    assert output(server, "token", "mint", "durations", "--lifetime", "4m")["expiresAt"]
+    assert output(server, "key", "create", "durations", "--role", "viewer", "--lifetime", "90d")["expiresAt"]
     refused = server.command("token", "mint", "durations", "--lifetime", "soon", check=False)
     assert (refused.returncode, "90d" in refused.stderr) == (USAGE, True)
     too_long = server.command("key", "create", "x", "--role", "viewer", "--lifetime", "9999d", check=False)
@@ -58,28 +60,28 @@ def test_labels_and_updates_by_command(server: Server) -> None:
     """Labels are set, as texts or JSON, and deleted; name and description are changed; values are words."""
     server.command("application", "register", "labelled")
     server.command("application", "label", "labelled", "team", "Billing & more")
-    labels = output(server, "application", "label", "labelled", "regions", '["eu", true]', "--json-value")["labels"]  # type: ignore[index]
+    labels = output(server, "application", "label", "labelled", "regions", '["eu", true]', "--json-value")["labels"]
     assert (labels["team"], labels["regions"]) == ("Billing & more", ["eu", True])
     shown = server.command("application", "show", "labelled").stdout
     assert 'regions=["eu", true]' in shown
     assert "team=Billing & more" in shown
     assert "{'" not in shown
     assert "True" not in shown
-    left = output(server, "application", "unlabel", "labelled", "regions")["labels"]  # type: ignore[index]
+    left = output(server, "application", "unlabel", "labelled", "regions")["labels"]
     assert "regions" not in left
     assert server.command("application", "unlabel", "labelled", "regions", check=False).returncode == NOT_FOUND
     bad = server.command("application", "label", "labelled", "n", "{", "--json-value", check=False)
     assert (bad.returncode, "not JSON" in bad.stderr) == (INPUT, True)
 
     server.command("application", "update", "labelled", "--name", "renamed", "--description", "A shop")
-    assert output(server, "application", "show", "renamed")["description"] == "A shop"  # type: ignore[index]
+    assert output(server, "application", "show", "renamed")["description"] == "A shop"
     assert server.command("application", "update", "renamed", check=False).returncode == INPUT
 
 
 def test_integration_systems_by_command(server: Server) -> None:
     """They have the commands that applications have."""
     made = output(server, "integration-system", "register", "crm")
-    assert made in output(server, "integration-system", "list")  # type: ignore[operator]
+    assert made in output(server, "integration-system", "list")
     server.command("integration-system", "unregister", "crm")
     assert "crm" not in server.command("integration-system", "list").stdout
 
@@ -92,38 +94,38 @@ def test_permissions_by_command(server: Server) -> None:
     server.command("integration-system", "register", "agent")
     permit = ("integration-system", "permit", "agent")
     one = output(server, *permit, "--in", "branch")
-    assert (one["integrationSystemName"], one["tenant"], one["createdBy"]) == ("agent", "branch", "command")  # type: ignore[index]
+    assert (one["integrationSystemName"], one["tenant"], one["createdBy"]) == ("agent", "branch", "command")
     every = output(server, *permit, "--everywhere")
-    assert every["tenant"] is None  # type: ignore[index]
+    assert every["tenant"] is None
     assert output(server, "integration-system", "permissions") == [one, every]
     assert output(server, "integration-system", "permissions", "--in", "default") == [every]
     for wrong in ((), ("--in", "branch", "--everywhere"), ("--in", "default")):
         assert server.command(*permit, *wrong, check=False).returncode == INPUT
     assert server.command(*permit, "--in", "nowhere", check=False).returncode == NOT_FOUND
     for each in (one, every):
-        assert output(server, "integration-system", "forbid", each["id"]) == each  # type: ignore[index]
+        assert output(server, "integration-system", "forbid", each["id"]) == each
     assert output(server, "integration-system", "permissions") == []
-    assert server.command("integration-system", "forbid", one["id"], check=False).returncode == NOT_FOUND  # type: ignore[index]
+    assert server.command("integration-system", "forbid", one["id"], check=False).returncode == NOT_FOUND
 
 
 def test_the_audit_by_command(server: Server) -> None:
     """Who did what is listed newest first, by action, and by what it happened to."""
     made = output(server, "application", "register", "audited")
     server.command("application", "label", "audited", "a", "b")
-    events = output(server, "audit", "--about", made["id"])  # type: ignore[index]
-    assert [each["action"] for each in events] == ["label.set", "entity.registered"]  # type: ignore[union-attr]
-    assert {each["name"] for each in events} == {"audited"}  # type: ignore[union-attr]
-    (event,) = output(server, "audit", "--about", made["id"], "--action", "label.set")  # type: ignore[index, misc]
+    events = output(server, "audit", "--about", made["id"])
+    assert [each["action"] for each in events] == ["label.set", "entity.registered"]
+    assert {each["name"] for each in events} == {"audited"}
+    (event,) = output(server, "audit", "--about", made["id"], "--action", "label.set")
     assert event["reason"] == "a"
     assert output(server, "audit", "--until", "2000-01-01") == []
-    assert len(output(server, "audit", "--most", "1")) == 1  # type: ignore[arg-type]
+    assert len(output(server, "audit", "--most", "1")) == 1
 
 
 def test_events_outside_of_tenants_are_listed_by_command(server: Server) -> None:
     """A key for every tenant is listed only with --installation, and an empty list of a tenant names that option."""
     server.command("key", "create", "anywhere", "--role", "viewer")
     created = output(server, "audit", "--installation", "--action", "key.created", "--actor", "command")
-    assert "anywhere" in {each["reason"] for each in created}  # type: ignore[union-attr]
+    assert "anywhere" in {each["reason"] for each in created}
     listed = server.command("audit", "--action", "key.created", "--actor", "command")
     assert (listed.stdout, "--installation" in listed.stderr) == ("", True)
 
@@ -139,7 +141,7 @@ def test_what_cannot_be_undone_is_asked_at_a_terminal(server: Server) -> None:
     assert answering(server, "y\n", "application", "unregister", "asked").returncode == 0
     assert answering(server, "", "application", "unregister", "by-yes", "--yes").returncode == 0
     server.command("application", "unregister", "by-script")
-    left = {each["name"] for each in output(server, "application", "list")}  # type: ignore[union-attr]
+    left = {each["name"] for each in output(server, "application", "list")}
     assert not left & {"asked", "by-yes", "by-script"}
 
 

@@ -24,7 +24,7 @@ def _multiply(server: Server, number: int) -> None:
             copy = {**made, "id": f"00000000-0000-4000-8000-{each:012}", "identifier": None}
             copy["created_at"] += each + 1
             marks = ", ".join("?" * len(columns))
-            database.execute(f"INSERT INTO services VALUES ({marks})", [copy[name] for name in columns])  # noqa: S608
+            database.execute(f"INSERT INTO services VALUES ({marks})", [copy[name] for name in columns])  # noqa: S608 - marks
     database.close()
 
 
