@@ -17,8 +17,8 @@ from typing import Any
 
 import uvloop
 
-from connector import exposure, serving
-from connector.bootstrap import admin_certificates, gateways, objects, start
+from connector import __version__, exposure, serving
+from connector.bootstrap import admin_certificates, audit_log, gateways, objects, start
 from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
 from connector.bootstrap.crls import keep_published, publishing
 from connector.bootstrap.files import load_safely
@@ -38,6 +38,7 @@ from connector.usecases.crls import PublishedCRLs
 from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
 from connector.usecases.refusals import Refusals
+from connector.web.callers import with_circumstances
 from connector.web.console import SettingLine, compile_templates
 
 GARBAGE_THRESHOLD = 50_000
@@ -65,7 +66,7 @@ def serve(
     gateways.check(settings, origins)
     telemetry.configure(settings.log.level, settings.log.format)
     with keystore.locked(settings.data_dir):
-        database = start.database(settings)
+        database = replace(start.database(settings), tell=audit_log.tell)
         prepared = asyncio.run(_prepare(settings, database))
         administrators = admin_certificates.admin_certificates(settings, authorities, prepared.issuers, origins)
         lines = objects.setting_lines(settings, origins)
@@ -142,9 +143,16 @@ class _Server:
         def ready() -> None:
             for line in self._announcement():
                 say(line)
+            telemetry.logger().info("server.started", version=__version__, **self._urls)
             # Last: where the file is, everything has been said.
             keystore.write_secret(self.settings.data_dir / ADDRESSES, json.dumps(self._urls))
 
+        try:
+            self._run(ready)
+        finally:
+            telemetry.logger().info("server.stopped")
+
+    def _run(self, ready: Callable[[], None]) -> None:
         workers = self.settings.serving.workers
         if workers == 1:
             uvloop.run(self._serve(ready))
@@ -249,8 +257,9 @@ class _Server:
             apps["forwarded"] = partial(web.forwarded, forwarding)
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():
+            app = with_circumstances(apps[name]())
             yield serving.Listener(
-                each, apps[name](), self.contexts.get(name), limits, loads.get(name), strangers=name in STRANGERS
+                each, app, self.contexts.get(name), limits, loads.get(name), strangers=name in STRANGERS
             )
 
     @property

@@ -69,4 +69,6 @@ def _event(recorded: Recorded, names: Mapping[str, str]) -> Row:
         "serial": happened.serial,
         "reason": happened.reason,
         "times": happened.times,
+        "address": happened.address,
+        "request": happened.request_id,
     }

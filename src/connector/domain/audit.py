@@ -1,6 +1,6 @@
 """The audit: one event for each decision, appended in the transaction that made it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -60,6 +60,16 @@ class Action(StrEnum):
     CERTIFICATE_REVOKED = "certificate.revoked"
 
 
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """The circumstances of a request: the client's address, an id that its log lines have too, and what was called."""
+
+    address: str | None
+    request_id: str
+    method: str = ""
+    path: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One thing that happened.
@@ -70,7 +80,8 @@ class Event:
     ``system``.
     The other fields point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation
     reason, a name, or what was changed from what to what. None is ever a secret. ``times`` is how often it happened,
-    where repeats are counted; ``at`` is then the last time.
+    where repeats are counted; ``at`` is then the last time. ``address`` and ``request_id`` are those of the request in
+    which it happened; a command and the server itself have none.
     """
 
     at: datetime
@@ -83,6 +94,8 @@ class Event:
     serial: str | None = None
     reason: str | None = None
     times: int = 1
+    address: str | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +142,10 @@ def event(
         serial=serial,
         reason=reason,
     )
+
+
+def within(circumstances: Circumstances | None, event: Event) -> Event:
+    """The event with the circumstances of its request, unless it has some already."""
+    if circumstances is None or event.request_id is not None:
+        return event
+    return replace(event, address=circumstances.address, request_id=circumstances.request_id)

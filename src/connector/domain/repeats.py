@@ -12,11 +12,12 @@ MOST_OF_ONE = 3
 
 @dataclass(slots=True)
 class Repeats:
-    """Counts the events of one process that differ in nothing but their time.
+    """Counts the events of one process that differ in nothing but their time and their request.
 
     Whoever calls :meth:`take` at the end of each minute records what it returns. In a minute, ``most_of_one`` kinds of
     each system auth are counted apart; its other events are counted by their action alone. However many tokens and
-    certificates its holder tries, and in however many ways, the audit grows by a few rows a minute.
+    certificates its holder tries, and in however many ways, the audit grows by a few rows a minute. A count has an
+    address only if all that it counts came from there.
     """
 
     most: int = MOST_KINDS
@@ -32,10 +33,10 @@ class Repeats:
             key = _key(event)
         known = self._counted.get(key)
         if known is not None:
-            self._counted[key] = replace(known, at=max(known.at, event.at), times=known.times + event.times)
+            self._counted[key] = replace(_sum(known, event), at=max(known.at, event.at))
             return None
         if len(self._counted) < self.most:
-            self._counted[key] = replace(event, times=0)
+            self._counted[key] = replace(event, times=0, request_id=None)
             self._kinds[event.system_auth_id] += 1
         return event
 
@@ -50,8 +51,13 @@ class Repeats:
         """Count events again that were taken and could not be recorded."""
         for event in events:
             known = self._counted.get(_key(event), replace(event, times=0))
-            self._counted[_key(event)] = replace(known, times=known.times + event.times)
+            self._counted[_key(event)] = _sum(known, event)
             self._kinds[event.system_auth_id] += known.times == 0
+
+
+def _sum(known: Event, event: Event) -> Event:
+    is_from_there = known.times == 0 or event.address == known.address
+    return replace(known, times=known.times + event.times, address=event.address if is_from_there else None)
 
 
 def _key(event: Event) -> Hashable:

@@ -1,14 +1,19 @@
 """The events."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from connector.domain.audit import Action, Event, Recorded
+from connector.domain.audit import Action, Circumstances, Event, Recorded
 
 NO_TENANT = ""
 """The id of no tenant, and unlike None not that of the events which concern none."""
+
+
+CIRCUMSTANCES: ContextVar[Circumstances | None] = ContextVar("CIRCUMSTANCES", default=None)
+"""The circumstances of the request that is being answered; None outside of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Audit(Protocol):
     """The events, append-only: there is nothing here that changes or removes one."""
 
     def append(self, *events: Event) -> None:
-        """Record the events, in their order."""
+        """Record the events, in their order. Those without circumstances get the ones in which the store was called."""
 
     def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
         """The events that fit, newest first: those after that time and number, ``most`` at most."""

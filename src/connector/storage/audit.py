@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, column, func, literal_column, select
 
-from connector.domain.audit import Action, Event, Recorded
+from connector.domain.audit import Action, Circumstances, Event, Recorded, within
 from connector.ports.audit import Daily, EventFilter
 from connector.storage.schema import audit_events
 from connector.storage.statements import Insert, page, whole_days
@@ -21,9 +21,17 @@ class SqlAudit:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.renew(None)
+
+    def renew(self, circumstances: Circumstances | None) -> None:
+        """Begin with another function, which is called in these circumstances; ``appended`` are its events."""
+        self._circumstances = circumstances
+        self.appended: list[Event] = []
 
     def append(self, *events: Event) -> None:
-        _ADD(self._connection, *events, taken=ValueError("the event cannot be recorded"))
+        complete = [within(self._circumstances, event) for event in events]
+        _ADD(self._connection, *complete, taken=ValueError("the event cannot be recorded"))
+        self.appended += complete
 
     def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
         events = audit_events.c

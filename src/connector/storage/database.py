@@ -11,6 +11,7 @@ from connector.storage.checking import Fact, facts
 from connector.storage.clock import ServerClock
 from connector.storage.postgresql import CONNECTIONS
 from connector.storage.progress import Progress
+from connector.storage.workers import Tell, silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,14 @@ class Database:
     """A PostgreSQL database where there is a ``url``, else the SQLite file ``path``.
 
     ``clock`` is the time by which everybody goes who uses it: PostgreSQL's, once a store is open; else this machine's.
+    ``tell`` gets each event that the server records, after its commit.
     """
 
     path: Path
     url: str | None = field(default=None, repr=False)
     connections: int = CONNECTIONS
     clock: ServerClock = field(default_factory=ServerClock, repr=False)
+    tell: Tell = field(default=silent, repr=False)
 
     def open(self) -> Store:
         """The store, whose tables are made or brought to this program's version first.
@@ -33,11 +36,11 @@ class Database:
         """
         if self.url is None:
             self.refuse_moved()
-            return sqlite.open_sqlite(self.path)
+            return sqlite.open_sqlite(self.path, tell=self.tell)
         # The driver is loaded where it is wanted: it would take a tenth of the start of every command.
         from connector.storage.postgresql.store import open_postgresql  # noqa: PLC0415
 
-        return open_postgresql(self.url, clock=self.clock, connections=self.connections)
+        return open_postgresql(self.url, clock=self.clock, connections=self.connections, tell=self.tell)
 
     def upgrade(self) -> None:
         """Make the tables, or bring them to this program's version, as :meth:`open` does.
@@ -98,10 +101,10 @@ class Database:
         it: tables that a newer version has brought up to date meanwhile are good, and a database may be away.
         """
         if self.url is None:
-            return sqlite.SqliteStore(self.path)
+            return sqlite.SqliteStore(self.path, tell=self.tell)
         from connector.storage.postgresql.store import PostgresqlStore  # noqa: PLC0415 - see open
 
-        return PostgresqlStore(self.url, clock=self.clock, connections=self.connections)
+        return PostgresqlStore(self.url, clock=self.clock, connections=self.connections, tell=self.tell)
 
     def back_up(self, target: Path) -> None:
         """Write a copy of the SQLite file as it is now; see :func:`connector.storage.sqlite.back_up`.

@@ -296,6 +296,8 @@ audit_events = Table(
     Column("serial", Text),
     Column("reason", Text),
     Column("times", Integer, nullable=False, server_default="1"),
+    Column("address", Text),
+    Column("request_id", Text),
     # A tenant's events, page by page, and counted by day and action.
     Index(None, "tenant_id", "at", "id", "action"),
     # The events of an owner.

@@ -21,7 +21,7 @@ from connector.ports.transaction import Transaction
 from connector.storage.migrations import check, upgrade
 from connector.storage.transaction import SqlTransaction
 from connector.storage.turns import Turn
-from connector.storage.workers import Job, Queue, Worker
+from connector.storage.workers import Job, Queue, Tell, Worker, silent
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ _ROOM_OCTETS = 64 * 1024
 class SqliteStore:
     """Runs functions in transactions on the SQLite file; see :class:`connector.ports.transaction.Store`."""
 
-    def __init__(self, path: Path, *, most_waiting: int = MOST_WAITING) -> None:
+    def __init__(self, path: Path, *, most_waiting: int = MOST_WAITING, tell: Tell = silent) -> None:
         self._writes = Queue(most_waiting)
         # Single questions, such as who calls, have a reader of their own: behind a page of 200 applications with all
         # their system auths they waited for a third of a second.
@@ -80,7 +80,9 @@ class SqliteStore:
         self._views = Queue(most_waiting)
         turn = Turn(path.with_name(f"{path.name}-turn"))
         writer = _Line(_engine(path, _WRITING), path, begin=_BEGIN_WRITING, run=_write, turn=turn)
-        self._workers = [Worker("connector-writer", self._writes, WRITES_IN_A_BATCH, run=writer.run, end=writer.drop)]
+        self._workers = [
+            Worker("connector-writer", self._writes, WRITES_IN_A_BATCH, run=writer.run, end=writer.drop, tell=tell)
+        ]
         reading = [("questions", self._questions, QUESTIONS_IN_A_BATCH)]
         reading += [(f"views-{number}", self._views, 1) for number in range(VIEW_READERS)]
         for name, queue, batch in reading:
@@ -120,14 +122,14 @@ class SqliteStore:
             await asyncio.to_thread(worker.join)
 
 
-def open_sqlite(path: Path) -> SqliteStore:
+def open_sqlite(path: Path, *, tell: Tell = silent) -> SqliteStore:
     """The store on this file, which is made or brought to this program's version first. Its directory exists.
 
     Raises:
         StorageUnavailable: the database cannot be used, and why.
     """
     bring_up_to_date(path)
-    return SqliteStore(path)
+    return SqliteStore(path, tell=tell)
 
 
 def bring_up_to_date(path: Path) -> None:
@@ -240,7 +242,7 @@ class _Line:
             with self._turn:
                 execute(self._begin)
             for job in jobs:
-                transaction.renew()
+                transaction.renew(job.circumstances)
                 self._run(execute, transaction, job)
             execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the commit is not known to be on disk
@@ -271,6 +273,7 @@ def _write(execute: Execute, transaction: SqlTransaction, job: Job[Any]) -> None
     execute("SAVEPOINT one")
     try:
         job.result = job.function(transaction)
+        job.events = transaction.audit.appended
     except BaseException as error:  # any exception of the function goes to its caller
         if _is_fault(error):
             raise

@@ -10,6 +10,7 @@ from secrets import token_bytes
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select, update
 
+from connector.domain.audit import Circumstances
 from connector.ports.transaction import Clock
 from connector.storage.administrators import SqlAdministrators, SqlSessions, SqlSignInLinks
 from connector.storage.audit import SqlAudit
@@ -62,9 +63,10 @@ class SqlTransaction:
         self.usage = SqlUsage(connection)
         self._connection = connection
 
-    def renew(self) -> None:
-        """Begin a new moment."""
+    def renew(self, circumstances: Circumstances | None) -> None:
+        """Begin a new moment, for a function that is called in these circumstances."""
         self.now = self._clock()
+        self.audit.renew(circumstances)
 
     def directory(self, tenant_id: str) -> SqlDirectory:
         return SqlDirectory(self._connection, tenant_id)

@@ -11,16 +11,25 @@ from contextlib import suppress
 from threading import Condition, Thread
 from typing import Any, Generic, TypeVar, cast
 
+from connector.domain.audit import Circumstances, Event
 from connector.domain.refusals.storage import StorageUnavailable
+from connector.ports.audit import CIRCUMSTANCES
 from connector.storage.transaction import SqlTransaction
 
 T = TypeVar("T")
 
+Tell = Callable[[Event], None]
+"""Gets each event that was recorded, after its commit."""
+
+
+def silent(_: Event) -> None:
+    """Tell nobody."""
+
 
 class Job(Generic[T]):
-    """A function that waits for its transaction, then its outcome: a result, or an error."""
+    """A function that waits for its transaction, then its outcome: an error, or a result and the recorded events."""
 
-    __slots__ = ("error", "function", "future", "loop", "result")
+    __slots__ = ("circumstances", "error", "events", "function", "future", "loop", "result")
 
     def __init__(self, function: Callable[[SqlTransaction], T]) -> None:
         self.function = function
@@ -28,6 +37,8 @@ class Job(Generic[T]):
         self.future: Any = self.loop.create_future()
         self.result: T | None = None
         self.error: BaseException | None = None
+        self.circumstances: Circumstances | None = CIRCUMSTANCES.get()
+        self.events: Sequence[Event] = ()
 
     async def outcome(self) -> T:
         """The function's result once it is committed, or whatever it or the database raised."""
@@ -94,18 +105,27 @@ class Queue:
 class Worker(Thread):
     """Takes batches out of a queue, until it is closed and empty.
 
-    ``run`` gives every job of a batch its result or its error, and raises nothing; ``end`` is called at the end. The
-    thread is a daemon: acknowledged writes are on disk already, so a process may end without asking it.
+    ``run`` gives every job of a batch its result or its error, and raises nothing; ``end`` is called at the end. ``tell``
+    gets the events of a batch before its callers are woken. The thread is a daemon: acknowledged writes are on disk
+    already, so a process may end without asking it.
     """
 
     def __init__(
-        self, name: str, queue: Queue, batch: int, *, run: Callable[[Sequence[Job[Any]]], None], end: Callable[[], None]
+        self,
+        name: str,
+        queue: Queue,
+        batch: int,
+        *,
+        run: Callable[[Sequence[Job[Any]]], None],
+        end: Callable[[], None],
+        tell: Tell = silent,
     ) -> None:
         super().__init__(name=name, daemon=True)
         self._queue = queue
         self._batch = batch
         self._run = run
         self._end = end
+        self._tell = tell
         self.start()
 
     def run(self) -> None:
@@ -113,6 +133,9 @@ class Worker(Thread):
         while batch := self._queue.take(self._batch):
             # A caller that has gone away meanwhile wants nothing done.
             self._run([job for job in batch if not job.future.cancelled()])
+            for event in (event for job in batch if job.error is None for event in job.events):
+                with suppress(Exception):  # a log that fails must not end the thread that writes
+                    self._tell(event)
             _wake(batch)
         self._end()
 

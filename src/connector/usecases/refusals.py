@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connector.domain.audit import Action, Event, event
+from connector.domain.audit import Action, Event, event, within
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.csr import BadCSR
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.repeats import Repeats
 from connector.domain.tokens import OneTimeToken
+from connector.ports.audit import CIRCUMSTANCES
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Store, Transaction
 from connector.usecases.realms import SYSTEM, realm_of
@@ -23,7 +24,7 @@ from connector.usecases.revocation import withdraw
 MOST_RECORDED = 1000
 """After this many refusals of one token nothing is written: a leaked token must not be good for filling the disk."""
 
-Refused = tuple[Refusal, datetime]
+Refused = tuple[Refusal, Event]
 
 
 @dataclass(slots=True)
@@ -57,13 +58,13 @@ class Refusals:
         if token.refusals >= MOST_RECORDED:
             return
         line = self._lines.setdefault(token.id, _Line())
-        line.refused.append((refusal, now))
+        line.refused.append((refusal, _token_refused(token, refusal, now)))
         line.callers += 1
         try:
             async with line.lock:
                 refused, line.refused = line.refused, []
                 if refused:
-                    events = self._first([_token_refused(token, refusal, at) for refusal, at in refused])
+                    events = self._first([event for _, event in refused])
                     await store.transaction(lambda tx: _write(tx, token, refused, events, most), alone=False)
         finally:
             line.callers -= 1
@@ -76,7 +77,7 @@ class Refusals:
         Raises:
             StorageUnavailable: it could not be written.
         """
-        events = self._first([event])
+        events = self._first([within(CIRCUMSTANCES.get(), event)])
         if events:
             await store.transaction(lambda tx: tx.audit.append(*events), alone=False)
 
@@ -102,7 +103,10 @@ class Refusals:
 
 
 def _token_refused(token: OneTimeToken, refusal: Refusal, at: datetime) -> Event:
-    return event(Action.TOKEN_REFUSED, token, at=at, actor=token.actor, reason=refusal.code)
+    # In the circumstances of this caller, since another one may write it down.
+    return within(
+        CIRCUMSTANCES.get(), event(Action.TOKEN_REFUSED, token, at=at, actor=token.actor, reason=refusal.code)
+    )
 
 
 def _write(

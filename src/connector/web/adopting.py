@@ -31,7 +31,5 @@ def adopting(app: ASGIApp, adoption: Adoption) -> ASGIApp:
 
 
 def _note(verdict: Verdict) -> None:
-    if verdict in (Verdict.ADOPTED, Verdict.REVOKED):
-        log.info("certificate.adopted", verdict=verdict.name.lower())
-    elif verdict not in SETTLED:
+    if verdict not in SETTLED:
         log.warning("certificate.not_adopted", why=verdict.value)

@@ -1,19 +1,38 @@
 """A request's statements about its caller: address, certificate, Idempotency-Key. None of it has been checked yet."""
 
 from hashlib import sha256
+from secrets import token_hex
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from connector.domain.audit import Circumstances
 from connector.domain.principals import AdminHolder
 from connector.domain.refusals.requests import BadRequest
 from connector.domain.steps import MAX_KEY
+from connector.ports.audit import CIRCUMSTANCES
 from connector.web.requests import header
+
+ID_OCTETS = 8
+MOST_OF_A_PATH = 200
 
 
 def source(scope: Scope) -> str | None:
     """The address of the peer, as the connection says: no header is believed."""
     client = scope.get("client")
     return str(client[0]) if client else None
+
+
+def with_circumstances(app: ASGIApp) -> ASGIApp:
+    """The application, each of whose requests has its circumstances, for the audit and the log."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            # The path without the query: that may hold a token.
+            path = scope["path"][:MOST_OF_A_PATH]
+            CIRCUMSTANCES.set(Circumstances(source(scope), token_hex(ID_OCTETS), scope["method"], path))
+        await app(scope, receive, send)
+
+    return wrapped
 
 
 def certificate(scope: Scope) -> bytes | None:

@@ -1,10 +1,13 @@
+import asyncio
+
 import pytest
 from tests.integration.contract.conftest import Stored
 from tests.support.records import EXPIRY, LATER, NOW, api_key, audited, digest, event, identifier, tenant
 
-from connector.domain.audit import Action
+from connector.domain.audit import Action, Circumstances
 from connector.domain.principals import ApiKey, Role
 from connector.domain.refusals.objects import NotUniqueName
+from connector.ports.audit import CIRCUMSTANCES
 
 
 def test_events_are_listed_newest_first(stored: Stored) -> None:
@@ -120,3 +123,20 @@ def test_no_key_is_revoked_outside_of_the_tenants(keyed: Stored) -> None:
         assert revoked is None
 
     assert [key.revoked_at for key in keyed.read(lambda tx: tx.keys.list())] == [None, None, None]
+
+
+def test_events_have_the_circumstances_of_the_call(stored: Stored) -> None:
+    """What a request records has the request's address and id, unless it has its own; a later call without has none."""
+    own = event(3, address="192.0.2.7", request_id="ff")
+
+    async def request() -> None:
+        CIRCUMSTANCES.set(Circumstances("192.0.2.1", "0a1b"))
+        await stored.store.transaction(lambda tx: tx.audit.append(event(1), own))
+
+    async def requests() -> None:
+        await asyncio.create_task(request())
+        await stored.store.transaction(lambda tx: tx.audit.append(event(2)))
+
+    stored.runner.run(requests())
+
+    assert stored.read(audited) == [event(2), own, event(1, address="192.0.2.1", request_id="0a1b")]

@@ -26,7 +26,7 @@ from tests.support.memory.quotas import MemoryUsage
 from tests.support.memory.subjects import MemorySubjects
 
 from connector.domain import tokens as token_rules
-from connector.domain.audit import Action, Event, Recorded
+from connector.domain.audit import Action, Event, Recorded, within
 from connector.domain.certificates import (
     Certificate,
     CertificateState,
@@ -42,7 +42,7 @@ from connector.domain.refusals.steps import StepTaken
 from connector.domain.refusals.storage import StorageReadOnly, StorageUnavailable
 from connector.domain.refusals.tokens import TokenUnknown
 from connector.domain.tokens import OneTimeToken
-from connector.ports.audit import EventFilter
+from connector.ports.audit import CIRCUMSTANCES, EventFilter
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
 from connector.ports.transaction import Transaction
@@ -259,7 +259,7 @@ class _MemoryAudit:
         self._events = tables.events
 
     def append(self, *events: Event) -> None:
-        self._events.extend(events)
+        self._events.extend(within(CIRCUMSTANCES.get(), event) for event in events)
 
     def page(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
         found = [each for each in self._recorded() if _event_fits(each.event, which)]

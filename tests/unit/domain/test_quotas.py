@@ -138,6 +138,25 @@ def test_what_could_not_be_recorded_is_counted_on() -> None:
     assert repeats.take() == []
 
 
+def test_a_count_names_an_address_only_if_all_came_from_there() -> None:
+    """Repeats from one address are counted with it; repeats from several have none, and none has a request's id."""
+    repeats = Repeats()
+    for address, request in (("192.0.2.1", "a"), ("192.0.2.1", "b"), ("192.0.2.1", "c")):
+        repeats.note(event(address=address, request_id=request))
+    (counted,) = repeats.take()
+    assert (counted.times, counted.address, counted.request_id) == (2, "192.0.2.1", None)
+
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.3"):
+        repeats.note(event(address=address))
+    (mixed,) = repeats.take()
+    assert (mixed.times, mixed.address) == (3, None)
+    repeats.note(event(address="192.0.2.4"))
+    repeats.put_back([mixed])
+    repeats.note(event(address="192.0.2.4"))
+    (both,) = repeats.take()
+    assert (both.times, both.address) == (4, None)
+
+
 def test_an_estimate_is_trusted_up_to_a_number() -> None:
     """From there on the truth is asked each time, so that what others add is seen near the limit."""
     estimates, asked = Estimates(), list[int]()

@@ -34,7 +34,7 @@ from connector.storage.postgresql.engine import (
     time_of,
 )
 from connector.storage.transaction import SqlTransaction
-from connector.storage.workers import Job, Queue, Worker
+from connector.storage.workers import Job, Queue, Tell, Worker, silent
 
 T = TypeVar("T")
 
@@ -77,6 +77,7 @@ class PostgresqlStore:
         clock: ServerClock | None = None,
         connections: int = CONNECTIONS,
         most_waiting: int = MOST_WAITING,
+        tell: Tell = silent,
     ) -> None:
         engine = make_engine(url, autocommit=True)
         clock = clock or ServerClock()
@@ -88,7 +89,7 @@ class PostgresqlStore:
         queues += [self._together] * max(1, (connections - 1) // 2)
         queues += [self._reads] * max(1, connections - len(queues))
         self._workers = [
-            _worker(f"connector-postgresql-{number}", queue, engine, clock, writes=queue is not self._reads)
+            _worker(f"connector-postgresql-{number}", queue, engine, clock, writes=queue is not self._reads, tell=tell)
             for number, queue in enumerate(queues)
         ]
 
@@ -119,7 +120,9 @@ class PostgresqlStore:
             await asyncio.to_thread(worker.join)
 
 
-def open_postgresql(url: str, *, clock: ServerClock | None = None, connections: int = CONNECTIONS) -> PostgresqlStore:
+def open_postgresql(
+    url: str, *, clock: ServerClock | None = None, connections: int = CONNECTIONS, tell: Tell = silent
+) -> PostgresqlStore:
     """The store on this database, whose tables are made or brought to this program's version first.
 
     Of several replicas that start at once, one does it and the others wait.
@@ -128,12 +131,13 @@ def open_postgresql(url: str, *, clock: ServerClock | None = None, connections: 
         url: as libpq takes it: ``postgresql://user:password@host:port/database?sslmode=verify-full``.
         clock: reads the server's from now on.
         connections: the most that this process opens, three at least.
+        tell: gets each event that was recorded.
 
     Raises:
         StorageUnavailable: the database cannot be used, and why.
     """
     bring_up_to_date(url)
-    return PostgresqlStore(url, clock=clock, connections=connections)
+    return PostgresqlStore(url, clock=clock, connections=connections, tell=tell)
 
 
 def attach_postgresql(url: str, *, clock: ServerClock | None = None) -> PostgresqlStore:
@@ -240,7 +244,10 @@ class _Line:
         try:
             session = self._connected()
             number = self._begin(session, job.begin)
-            result = job.function(SqlTransaction(session.connection, self._clock))
+            transaction = SqlTransaction(session.connection, self._clock)
+            transaction.audit.renew(job.circumstances)
+            result = job.function(transaction)
+            job.events = transaction.audit.appended
             if job.future.cancelled():  # its caller has the answer already that nothing was done
                 raise StorageUnavailable  # noqa: TRY301 - to be rolled back as everything else
         except BaseException:  # any exception of the function goes to its caller
@@ -329,6 +336,6 @@ async def _submit(queue: Queue, begin: str, function: Callable[[SqlTransaction],
         raise StorageUnavailable from error
 
 
-def _worker(name: str, queue: Queue, engine: Engine, clock: ServerClock, *, writes: bool) -> Worker:
+def _worker(name: str, queue: Queue, engine: Engine, clock: ServerClock, *, writes: bool, tell: Tell) -> Worker:
     line = _Line(engine, clock, writes=writes)
-    return Worker(name, queue, 1, run=line.run, end=line.end)
+    return Worker(name, queue, 1, run=line.run, end=line.end, tell=tell)

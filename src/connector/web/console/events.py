@@ -39,7 +39,19 @@ KINDS = {
 }
 EXPORT_ROWS = 200  # at a time: to write them takes the loop two milliseconds
 MOST_EXPORTED = 100_000
-COLUMNS = ("at", "action", "actor", "owner_id", "system_auth_id", "token_id", "serial", "reason", "times")
+COLUMNS = (
+    "at",
+    "action",
+    "actor",
+    "owner_id",
+    "system_auth_id",
+    "token_id",
+    "serial",
+    "reason",
+    "times",
+    "address",
+    "request_id",
+)
 
 
 async def audit(visit: Visit) -> Response:

@@ -23,7 +23,6 @@ from connector.web import chains, csrs
 from connector.web.graphql.call import Call, Info
 from connector.web.graphql.sdl import sdl
 from connector.web.graphql.wanted import wanted
-from connector.web.notes import log
 from connector.web.original import in_original_words
 
 REVOKE = "revokeCertificate"
@@ -97,23 +96,20 @@ class ConnectorAPI:
     async def _sign(self, _: None, info: Info, csr: str) -> dict[str, str]:
         match info.context.principal:
             case TokenBearer(text):
-                return await self._certificate(
-                    "certificate.issued", PresentedToken(text, info.context.source), csr, info
-                )
+                return await self._certificate(PresentedToken(text, info.context.source), csr, info)
             case Holder(fingerprint):
-                return await self._certificate("certificate.renewed", PresentedCertificate(fingerprint), csr, info)
+                return await self._certificate(PresentedCertificate(fingerprint), csr, info)
         raise CredentialMissing
 
     async def _renew_expired(self, _: None, info: Info, certificate: str, csr: str, proof: str) -> dict[str, str]:
         credential = LapsedCertificate(_fingerprint(certificate), _proof(proof))
-        return await self._certificate("certificate.renewed", credential, csr, info)
+        return await self._certificate(credential, csr, info)
 
-    async def _certificate(self, event: str, credential: Credential, csr: str, info: Info) -> dict[str, str]:
+    async def _certificate(self, credential: Credential, csr: str, info: Info) -> dict[str, str]:
         try:
             certificate = await self.enrollment.sign(credential, csrs.request(csr, info.context.step))
         except BadCSR as refusal:
             raise in_original_words(refusal) from refusal
-        log.info(event, serial=certificate.serial)
         encoded = chains.encode(certificate.der, self.enrollment.chain(certificate))
         return {
             "certificateChain": encoded.certificate_chain,
@@ -124,8 +120,7 @@ class ConnectorAPI:
     async def _revoke(self, _: None, info: Info) -> bool:
         match info.context.principal:
             case Holder(fingerprint):
-                revoked = await self.store.transaction(lambda tx: revoke_presented(tx, fingerprint))
-                log.info("certificate.revoked", serial=revoked.serial)
+                await self.store.transaction(lambda tx: revoke_presented(tx, fingerprint))
                 return True
         raise _missing(REVOKE)
 

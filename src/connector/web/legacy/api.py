@@ -18,7 +18,6 @@ from connector.web.legacy.addresses import Addresses
 from connector.web.legacy.answers import empty_answer, legacy_answer
 from connector.web.legacy.call import Call
 from connector.web.legacy.credentials import presented_certificate, presented_token, refuse_browsers
-from connector.web.notes import log
 from connector.web.requests import BodyLimits, read_body
 from connector.web.throttle import Throttle
 
@@ -72,20 +71,19 @@ class LegacyAPI:
 
     async def enroll(self, call: Call) -> Response:
         """The first certificate, for a token."""
-        return await self._sign("certificate.issued", self._token(call), call)
+        return await self._sign(self._token(call), call)
 
     async def renew(self, call: Call) -> Response:
         """The next certificate, for the present one."""
         credential = presented_certificate(call.scope)
         refuse_browsers(call.scope)
-        return await self._sign("certificate.renewed", credential, call)
+        return await self._sign(credential, call)
 
     async def revoke(self, call: Call) -> Response:
         """Revoke the certificate that is presented."""
         fingerprint = presented_certificate(call.scope).fingerprint
         refuse_browsers(call.scope)
-        revoked = await self.store.transaction(lambda tx: revoke_presented(tx, fingerprint))
-        log.info("certificate.revoked", serial=revoked.serial)
+        await self.store.transaction(lambda tx: revoke_presented(tx, fingerprint))
         return empty_answer(CREATED)
 
     def _token(self, call: Call) -> PresentedToken:
@@ -96,7 +94,7 @@ class LegacyAPI:
     def _certificate(self, subject: str) -> dict[str, str]:
         return {"subject": subject, "extensions": "", "key-algorithm": self.key_algorithm}
 
-    async def _sign(self, event: str, credential: PresentedToken | PresentedCertificate, call: Call) -> Response:
+    async def _sign(self, credential: PresentedToken | PresentedCertificate, call: Call) -> Response:
         key = step_key(call.scope)
         try:
             request = await self._request(call, key)
@@ -104,7 +102,6 @@ class LegacyAPI:
             await self._recognize(credential, key)  # an unknown caller learns that first
             raise
         certificate = await self.enrollment.sign(credential, request)
-        log.info(event, serial=certificate.serial)
         encoded = chains.encode(certificate.der, self.enrollment.chain(certificate))
         return legacy_answer(
             {

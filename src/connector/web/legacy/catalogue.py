@@ -32,7 +32,6 @@ from connector.web.legacy import answers
 from connector.web.legacy.answers import empty_answer, legacy_answer, octets_answer
 from connector.web.legacy.call import Call
 from connector.web.legacy.credentials import presented_certificate, refuse_browsers
-from connector.web.notes import log
 from connector.web.requests import SMALL, BodyLimits, Budget, read_body
 
 NO_CONTENT = 204
@@ -111,7 +110,7 @@ class CatalogueAPI:
         made = await self._office(holder, Right.APPLICATION_WRITE).run(
             catalogue.publish, holder.owner_id, place.application, content, publications=self.publications
         )
-        self._changed(holder, "service.added", made)
+        self._changed(holder)
         return legacy_answer({"id": made.id})
 
     async def replace(self, call: Call) -> Response:
@@ -121,7 +120,7 @@ class CatalogueAPI:
             catalogue.replace, holder.owner_id, place.application, _id(place), content, publications=self.publications
         )
         if is_changed:
-            self._changed(holder, "service.changed", found.service)
+            self._changed(holder)
         return _whole(found)  # within the memory of what was sent: nothing that was done is refused
 
     async def remove(self, call: Call) -> Response:
@@ -129,10 +128,10 @@ class CatalogueAPI:
         holder, place = await self._enter(call)
         refuse_browsers(call.scope)
         self.publications.admit_change(holder.owner_id, now=self.clock())
-        removed = await self._office(holder, Right.APPLICATION_WRITE).run(
+        await self._office(holder, Right.APPLICATION_WRITE).run(
             catalogue.remove, holder.owner_id, place.application, _id(place)
         )
-        self._changed(holder, "service.removed", removed)
+        self._changed(holder)
         return empty_answer(NO_CONTENT)
 
     async def _enter(self, call: Call) -> tuple[Certificate, Place]:
@@ -155,9 +154,8 @@ class CatalogueAPI:
         async with self._turn:
             return holder, place, await to_thread(_content, body)
 
-    def _changed(self, holder: Certificate, event: str, service: Service) -> None:
+    def _changed(self, holder: Certificate) -> None:
         self.publications.changed(holder.owner_id, now=self.clock())
-        log.info(event, service=service.id)
 
     def _office(self, holder: Certificate, scope: Right) -> Office[Realm]:
         """The certificate is looked up in the transaction of the change: one that was revoked before changes nothing
