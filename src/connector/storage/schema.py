@@ -15,12 +15,12 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from connector.domain.audit import Action
 from connector.domain.certificates import RevocationReason
 from connector.domain.directory import EntityKind
 from connector.domain.imports import Kind
 from connector.domain.principals import Role
 from connector.domain.tokens import TokenType
+from connector.storage.audit_schema import audit_events
 from connector.storage.authority_schema import (
     DIGEST_OCTETS,
     adopted_issuers,
@@ -279,41 +279,6 @@ Index(
     certificates.c.revocation_reason,
     sqlite_where=_revoked,
     postgresql_where=_revoked,
-)
-
-audit_events = Table(
-    "audit_events",
-    metadata,
-    # SQLite numbers rows by itself only under the very name INTEGER, which has 64 bits there.
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("at", Moment, nullable=False),
-    Column("action", Word(Action), nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("tenant_id", Text),
-    Column("owner_id", Text),
-    Column("system_auth_id", Text),
-    Column("token_id", Text),
-    Column("serial", Text),
-    Column("reason", Text),
-    Column("times", Integer, nullable=False, server_default="1"),
-    Column("address", Text),
-    Column("request_id", Text),
-    # A tenant's events, page by page, and counted by day and action.
-    Index(None, "tenant_id", "at", "id", "action"),
-    # The events of an owner.
-    Index(None, "owner_id", "id"),
-)
-
-# Repeats, which are counted by their number; most events happened once.
-_repeated = audit_events.c.times > 1
-Index(
-    "ix_audit_events_tenant_id_at_action_times",
-    audit_events.c.tenant_id,
-    audit_events.c.at,
-    audit_events.c.action,
-    audit_events.c.times,
-    sqlite_where=_repeated,
-    postgresql_where=_repeated,
 )
 
 api_keys = Table(
