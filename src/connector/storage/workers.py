@@ -105,9 +105,9 @@ class Queue:
 class Worker(Thread):
     """Takes batches out of a queue, until it is closed and empty.
 
-    ``run`` gives every job of a batch its result or its error, and raises nothing; ``end`` is called at the end. ``tell``
-    gets the events of a batch before its callers are woken. The thread is a daemon: acknowledged writes are on disk
-    already, so a process may end without asking it.
+    ``run`` gives every job of a batch its result or its error, and raises nothing; ``end`` is called at the end.
+    ``tell`` gets the events of a batch before its callers are woken. The thread is a daemon: acknowledged writes are on
+    disk already, so a process may end without asking it.
     """
 
     def __init__(
