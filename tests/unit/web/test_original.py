@@ -29,7 +29,7 @@ BOUND = "Make the CSR with the key to which the token is bound. "
         (csr.CSRMalformed("odd"), f"Make the CSR anew (openssl req -new). {SIGNING}Error while parsing CSR: odd."),
         (csr.CSRSubjectMismatch("It must be X.", "No country"), f"It must be X. {SIGNING}CSR: No country provided."),
         (csr.CSRKeyRefused("RSA of 512 bits"), f"{NEW_KEY}{SIGNING}CSR: key refused: RSA of 512 bits"),
-        (csr.CSRKeyNotBound(), f"{BOUND}{SIGNING}CSR: key refused: the token is bound to another."),
+        (csr.CSRKeyNotBound(), f"{BOUND}{SIGNING}CSR: key refused: the CSR has another key."),
     ],
 )
 def test_message_is_what_it_was(refusal: BadCSR, message: str) -> None:

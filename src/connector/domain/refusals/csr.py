@@ -93,7 +93,7 @@ class CSRKeyNotBound(BadCSR):
     code = "csr_key_not_bound"
 
     def __init__(self) -> None:
-        super().__init__("Make the CSR with the key to which the token is bound.", "the token is bound to another")
+        super().__init__("Make the CSR with the key to which the token is bound.", "the CSR has another key")
 
 
 class CSRExtensionRefused(BadCSR):
