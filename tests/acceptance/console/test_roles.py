@@ -23,7 +23,7 @@ ANY = {
     "POST /console/sessions/{id}/end",
     "POST /console/sign-out",
 }
-ANY |= {"POST /console/theme"}
+ANY |= {"POST /console/theme", "GET /console/password", "POST /console/password"}
 VIEWER = {
     f"GET {T}",
     *(f"GET {T}/{each}{rest}" for each in EACH for rest in ("", "/{id}", "/{id}/tokens/{token}")),
