@@ -163,7 +163,9 @@ def test_a_tenant_is_closed_to_administrators_of_another(abroad: Visitor, stage:
 
 
 def test_a_viewer_sees_no_button_that_would_be_refused(stage: Stage) -> None:
-    """The only forms on a viewer's pages are searches, the look, signing out, and ending their own sessions."""
+    """The only forms on a viewer's pages are searches, the look, their own password, signing out, and ending their own
+    sessions.
+    """
     with visitor(stage.server, "viewer") as made:
         for name in sorted(ALLOWED["viewer"] - APART):
             if not name.startswith("GET") or name.endswith(("/pem", "/export", "{name}")):
@@ -173,5 +175,6 @@ def test_a_viewer_sees_no_button_that_would_be_refused(stage: Stage) -> None:
             assert {each for each in actions if not each.startswith("/console/sessions/")} <= {
                 "/console/theme",
                 "/console/sign-out",
+                "/console/password",
             }, name
             assert "Register an" not in text
