@@ -9,6 +9,7 @@ from connector.pki.distinguished_names import read_name
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Clock, Store
 from connector.settings import Problem, Settings, SettingsError
+from connector.system import telemetry
 from connector.usecases.forwarding import ForwardedCertificates
 from connector.usecases.issuers import Issuers
 from connector.usecases.verdicts import Verdicts
@@ -28,7 +29,8 @@ def gateways(
         Exposed: others can read it.
     """
     proxies = _proxies(settings)
-    foreign = Foreign(settings.gateways.mapped(), settings.gateways.authenticator, bearers)
+    rule = settings.subject.policy() if settings.gateways.subject_rule else None
+    foreign = Foreign(settings.gateways.mapped(), rule, settings.gateways.authenticator, bearers)
     return None if proxies is None else Gateways(proxies, Verdicts(store, issuers, clock), foreign)
 
 
@@ -52,8 +54,8 @@ def check(settings: Settings, origins: Mapping[str, str]) -> None:
     """Return if gateways can be answered as the settings say.
 
     Raises:
-        SettingsError: a mapped subject is one of our own certificates', or JWTs have no issuer, or it is not said which
-            gateways forward certificates, and how.
+        SettingsError: a mapped subject is one of our own certificates', the subject rule cannot hold for them, JWTs
+            have no issuer, or it is not said which gateways forward certificates, and how.
         KeystoreError, Exposed: as :func:`gateways` does.
     """
     gateway_secret(settings)
@@ -63,6 +65,9 @@ def check(settings: Settings, origins: Mapping[str, str]) -> None:
         if shared <= _attributes(mapped.subject):
             reason = "It is a subject of certificates that this server issues, which are known by their hash alone"
             problems.append(_problem("gateways.subjects", origins, f"Number {number}: {reason}."))
+    if given.subject_rule and not settings.subject.policy().text(_OWN.text).isascii():
+        reason = "Gateways escape characters that are not ASCII, and a subject with an escape is not believed."
+        problems.append(_problem("gateways.subject_rule", origins, reason))
     if given.authenticator is not None and (settings.oidc.issuer is None or settings.oidc.audience is None):
         reason = "It needs oidc.issuer and oidc.audience, which verify the JWTs."
         problems.append(_problem("gateways.authenticator", origins, reason))
@@ -75,6 +80,15 @@ def check(settings: Settings, origins: Mapping[str, str]) -> None:
             )
     if problems:
         raise SettingsError(problems)
+
+
+def warn(settings: Settings) -> None:
+    """Log what the operator should know of a setting that lets more in."""
+    if settings.gateways.subject_rule:
+        telemetry.logger().warning(
+            "gateways.subject_rule",
+            meaning="certificates that are not in the inventory are verified by the gateway alone",
+        )
 
 
 def _attributes(name: DistinguishedName) -> frozenset[NameAttribute]:

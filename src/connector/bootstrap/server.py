@@ -65,6 +65,7 @@ def serve(
     authorities = admin_certificates.authorities(settings, origins)
     gateways.check(settings, origins)
     telemetry.configure(settings.log.level, settings.log.format)
+    gateways.warn(settings)
     with keystore.locked(settings.data_dir):
         database = replace(start.database(settings), tell=audit_log.tell)
         prepared = asyncio.run(_prepare(settings, database))

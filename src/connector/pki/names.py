@@ -80,6 +80,22 @@ class SubjectPolicy:
         """The subject for clients, in the form that they split at "," and "="."""
         return f"{self._shared_text},CN={common_name}"
 
+    def common_name(self, text: str) -> str | None:
+        """The common name in the RFC 4514 text of such a subject, its attributes in any order; None if it is another.
+
+        The text is compared, not parsed: no value of such a subject needs an escape, so there is one spelling for each
+        order. A text with escapes, object identifiers, added spaces or several attributes in one RDN is another.
+        """
+        attributes = text.split(",")
+        name = next((each for each in attributes if each.startswith("CN=")), "").removeprefix("CN=")
+        if sorted(attributes) != sorted(self.text(name).split(",")):
+            return None
+        try:
+            _check_value("common_name", name, _COMMON_NAME_BOUND)
+        except ValueError:
+            return None
+        return name
+
     def check(self, name: bytes, common_name: str) -> x509.Name:
         """The server's own name, if the CSR's ``name`` (its DER) holds the same six attributes, in any order.
 

@@ -17,3 +17,10 @@ class Subjects(Protocol):
 
     def owner(self, system_auth_id: str) -> Owner | None:
         """The owner of this system auth."""
+
+    def owner_of_unknown(self, fingerprint: bytes, system_auth_id: str) -> Owner | None:
+        """The owner of this system auth, if the certificate with this fingerprint is unknown.
+
+        A certificate is known if it was recorded, in whatever state it is, or if its revocation was taken over in an
+        import. It is one statement, so the answer holds at one moment.
+        """

@@ -85,6 +85,12 @@ class Gateways(Section):
         description="Who has certificates of another CA, by their subjects, for the certificate resolver. In the "
         "environment, JSON.",
     )
+    subject_rule: bool = Field(
+        default=False,
+        description="Whether the certificate resolver takes a certificate that is not in the inventory for that of the "
+        "system auth in its subject, if the subject has the form of [subject], as Compass did. The gateway alone then "
+        "verifies such certificates. Turn it off again after the move.",
+    )
     authenticator: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]{0,63}$",

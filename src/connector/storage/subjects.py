@@ -4,10 +4,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, exists, select
 
 from connector.domain.subjects import Owner, Subject
-from connector.storage.schema import certificates, entities, system_auths, tenants
+from connector.storage.schema import certificates, entities, imported_revocations, system_auths, tenants
 from connector.storage.statements import Prepared, PreparedAmong
 
 _OWNER = [entities.c.id, entities.c.kind, entities.c.name, tenants.c.id, tenants.c.external_id]
@@ -26,12 +26,18 @@ _SUBJECTS = (
 )
 
 _FIND = PreparedAmong(_SUBJECTS, certificates.c.fingerprint)
-_FIND_OWNER = Prepared(
+_OWNERS = (
     select(system_auths.c.id, *_OWNER)
     .join(entities, entities.c.id == system_auths.c.owner_id)
     .join(tenants, tenants.c.id == system_auths.c.tenant_id)
     .where(system_auths.c.id == bindparam("id"))
 )
+_FIND_OWNER = Prepared(_OWNERS)
+_IS_FINGERPRINT = [
+    table.c.fingerprint == bindparam("fingerprint", type_=table.c.fingerprint.type)
+    for table in (certificates, imported_revocations)
+]
+_FIND_OWNER_OF_UNKNOWN = Prepared(_OWNERS.where(*(~exists().where(each) for each in _IS_FINGERPRINT)))
 
 
 class SqlSubjects:
@@ -45,6 +51,10 @@ class SqlSubjects:
 
     def owner(self, system_auth_id: str) -> Owner | None:
         row = _FIND_OWNER.first(self._connection, id=system_auth_id)
+        return None if row is None else Owner(*row)
+
+    def owner_of_unknown(self, fingerprint: bytes, system_auth_id: str) -> Owner | None:
+        row = _FIND_OWNER_OF_UNKNOWN.first(self._connection, fingerprint=fingerprint, id=system_auth_id)
         return None if row is None else Owner(*row)
 
 

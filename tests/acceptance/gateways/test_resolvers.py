@@ -96,6 +96,21 @@ def test_the_tenant_mapping_says_who_a_certificate_belongs_to(gated: Server, gat
     assert auth in resolved["header"]["Client-Id-From-Certificate"]
 
 
+def test_no_subject_is_believed_by_default(gated: Server, gateway: Gateway, tmp_path: Path) -> None:
+    """Without the setting for it, an unknown hash with the subject of a living certificate resolves nothing, and the
+    tenant mapping does not believe a session that says so. The log has no warning of it.
+    """
+    _, auth, forwarded = known(gated, tmp_path)
+    resolved = resolve(gateway, CERTIFICATE, EMPTY, [(CERTIFICATE_DATA, forwarded.xfcc)]).json
+    subject = f"CN={auth},C=DE,ST=province,L=locality,OU=OrgUnit,O=Org"
+    unknown = f'Hash={"ab" * 32};Subject="{subject}"'.encode()
+
+    assert resolve(gateway, CERTIFICATE, EMPTY, [(CERTIFICATE_DATA, unknown)]).json == EMPTY
+    resolved["header"]["Client-Certificate-Hash"] = ["ab" * 32]
+    assert resolve(gateway, TENANT_MAPPING, resolved).json == resolved
+    assert "gateways.subject_rule" not in gated.log.read_text()
+
+
 @pytest.mark.parametrize("place", ["header", "query"])
 def test_a_token_is_resolved_once(place: str, gated: Server, gateway: Gateway) -> None:
     """A token leads to its system auth and is spent: the second time, and at the Connector API, it is nobody's."""

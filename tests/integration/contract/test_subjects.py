@@ -61,3 +61,25 @@ def test_a_renamed_owner_is_found_by_its_new_name(furnished: Stored) -> None:
 
     assert found.owner is not None
     assert found.owner.name == "Kühlhaus"
+
+
+def test_an_owner_is_found_for_unknown_certificates_alone(furnished: Stored) -> None:
+    """A system auth leads to its owner with a fingerprint that is unknown, and no longer once the certificate is
+    recorded, revoked there, or its revocation taken over; nor does a system auth that is not there.
+    """
+    auth, mine = system_auth().id, CertificateFilter(tenant().id)
+    known, taken, unknown = digest(1), digest(-1), digest(-2)
+
+    def owners() -> list[Owner | None]:
+        each = (known, taken, unknown)
+        return [furnished.look_up(lambda tx, of=of: tx.subjects.owner_of_unknown(of, auth)) for of in each]
+
+    assert owners() == [OWNER, OWNER, OWNER]
+    furnished.write(fill)
+    furnished.write(lambda tx: tx.imports.revoke([taken], now=LATER))
+    assert owners() == [None, None, OWNER]
+    furnished.write(lambda tx: tx.inventory.revoke(mine, RevocationReason.UNSPECIFIED, now=LATER))
+    assert owners() == [None, None, OWNER]
+    assert furnished.look_up(lambda tx: tx.subjects.owner_of_unknown(unknown, identifier(99))) is None
+    furnished.write(lambda tx: tx.directory(tenant().id).remove_system_auth(system_auth()))
+    assert owners() == [None, None, None]

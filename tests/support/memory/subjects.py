@@ -23,6 +23,10 @@ class MemorySubjects:
         auth = self.tables.system_auths.get(system_auth_id)
         return None if auth is None else self._owner(auth.id, auth.owner_id, auth.tenant_id)
 
+    def owner_of_unknown(self, fingerprint: bytes, system_auth_id: str) -> Owner | None:
+        is_known = fingerprint in self.tables.certificates or fingerprint in self.tables.revocations
+        return None if is_known else self.owner(system_auth_id)
+
     def _subject(self, certificate: Certificate) -> Subject:
         owner = self._owner(certificate.system_auth_id, certificate.owner_id, certificate.tenant_id)
         return Subject(

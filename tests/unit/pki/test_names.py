@@ -1,6 +1,8 @@
 """Subjects: the policy's values, the text that clients read, and the check of a CSR's subject."""
 
+from collections import Counter
 from dataclasses import replace
+from random import Random
 
 import pytest
 from cryptography import x509
@@ -197,3 +199,77 @@ def test_equal_policies_are_equal() -> None:
     assert SUBJECT.name("x").get_attributes_for_oid(NameOID.COMMON_NAME)[0] == x509.NameAttribute(
         NameOID.COMMON_NAME, "x"
     )
+
+
+NAMES = st.sampled_from(["O", "OU", "L", "ST", "C", "CN", "cn", "DC", "2.5.4.3", " CN", "OU+CN", ""])
+VALUES = st.sampled_from(["Org", "OrgUnit", "locality", "province", "DE", COMMON_NAME, "", " ", "org", "a=b", "a+CN=b"])
+EXACT = ["O=Org", "OU=OrgUnit", "L=locality", "ST=province", "C=DE"]
+
+
+@given(st.permutations([*EXACT, f"CN={COMMON_NAME}"]))
+def test_the_order_of_a_subject_of_ours_is_free(attributes: list[str]) -> None:
+    """The common name is found in the six attributes in any order."""
+    assert SUBJECT.common_name(",".join(attributes)) == COMMON_NAME
+
+
+@given(
+    st.permutations([*EXACT, f"CN={COMMON_NAME}"]),
+    st.lists(st.tuples(NAMES, VALUES), max_size=2),
+    st.integers(0, 2),
+    st.randoms(use_true_random=False),
+)
+def test_a_subject_is_ours_with_six_attributes_alone(
+    attributes: list[str], more: list[tuple[str, str]], fewer: int, random: Random
+) -> None:
+    """A common name is found only where the five shared attributes and one common name stand, each once."""
+    attributes = [*attributes[fewer:], *(f"{name}={value}" for name, value in more)]
+    random.shuffle(attributes)
+
+    found = SUBJECT.common_name(",".join(attributes))
+
+    if found is None:
+        assert sorted(attributes) != sorted([*EXACT, f"CN={COMMON_NAME}"])
+    else:
+        assert Counter(attributes) == Counter([*EXACT, f"CN={found}"])
+        assert not set(found) & set(',=+<>#;\\"/')
+        assert found == found.strip() != ""
+
+
+@given(st.text(max_size=60), st.sampled_from(range(len(SUBJECT.text(COMMON_NAME)))))
+def test_no_text_breaks_the_reading_of_a_subject(text: str, at: int) -> None:
+    """Whatever is put into the text of a subject, it has no common name, or one that gives the same text again."""
+    good = SUBJECT.text(COMMON_NAME)
+    for subject in (text, good[:at] + text + good[at:], good[:at] + text):
+        found = SUBJECT.common_name(subject)
+        assert found is None or sorted(SUBJECT.text(found).split(",")) == sorted(subject.split(","))
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "",
+        ",".join(EXACT),
+        ",".join([*EXACT, "CN="]),
+        ",".join([*EXACT, "CN= a"]),
+        ",".join([*EXACT, "CN=a", "CN=a"]),
+        ",".join([*EXACT, "CN=a", "CN=b"]),
+        ",".join([*EXACT, "OU=OrgUnit", "CN=a"]),
+        ",".join([*EXACT, "OU=Other", "CN=a"]),
+        ",".join([*EXACT, "CN=a", ""]),
+        ", ".join([*EXACT, "CN=a"]),
+        "/".join([*EXACT, "CN=a"]),
+        ",".join([*EXACT[:4], "C=DE+CN=a"]),
+        ",".join([*EXACT, "CN=a+UID=b"]),
+        ",".join([*EXACT, "2.5.4.3=a"]),
+        ",".join([*EXACT, "cn=a"]),
+        ",".join([*EXACT, "CN=#0c0161"]),
+        ",".join([*EXACT, r"CN=a\,b"]),
+        ",".join([*EXACT, r"CN=a\2cb"]),
+        ",".join([*EXACT, "CN=" + "a" * 65]),
+        ",".join(["O=Org Ltd", *EXACT[1:], "CN=a"]),
+        ",".join(["O=org", *EXACT[1:], "CN=a"]),
+    ],
+)
+def test_another_subject_has_no_common_name_of_ours(subject: str) -> None:
+    """An attribute too many, too few, twice, in another spelling, escaped or joined to another: nothing is found."""
+    assert SUBJECT.common_name(subject) is None

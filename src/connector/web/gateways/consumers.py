@@ -12,8 +12,9 @@ from connector.domain.consumers import Consumer, MappedSubjects, tenant_of
 from connector.domain.directory import EntityKind
 from connector.domain.refusals.gateways import AuthorizationAmbiguous, TenantAmbiguous
 from connector.domain.refusals.requests import BadRequest
-from connector.domain.subjects import Narrowing, Owner
+from connector.domain.subjects import Owner
 from connector.pki.distinguished_names import parse_name
+from connector.pki.names import SubjectPolicy
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store
 from connector.usecases import resolving
@@ -62,12 +63,18 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Consumers:
-    """Finds out who the consumer is."""
+    """Finds out who the consumer is. ``rule`` is the form of the subjects that are believed, None to believe none."""
 
     store: Store
     verdicts: Verdicts
     mapped: MappedSubjects
+    rule: SubjectPolicy | None
     bearers: Bearers | None
+
+    @property
+    def believes_subjects(self) -> bool:
+        """Whether a certificate that is not in the inventory can be resolved by its subject."""
+        return self.rule is not None or bool(self.mapped.mapped)
 
     async def tenant(self, scope: Scope, session: Session) -> bytes:
         """The tenant, the scopes and the consumer of what an earlier resolver has put into the session.
@@ -88,9 +95,10 @@ class Consumers:
             return await self._foreign(scope, session, certified, certified.fingerprint)
         if certified.issuer != ISSUER:
             return session.octets
-        owner = (await self.verdicts.of(certified.fingerprint, Narrowing())).owner
-        is_same = owner.system_auth_id == certified.id
-        return _of_owner(session, owner, "Certificate", certified.subject) if is_same else session.octets
+        owner = await self._holder(certified, certified.fingerprint)
+        if owner is None or owner.system_auth_id != certified.id:
+            return session.octets
+        return _of_owner(session, owner, "Certificate", certified.subject)
 
     async def jwt(self, scope: Scope, session: Session) -> bytes:
         """The user whom the JWT in Authorization names, in the tenant that the request names."""
@@ -102,6 +110,18 @@ class Consumers:
         caller = await self.bearers.caller(text)
         user = Identity(caller.name, USER, "JWT", [each.value for each in caller.scopes])
         return await self._within(scope, session, user, caller.tenants)
+
+    async def _holder(self, certified: Certified, fingerprint: bytes) -> Owner | None:
+        """The holder of a certificate that is in the inventory, or for which the subject rule holds."""
+        found = await self.verdicts.find(fingerprint)
+        if found is None and self.rule is not None:
+            return await self.by_rule(certified.subject, fingerprint)
+        return self.verdicts.judge(found)
+
+    async def by_rule(self, subject: str, fingerprint: bytes) -> Owner | None:
+        """The holder of a certificate that is not in the inventory, by the subject rule."""
+        id_ = None if self.rule is None else self.rule.common_name(subject)
+        return None if id_ is None else await resolving.owner_of_unknown(self.store, fingerprint, id_)
 
     async def _foreign(self, scope: Scope, session: Session, certified: Certified, fingerprint: bytes) -> bytes:
         """The consumer to whom the subject of another CA's certificate is mapped."""

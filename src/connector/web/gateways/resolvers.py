@@ -21,6 +21,8 @@ from connector.domain.refusals.gateways import (
     TokenNotSpent,
 )
 from connector.domain.strict_json import JSON
+from connector.domain.subjects import Owner
+from connector.pki.names import SubjectPolicy
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store
 from connector.usecases.admission import PresentedToken
@@ -45,11 +47,13 @@ Resolve = Callable[[Scope, Session], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """Who is resolved although nothing is registered of them: by the subject of another CA's certificate, and by a JWT,
-    under the name of its authenticator; None for no JWTs.
+    """Who is resolved without a certificate of the inventory: by the subject of another CA's certificate, and by a JWT,
+    under the name of its authenticator; None for no JWTs. With ``rule``, a subject of this form is that of the system
+    auth in its common name.
     """
 
     mapped: MappedSubjects = field(default_factory=MappedSubjects)
+    rule: SubjectPolicy | None = None
     authenticator: str | None = None
     bearers: Bearers | None = None
 
@@ -64,7 +68,7 @@ def endpoints(
     foreign: Foreign,
 ) -> Mapping[str, ASGIApp]:
     """The resolvers by their paths."""
-    consumers = Consumers(store, verdicts, foreign.mapped, foreign.bearers)
+    consumers = Consumers(store, verdicts, foreign.mapped, foreign.rule, foreign.bearers)
     resolvers = _Resolvers(enrollment, verdicts, consumers)
     found: dict[str, Resolve] = {
         TOKEN: resolvers.token,
@@ -122,25 +126,34 @@ class _Resolvers:
         return session.with_headers({TOKEN_ID: token.system_auth_id})
 
     async def certificate(self, scope: Scope, session: Session) -> bytes:
-        """The system auth of a certificate, which is found by its hash in the inventory, and never by its subject.
+        """The system auth of a certificate, which is found by its hash in the inventory.
 
-        Only one that is not in the inventory may be of another CA, and its subject mapped to a consumer.
+        Only where it is not there, the settings may have its subject looked at.
         """
         element = forwarded_element(scope["headers"], b"certificate-data")
         found = await self.verdicts.find(element.fingerprint)
-        if found is None and self.consumers.mapped.mapped:
-            return self._foreign(session, element)
-        id_ = self.verdicts.judge(found).system_auth_id
+        if found is None and self.consumers.believes_subjects:
+            return await self._by_subject(session, element)
+        return self._ours(session, element, self.verdicts.judge(found))
+
+    def _ours(self, session: Session, element: Element, owner: Owner) -> bytes:
+        id_ = owner.system_auth_id
         certified = Certified(id_, element.fingerprint, self._subject(id_), ISSUER)
         return session.with_headers(certified.headers, extra={})
 
-    def _foreign(self, session: Session, element: Element) -> bytes:
+    async def _by_subject(self, session: Session, element: Element) -> bytes:
         try:
             subject = element.subject
         except ValueError as error:
             raise ForwardedCertificateAmbiguous from error
-        consumer = None if subject is None else self.consumers.foreign(subject, element.fingerprint)
-        if subject is None or consumer is None:
+        if subject is None:
+            return session.octets
+        owner = await self.consumers.by_rule(subject, element.fingerprint)
+        return self._foreign(session, element, subject) if owner is None else self._ours(session, element, owner)
+
+    def _foreign(self, session: Session, element: Element, subject: str) -> bytes:
+        consumer = self.consumers.foreign(subject, element.fingerprint)
+        if consumer is None:
             return session.octets
         extra: Mapping[str, JSON] = {
             "consumer_type": consumer.type,
