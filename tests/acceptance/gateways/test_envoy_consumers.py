@@ -27,6 +27,17 @@ from connector.web.gateways.resolvers import CERTIFICATE
 EMPTY = {"subject": "", "extra": None, "header": None}
 START_SECONDS = 30.0
 SUBJECT = "CN=registrar,OU=Platform,O=Example"
+COUNTRY, ORGANIZATION, UNIT, LOCALITY, PROVINCE, NAME = (
+    NameOID.COUNTRY_NAME,
+    NameOID.ORGANIZATION_NAME,
+    NameOID.ORGANIZATIONAL_UNIT_NAME,
+    NameOID.LOCALITY_NAME,
+    NameOID.STATE_OR_PROVINCE_NAME,
+    NameOID.COMMON_NAME,
+)
+# In the order in which Compass's CA wrote them.
+SHARED = [[(COUNTRY, "DE")], [(ORGANIZATION, "Org")], [(UNIT, "OrgUnit")], [(LOCALITY, "locality")]]
+SHARED += [[(PROVINCE, "province")]]
 CONFIGURATION = """static_resources:
   listeners:
     - address: {{ socket_address: {{ address: 127.0.0.1, port_value: {port} }} }}
@@ -97,7 +108,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     own_certificate(here)
     others, port = Registrars(CA.make("Others"), here), free_port()
     mapped = [{"subject": SUBJECT, "consumer_id": "registrar", "consumer_type": "Operator", "tenants": ["default"]}]
-    given = {"CONNECTOR_GATEWAYS__PROXIES": ADDRESSES, "CONNECTOR_GATEWAYS__SUBJECTS": json.dumps(mapped)}
+    given = {
+        "CONNECTOR_GATEWAYS__PROXIES": ADDRESSES,
+        "CONNECTOR_GATEWAYS__SUBJECTS": json.dumps(mapped),
+        "CONNECTOR_GATEWAYS__SUBJECT_RULE": "true",
+    }
     with Server(here / "server" / "data", given) as server:
         (here / "trusted.pem").write_bytes(others.ca_file.read_bytes() + server.root)
         at = httpx2.URL(server.urls["internal"])
@@ -162,6 +177,53 @@ def test_envoy_writes_the_subject_as_the_settings_name_it(site: Site) -> None:
 def test_no_name_of_the_other_ca_passes_for_the_mapped_one(site: Site, common_name: str, unit: str | None) -> None:
     """Whatever characters a name of the other CA has, Envoy's header of it does not lead to another's consumer."""
     assert site.resolve(client(site, common_name, unit)) == EMPTY
+
+
+def test_the_subject_rule_takes_what_envoy_writes(site: Site, tmp_path: Path) -> None:
+    """A certificate of another CA with a subject of our form, in the order of Compass's CA, leads to the system auth in
+    it; the holder's certificate of our own, once it is revoked, does not.
+    """
+    _, identity = enrolled(site.server, "moved", tmp_path)
+    auth = identity.subject.rpartition("CN=")[2]
+    theirs = site.others.client(named(*SHARED, auth))
+    assert site.resolve(theirs)["header"]["Client-Id-From-Certificate"] == [auth]
+    assert site.resolve(theirs)["header"]["Client-Certificate-Issuer"] == ["connector"]
+
+    site.server.command("revoke", Forwarded.of(identity).serial)
+
+    assert site.resolve(identity) == EMPTY
+
+
+def test_no_name_of_another_form_passes_for_a_system_auth(site: Site, tmp_path: Path) -> None:
+    """Values with separators, relative names of two attributes, attributes too many or too few: Envoy's header of them
+    does not lead to the system auth that they name.
+    """
+    _, identity = enrolled(site.server, "victim", tmp_path)
+    auth = identity.subject.rpartition("CN=")[2]
+    country, organization, unit, locality, province = SHARED
+    quoted = f'x";Subject="{",".join(reversed(identity.subject.split(",")))}'
+    names = [
+        named(country, organization, [(LOCALITY, "locality,OU=OrgUnit")], province, auth),
+        named(country, [(ORGANIZATION, "Org,OU=OrgUnit")], locality, province, auth),
+        named(country, organization, unit, locality, [(PROVINCE, f"province,CN={auth}")]),
+        named(country, organization, unit, locality, [(PROVINCE, f"province+CN={auth}")]),
+        named(country, organization, unit, locality, [*province, (NAME, auth)]),
+        named(country, organization, unit, [(LOCALITY, quoted)], province, "x"),
+        named(*SHARED, unit, auth),
+        named(*SHARED, [(UNIT, "Another")], auth),
+        named(*SHARED, "other", auth),
+        named(*SHARED, auth, auth),
+        named(*SHARED, [(NameOID.SERIAL_NUMBER, f"CN={auth}")], "x"),
+        named(*SHARED[1:], auth),
+        named(*SHARED, f"{auth}\n"),
+        named(*SHARED, f" {auth}"),
+        named(*SHARED, f"{auth}\u00e4"),
+        named(*SHARED),
+    ]
+
+    assert site.resolve(site.others.client(named(*SHARED, auth))) != EMPTY
+    for name in names:
+        assert site.resolve(site.others.client(name)) == EMPTY, name
 
 
 def test_a_client_of_envoy_cannot_say_who_it_is(site: Site, tmp_path: Path) -> None:
