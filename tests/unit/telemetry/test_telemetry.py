@@ -17,6 +17,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.system import telemetry
 from connector.system.telemetry import WITHHELD, Format, configure, logger, withhold_secrets
 
 TOKEN = urlsafe_b64encode(bytes(range(64))).decode()
@@ -36,6 +37,7 @@ def _restored() -> Iterator[None]:
     root.setLevel(level)
     logging.captureWarnings(capture=False)
     structlog.reset_defaults()
+    telemetry._configured.cache_clear()  # noqa: SLF001 - what configure() clears
 
 
 def started(format: Format = "json") -> io.StringIO:

@@ -138,7 +138,7 @@ class GraphQLEndpoint:
             await held.enter_async_context(self.answers.dear.turn(call.principal))
             async with self.answers.dear.made():
                 await _check_peer(receive)
-                result = await self._execute(prepared, request, call, encoding=encoding, serially=True)
+                result = await self._execute(prepared, request, call, encoding=encoding)
         return pieced_answer(
             encoding.whole(self._content(scope, prepared.document, result, call)), encoding.memory.shrink
         )
@@ -162,9 +162,7 @@ class GraphQLEndpoint:
                 raise cause
             if cause is not None and _may_be_sent_again(cause) and not any((result.data or {}).values()):
                 raise cause  # nothing was done: the request as a whole may be sent again
-        # They came as fields ended. At a glance, where the document is not known, they come in the document's order.
-        in_order = sorted(result.errors, key=lambda error: tuple(error.positions or ()))
-        return {"errors": [_entry(error) for error in in_order], "data": result.data}
+        return {"errors": [_entry(error) for error in result.errors], "data": result.data}
 
     async def _payer(self, scope: Scope, call: Call, text: Text, operation_name: str | None) -> Payer | Denied:
         """On whose account a document is judged that is not known yet, or why it is not.
@@ -214,13 +212,7 @@ class GraphQLEndpoint:
         return _from_json(await read_body(scope, receive, self.limits, anonymous=anonymous))
 
     async def _execute(
-        self,
-        prepared: Prepared,
-        request: Request,
-        call: Call,
-        *,
-        encoding: Encoding | None = None,
-        serially: bool = False,
+        self, prepared: Prepared, request: Request, call: Call, *, encoding: Encoding | None = None
     ) -> ExecutionResult:
         result = execute(
             self.schema,
@@ -230,7 +222,6 @@ class GraphQLEndpoint:
             operation_name=request.operation_name,
             executor_class=Execution,
             encoding=encoding,
-            serially=serially,
         )
         found = await result if isawaitable(result) else result
         if found.errors and isinstance(found.errors[0].original_error, CredentialMissing):

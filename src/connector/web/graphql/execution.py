@@ -7,7 +7,7 @@ from types import MethodType
 from typing import Any
 from weakref import proxy
 
-from graphql import Executor, GraphQLResolveInfoHelpers
+from graphql import Executor, FieldNode, GraphQLResolveInfoHelpers
 
 from connector.web.graphql.encoding import EncodedList, Encoding
 
@@ -28,24 +28,25 @@ class Execution(Executor[Any]):
 
     Args:
         encoding: turns the items of long lists into text as soon as they are complete; without one they stay objects.
-        serially: whether one root field is executed after the other, so that what one has read is gone before the next
-            reads. For mutations this is so in any case.
     """
 
-    def __init__(
-        self, *arguments: Any, encoding: Encoding | None = None, serially: bool = False, **options: Any
-    ) -> None:
+    def __init__(self, *arguments: Any, encoding: Encoding | None = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         this = proxy(self)
         self.async_helpers = GraphQLResolveInfoHelpers(
             gather=MethodType(Executor.gather_async_work, this), track=MethodType(Executor.track_async_work, this)
         )
         self._encoding = encoding
-        self._serially = serially
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001 - the signature is graphql-core's
-        """As graphql-core does."""
-        return super().execute_operation(self._serially or serially)
+        """As graphql-core does; several root fields of a query too one after another.
+
+        So what one has read is gone before the next reads. And the errors come in the document's order: it would
+        otherwise tell a caller without a credential whether the document is known.
+        """
+        selections = self.operation.selection_set.selections
+        is_one = len(selections) == 1 and isinstance(selections[0], FieldNode)
+        return super().execute_operation(serially if is_one else True)
 
     def complete_list_value(  # noqa: PLR0917 - the signature is graphql-core's
         self,
