@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from connector.domain.certificates import Certificate
 from connector.domain.directory import Entity, SystemAuth
@@ -60,8 +61,7 @@ class Action(StrEnum):
     CERTIFICATE_REVOKED = "certificate.revoked"
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """The circumstances of a request: the client's address, an id that its log lines have too, and what was called."""
 
     address: str | None

@@ -35,7 +35,6 @@ _SECRET_TEXT = re.compile(
     re.ASCII | re.DOTALL,
 )
 SHORTEST_TOKEN = 88
-_MARK = re.compile("connector-key-|eyJ|PRIVATE KEY-----|[?&]token=")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -120,21 +119,28 @@ def withhold_secrets(_logger: object, _method: str, event: MutableMapping[str, A
 
 def _clean(value: Any, depth: int) -> Any:
     if isinstance(value, str):
-        # Most texts are too short for a token and have no mark of the others: those are spared the search.
-        if len(value) >= SHORTEST_TOKEN or _MARK.search(value):
-            value = _SECRET_TEXT.sub(WITHHELD, value)
-        return value[:MAX_TEXT]
+        # Most texts are too short for a token and have no mark of another secret: those are spared the search.
+        is_plain = len(value) < SHORTEST_TOKEN and not _is_marked(value)
+        return value if is_plain else _SECRET_TEXT.sub(WITHHELD, value)[:MAX_TEXT]
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping) and depth:
+        # No mark has a line end in it, so that all texts can be looked through at once.
+        is_unmarked = not _is_marked("\n".join([item for item in value.values() if type(item) is str]))
         cleaned: dict[str, Any] = {}
         for name, item in value.items():
             shown, is_secret = _field(str(name))
-            cleaned[shown] = WITHHELD if is_secret else _clean(item, depth - 1)
+            is_plain = is_unmarked and type(item) is str and len(item) < SHORTEST_TOKEN
+            cleaned[shown] = WITHHELD if is_secret else item if is_plain else _clean(item, depth - 1)
         return cleaned
     if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray) and depth:
         return [_clean(item, depth - 1) for item in value]
     return _clean(repr(value), 0)
+
+
+def _is_marked(text: str) -> bool:
+    """Whether something in it may be a secret of another shape than a one-time token."""
+    return "eyJ" in text or "token=" in text or "connector-key-" in text or "PRIVATE KEY-----" in text
 
 
 @lru_cache(maxsize=1024)
