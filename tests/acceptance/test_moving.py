@@ -175,6 +175,18 @@ def test_the_first_import_takes_everything(moved: Moved) -> None:
     assert moved.first["notes"] == []
 
 
+def test_a_token_of_compass_is_good_once(moved: Moved, tmp_path: Path) -> None:
+    """A token that was pending there leads to a certificate here, once; its system auth is the common name."""
+    identity = moved.server.enroll(moved.token, tmp_path / "enrolled")
+    (leaf, *_) = x509.load_pem_x509_certificates(identity.chain.read_bytes())
+    (name,) = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    found = moved.there.connection.execute("SELECT count(*) FROM system_auths WHERE id = %s", (name.value,)).fetchall()
+    assert found == [(1,)]
+    with pytest.raises(Refused) as refused, moved.server.bearer(moved.token) as client:
+        client.configuration(moved.server.public_connector)
+    assert refused.value.code == "token_spent"
+
+
 def test_holders_call_renew_and_leave_the_old_ca(moved: Moved) -> None:
     """A holder calls with the certificate that it has, is known as its own system auth, renews into our own CA with the
     same subject and key, calls with the new certificate, and revokes it; then only that one is refused.
@@ -253,18 +265,6 @@ def test_a_second_import_doubles_nothing(moved: Moved) -> None:
     assert (known["application"], known["runtime"]) == (APPLICATIONS, RUNTIMES)
     listed = moved.server.command("application", "list", "--tenant", "tenant-0", "--json")
     assert len(json.loads(listed.stdout)) == APPLICATIONS // TENANTS
-
-
-def test_a_token_of_compass_is_good_once(moved: Moved, tmp_path: Path) -> None:
-    """A token that was pending there leads to a certificate here, once; its system auth is the common name."""
-    identity = moved.server.enroll(moved.token, tmp_path / "enrolled")
-    (leaf, *_) = x509.load_pem_x509_certificates(identity.chain.read_bytes())
-    (name,) = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    found = moved.there.connection.execute("SELECT count(*) FROM system_auths WHERE id = %s", (name.value,)).fetchall()
-    assert found == [(1,)]
-    with pytest.raises(Refused) as refused, moved.server.bearer(moved.token) as client:
-        client.configuration(moved.server.public_connector)
-    assert refused.value.code == "token_spent"
 
 
 def test_a_revocation_that_comes_later_ends_what_was_adopted(moved: Moved) -> None:
@@ -447,14 +447,17 @@ def test_the_status_says_who_is_on_the_old_ca(moved: Moved) -> None:
 
 def test_the_old_ca_ends_when_it_is_told(moved: Moved) -> None:
     """After its end the old CA lets nobody in: at once over a connection that is open, over a new one within two
-    seconds, and without a restart. No import brings it back. It runs last in this file.
+    seconds, and without a restart; the command warns if gateways may still bring its certificates in. No import
+    brings it back. It runs last in this file.
     """
     auth, certificate = moved.living[-1]
     identity = moved.identity(certificate)
     verify = context(moved.server.root, (identity.chain, identity.key))
     with httpx2.Client(verify=verify, limits=httpx2.Limits(keepalive_expiry=None), timeout=60) as client:
         assert post(client, moved.server.mtls_director, VIEWER).json()["data"]["result"]["id"] == moved.owners[auth]
-        moved.server.command("import", "end", "--force")
+        moved.server.settings = {**SETTINGS, "CONNECTOR_GATEWAYS__SUBJECT_RULE": "true"}
+        ended = moved.server.command("import", "end", "--force")
+        assert "Warning: gateways.subject_rule is on" in ended.stderr
         (refused,) = post(client, moved.server.mtls_director, VIEWER).json()["errors"]
         assert refused["extensions"]["error"] == "certificate_revoked"
     deadline = time.monotonic() + FOLLOWED_SECONDS

@@ -113,12 +113,19 @@ def status(
 
 @command(imports, "end", writes=True)
 def end_import(
-    _: Administration,
+    administration: Administration,
     installation: Installation,
     force: Annotated[bool, typer.Option("--force", help="Even if holders have not renewed yet.")] = False,
 ) -> list[Row]:
     """End the old CA: its certificates let nobody in any more."""
-    return [_issuer(each) for each in end(installation, anyway=force)]
+    ended = [_issuer(each) for each in end(installation, anyway=force)]
+    if administration.settings.gateways.subject_rule:
+        print(
+            "Warning: gateways.subject_rule is on, so the certificate resolver still takes certificates of the old CA "
+            "by their subject. Turn it off and restart the server.",
+            file=sys.stderr,
+        )
+    return ended
 
 
 def _show_report(report: Report, *, is_dry: bool, as_json: bool) -> None:

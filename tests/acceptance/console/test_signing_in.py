@@ -1,5 +1,6 @@
 """Coming in and going out."""
 
+import json
 import re
 import time
 from pathlib import Path
@@ -132,11 +133,14 @@ def test_a_disabled_administrator_is_out(stage: Stage) -> None:
     with visitor(stage.server, "gone") as made:
         stage.server.command("admin", "disable", "gone")
         assert made.http.get("/console/t/default").status_code == 303
-        assert made.post("/console/t/default/applications", name="late").status_code == 401
+        late = made.post("/console/t/default/applications", name="late")
+        assert (late.status_code, late.headers["location"]) == (303, "/console/sign-in?done=unsent")
         assert made.sign_in("gone").status_code == 401
         assert stage.server.command("admin", "password", "gone", check=False).returncode == 3
         stage.server.command("admin", "enable", "gone")
         assert made.sign_in("gone").status_code == 303
+    listed = stage.server.command("application", "list", "--json").stdout
+    assert "late" not in {each["name"] for each in json.loads(listed)}
 
 
 def test_sessions_end_by_themselves(stage: Stage) -> None:
