@@ -29,7 +29,7 @@ from connector.web.graphql.sdl import sdl
 
 DEPTH = 5
 # Texts that name something, beside everything of the types ID and PageCursor; and those that do not.
-NAMING = {"serial", "text", "certificate"}
+NAMING = {"serial", "text", "certificate", "appID"}
 FREE = {
     *("name", "description", "providerName", "key", "query", "sourceNetwork", "keySHA256", "csr", "proof"),
     *("healthCheckURL", "baseUrl", "applicationNamespace", "localTenantID", "templateName", "state", "searchTerm"),
