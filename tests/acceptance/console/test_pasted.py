@@ -151,7 +151,7 @@ def test_refusal_is_shown_and_nothing_is_overwritten(
     stage: Stage, site: Site, terminal: Terminal, request: pytest.FixtureRequest
 ) -> None:
     """With a token that was redeemed the server's sentence is shown, no file is left, and the terminal goes on; where a
-    key is already, nothing is asked for and nothing is spent.
+    file of one of these names is already, nothing is asked for and nothing is spent.
     """
     pairing, commands = handed(stage, f"refused {request.node.name}")
     stage.server.enroll(parse(pairing).token, site.programs / "first")
@@ -159,8 +159,10 @@ def test_refusal_is_shown_and_nothing_is_overwritten(
     terminal.until("one-time token .*(redeemed|used|spent)")
     terminal.done()
     assert site.files() == {}
-    (site.directory / "key.pem").write_text("a key of before")
-    terminal.type(commands)
-    terminal.until(r"is here already\. Go to another directory\.\r")
-    terminal.done()
-    assert site.files() == {"key.pem": "a key of before"}
+    for name in ("key.pem", "chain.pem", "root.pem"):
+        (site.directory / name).write_text("of before")
+        terminal.type(commands)
+        terminal.until(rf"{name} is here already\. Go to another directory\.\r")
+        terminal.done()
+        assert site.files() == {name: "of before"}
+        (site.directory / name).unlink()
