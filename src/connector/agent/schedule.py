@@ -46,9 +46,11 @@ class Plan:
     @classmethod
     def decode(cls, kept: Mapping[str, Any] | None) -> Self | None:
         """From JSON; None where it is none."""
+        if kept is None:
+            return None
         try:
-            times = {name: datetime.fromisoformat(kept[name]) for name in ("start", "end", "moment", "check_at")}  # type: ignore[index]
-            return cls(serial=kept["serial"], asked=kept["asked"], **times)  # type: ignore[index]
+            times = {name: datetime.fromisoformat(kept[name]) for name in ("start", "end", "moment", "check_at")}
+            return cls(serial=kept["serial"], asked=kept["asked"], **times)
         except (KeyError, TypeError, ValueError):
             return None
 

@@ -55,7 +55,7 @@ def import_compass(
 ) -> None:
     """Take over what a Compass installation holds. Compass is only read. Run it again to take what is new."""
     from connector import compass  # noqa: PLC0415 - only this command reads PostgreSQL itself
-    from connector.cli.progress import progress  # noqa: PLC0415
+    from connector.cli.progress import progress  # noqa: PLC0415 - only a long import shows it
 
     async def run() -> Report:
         async with administration(data_dir=data_dir, config=config) as opened:

@@ -7,6 +7,7 @@ Each kind of credential has one way in here, and nothing else makes a grant. A g
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 
 from connector.domain import certificates as inventory
 from connector.domain import steps, tokens
@@ -233,16 +234,8 @@ class Admission:
             tx.inventory.supersede(current, now=tx.now)
             return ()
 
-        return Grant(
-            at=self.now,
-            identity=former.identity,
-            by=former,
-            action=Action.CERTIFICATE_RENEWED,
-            spend=spend,
-            note_refusal=note_refusal,
-            step=request.step(former.fingerprint),
-            barred=barred,
-        )
+        step = request.step(former.fingerprint)
+        return self._renewing(former)(spend=spend, note_refusal=note_refusal, step=step, barred=barred)
 
     async def _by_lapsed(self, credential: LapsedCertificate, request: CertificateRequest) -> Grant:
         policy = self.renewal
@@ -263,11 +256,7 @@ class Admission:
             if isinstance(refusal, BadCSR):
                 await self.note_holder(former, refusal)
 
-        return Grant(
-            at=self.now,
-            identity=former.identity,
-            by=former,
-            action=Action.CERTIFICATE_RENEWED,
+        return self._renewing(former)(
             spend=spend,
             note_refusal=note_refusal,
             reason=CertificateExpired.code,
@@ -275,6 +264,10 @@ class Admission:
             alone=True,
             step=step,
         )
+
+    def _renewing(self, former: Certificate) -> partial[Grant]:
+        """The grant of a renewal by the former certificate, but for how it is spent."""
+        return partial(Grant, at=self.now, identity=former.identity, by=former, action=Action.CERTIFICATE_RENEWED)
 
     async def _find_token(self, presented: bytes) -> OneTimeToken:
         token = await self.store.read(lambda tx: tx.tokens.find(presented), single=True)
