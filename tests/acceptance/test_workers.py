@@ -22,6 +22,7 @@ from connector.client import Refused
 
 WRONG = "query { result: configuration { token { token } } }"
 SECONDS = 10.0
+READY = {"status": "ready"}
 
 
 @pytest.fixture
@@ -48,14 +49,22 @@ def is_gone(process: int) -> bool:
     return not Path(f"/proc/{process}/exe").exists()
 
 
-def is_ready(server: Server) -> bool:
-    return httpx2.get(f"{server.urls['internal']}/readyz", timeout=SECONDS).json() == {"status": "ready"}
+def readiness(server: Server) -> dict[str, Any]:
+    answer: dict[str, Any] = httpx2.get(f"{server.urls['internal']}/readyz", timeout=SECONDS).json()
+    return answer
+
+
+def is_stopped(process: int) -> bool:
+    """Whether all of its threads are: one takes the signal, and until it runs the others go on (signal(7))."""
+    states = (task.read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{process}/task").glob("*/stat"))
+    return set(states) == {"T"}
 
 
 def pause(server: Server, process: int) -> None:
     """Stop the worker at a moment at which it does not hold the lock on the database, without which no other writes."""
     for _ in range(20):
         os.kill(process, signal.SIGSTOP)
+        wait_until(lambda: is_stopped(process))
         with closing(sqlite3.connect(server.data / "connector.db", timeout=1)) as connection:
             try:
                 connection.execute("BEGIN IMMEDIATE")
@@ -71,7 +80,7 @@ def test_each_worker_does_the_whole_job(two: Server, tmp_path: Path) -> None:
     assert len(two.workers) == 2
     for number, other in enumerate(two.workers):
         pause(two, other)
-        assert is_ready(two)
+        assert readiness(two) == READY
         identity = two.enroll(two.token(two.application(f"by-{number}")), tmp_path / str(number))
         os.kill(other, signal.SIGCONT)
         for each in two.workers:
@@ -113,7 +122,7 @@ def test_it_says_once_where_it_listens(two: Server) -> None:
     written = (two.data / "addresses.json").stat()
     os.kill(two.workers[0], signal.SIGKILL)
     wait_until(lambda: len(log(two, "worker.started")) == 3 and len(two.workers) == 2)
-    assert is_ready(two)
+    assert readiness(two) == READY
     assert (two.data / "addresses.json").stat() == written
     assert two.log.read_text().count(announced[0]) == 1
 
@@ -166,7 +175,7 @@ def test_workers_end_with_a_killed_parent(two: Server) -> None:
 
     two.start()
     assert len(two.workers) == 2
-    assert is_ready(two)
+    assert readiness(two) == READY
 
 
 def test_hanging_up_reaches_every_worker(tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ from connector.usecases.realms import Realm
 
 # So long a count is good, unless the limit is near.
 GOOD_FOR = timedelta(seconds=10)
+# This part of a limit is allowed without a count. Each replica but one can pass the limit by as much: they do not see
+# what the others add meanwhile.
+UNCOUNTED_PART = 10
 # A tenant's counts are long. Up to this many entries are read each time, which takes no longer than a statement does.
 COUNTED_EACH_TIME = 1000
 TENANT_GOOD_FOR = timedelta(minutes=1)
@@ -239,10 +242,8 @@ class Allowances:
         most, key = self.quotas.value(rule.limit), (rule.limit, system_auth_id)
         if not most or self._estimates.is_new(key, most, now=tx.now):
             return
-        # Half the limit: two replicas that know nothing of each other do not pass it together.
-        if self._estimates.admit(
-            key, most, lambda: len(moments(most)), trusted=most // 2, now=tx.now, good_for=GOOD_FOR
-        ):
+        trusted = most // UNCOUNTED_PART
+        if self._estimates.admit(key, most, lambda: len(moments(most)), trusted=trusted, now=tx.now, good_for=GOOD_FOR):
             return
         met = _Met(rule, most, at=tx.now, until=moments(most)[-1] + rule.frees_after)
         self._met[key] = met

@@ -169,3 +169,16 @@ def test_an_estimate_is_trusted_up_to_a_number() -> None:
         assert estimates.admit("a", 100, count, trusted=3, now=NOW, good_for=SECOND)
 
     assert len(asked) == 3
+
+
+@given(st.lists(st.integers(0, 2), min_size=200, max_size=400))
+def test_processes_that_estimate_pass_a_limit_by_what_is_trusted(turns: list[int]) -> None:
+    """Whoever's turn it is, three processes add no more than the limit, and what each but one is trusted with."""
+    most, trusted, truth = 50, 5, 0
+    processes = [Estimates() for _ in range(3)]
+    for turn in [*turns, *range(3)]:
+        truth += processes[turn].admit("a", most, lambda: truth, trusted=trusted, now=NOW, good_for=SECOND)  # noqa: B023
+
+        assert truth <= most + 2 * trusted
+
+    assert truth >= most
