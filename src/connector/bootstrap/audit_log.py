@@ -15,4 +15,4 @@ def tell(event: Event) -> None:
     fields = {name: value for name, value in zip(_NAMES, _VALUES(event), strict=True) if value is not None}
     if event.times != 1:
         fields["times"] = event.times
-    _log.info(event.action.value, actor=event.actor, **fields)
+    _log.info(str(event.action), actor=event.actor, **fields)

@@ -6,8 +6,11 @@ not DER is refused. Every function is linear in its input and none calls itself.
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from functools import partial
+from operator import itemgetter
+from typing import NamedTuple, cast
 
 BOOLEAN = 0x01
 INTEGER = 0x02
@@ -52,6 +55,12 @@ class Element(NamedTuple):
     encoded: bytes
 
 
+# A CSR and its certificate are some sixty elements. NamedTuple's own constructor is a Python function, this is none.
+_element = cast("Callable[[tuple[int, bytes, bytes]], Element]", partial(tuple.__new__, Element))
+
+_tag = itemgetter(0)
+
+
 def elements(data: bytes) -> list[Element]:
     """The elements that ``data`` is made of, to its last octet.
 
@@ -70,7 +79,7 @@ def elements(data: bytes) -> list[Element]:
         end = content + length
         if end > size:
             raise DERError("a length beyond the end")
-        found.append(Element(data[start], data[content:end], data[start:end]))
+        found.append(_element((data[start], data[content:end], data[start:end])))
         start = end
     return found
 
@@ -94,7 +103,7 @@ def read(data: bytes, *tags: int) -> list[Element]:
         DERError: they are others, more or fewer, or not DER.
     """
     found = elements(data)
-    if tuple([element.tag for element in found]) != tags:
+    if tuple(map(_tag, found)) != tags:
         raise DERError("an element that is not expected, or one missing")
     return found
 

@@ -78,11 +78,11 @@ def verify(public_key: PublicKey, *, algorithm: bytes, signature: bytes, signed:
         InvalidSignature: the signature does not fit.
     """
     try:
-        if isinstance(public_key, RSAPublicKey):
+        if isinstance(public_key, EllipticCurvePublicKey):
+            public_key.verify(signature, signed, _ECDSA_WITH_SHA2[algorithm])
+        elif isinstance(public_key, RSAPublicKey):
             digest = (_ANY_WITH_RSA if sha1 else _SHA2_WITH_RSA)[algorithm]
             public_key.verify(signature, signed, PKCS1v15(), digest)
-        elif isinstance(public_key, EllipticCurvePublicKey):
-            public_key.verify(signature, signed, _ECDSA_WITH_SHA2[algorithm])
         elif algorithm == _ED25519:
             public_key.verify(signature, signed)
         else:
@@ -114,11 +114,12 @@ def sign(key: IssuerPrivateKey, octets: bytes, algorithm: IssuerAlgorithm) -> by
     Raises:
         ValueError: the algorithm is for another type of key.
     """
-    if (algorithm == _BY_RSA) != isinstance(key, RSAPrivateKey):
-        raise ValueError("the algorithm is for another type of key")
-    if isinstance(key, RSAPrivateKey):
+    by_rsa = algorithm.encoded == _BY_RSA.encoded
+    if isinstance(key, RSAPrivateKey) and by_rsa:
         return key.sign(octets, PKCS1v15(), algorithm.digest)
-    return key.sign(octets, ECDSA(algorithm.digest))
+    if isinstance(key, EllipticCurvePrivateKey) and not by_rsa:
+        return key.sign(octets, ECDSA(algorithm.digest))
+    raise ValueError("the algorithm is for another type of key")
 
 
 def encoded_key(public_key: IssuerPublicKey) -> bytes:

@@ -1,7 +1,7 @@
 """A request's statements about its caller: address, certificate, Idempotency-Key. None of it has been checked yet."""
 
 from hashlib import sha256
-from secrets import token_hex
+from os import urandom
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,7 +29,7 @@ def with_circumstances(app: ASGIApp) -> ASGIApp:
         if scope["type"] == "http":
             # The path without the query: that may hold a token.
             path = scope["path"][:MOST_OF_A_PATH]
-            CIRCUMSTANCES.set(Circumstances(source(scope), token_hex(ID_OCTETS), scope["method"], path))
+            CIRCUMSTANCES.set(Circumstances(source(scope), urandom(ID_OCTETS).hex(), scope["method"], path))
         await app(scope, receive, send)
 
     return wrapped

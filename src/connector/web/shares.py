@@ -59,21 +59,36 @@ class Shares:
         self.callers = Share(Limit.REQUESTS, Limit.REQUESTS_A_SECOND, quotas, workers, clock)
         self.tenants = Share(Limit.TENANT_REQUESTS, Limit.TENANT_REQUESTS_A_SECOND, quotas, workers, clock)
 
-    def seat(self, caller: Hashable | None) -> "Seat":
+    def seat(self, caller: Hashable | None = None) -> "Seat":
         """A place for one request of this caller; None is a caller without a share, such as the bearer of a token."""
         return Seat(self, caller)
 
 
 class Seat:
-    """The place of one request: within its caller's share, and, once the tenant is known, within the tenant's."""
+    """The place of one request: within its caller's share, and, once the tenant is known, within the tenant's.
 
-    __slots__ = ("_caller", "_is_over", "_shares", "_tenants")
+    What is kept for the request is given back with its place: when the peer has taken the answer.
+    """
 
-    def __init__(self, shares: Shares, caller: Hashable | None) -> None:
+    __slots__ = ("_caller", "_expected", "_is_over", "_kept", "_shares", "_tenants")
+
+    def __init__(self, shares: Shares, expected: Hashable | None) -> None:
         self._shares = shares
-        self._caller = caller
+        self._expected = expected
+        self._caller: Hashable | None = None
         self._tenants: list[str] = []
+        self._kept: list[Callable[[], None]] = []
         self._is_over = False
+
+    def take(self, caller: Hashable) -> None:
+        """Take a place in the share of this caller, who is found out after the request has its seat.
+
+        Raises:
+            RateLimited: the caller has none left.
+        """
+        with self._shares.lock:
+            self._shares.callers.take(caller)
+            self._caller = caller
 
     def enter(self, tenant_id: str) -> None:
         """Take a place in the tenant, whose caller was found to be allowed there; once for each request.
@@ -92,13 +107,18 @@ class Seat:
         Raises:
             RateLimited: the caller has none left.
         """
-        if self._caller is not None:
-            with self._shares.lock:
-                self._shares.callers.take(self._caller)
+        if self._expected is not None:
+            self.take(self._expected)
         return self
 
+    def keep(self, give_back: Callable[[], None]) -> None:
+        """Call this when the place is given back; the last that was kept comes first. It must not raise."""
+        self._kept.append(give_back)
+
     def __exit__(self, *_: object) -> None:
-        """Give back what was taken."""
+        """Give back what was taken and kept."""
+        while self._kept:
+            self._kept.pop()()
         with self._shares.lock:
             self._is_over = True
             if self._caller is not None:

@@ -1,10 +1,10 @@
 """The file of the CA certificates of administrators."""
 
+import json
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from structlog.testing import capture_logs
 from tests.support.authority import ISSUER, START
 from tests.support.ca import CA, DAY
 from tests.support.issuing import only
@@ -15,6 +15,7 @@ from connector.bootstrap.files import load_safely
 from connector.exposure import Exposed
 from connector.pki.admin_certificates import read_authorities
 from connector.settings import Settings, SettingsError
+from connector.system import telemetry
 
 REGISTRARS = CA.make("Registrars")
 RULE = '[[admin_certificates.rules]]\nname = "a"\nuri = "urn://a"\nrole = "viewer"\ntenants = ["*"]\n'
@@ -71,17 +72,20 @@ def test_a_bad_file_is_named(file: Path, octets: bytes | None, says: str) -> Non
     assert problem.startswith(f"admin_certificates.ca_file ({file.parent / 'connector.toml'}): {says}")
 
 
-def test_an_expired_ca_is_logged(tmp_path: Path) -> None:
+def test_an_expired_ca_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A CA certificate that has expired stops no start, since others may be good; the log names it by its place."""
     signs = x509.KeyUsage(**{name: name == "key_cert_sign" for name in KEY_USAGES})
     expired = issue(REGISTRARS.root, named("Old"), purposes=(), usage=signs, ca=True, life=(-2 * DAY, -DAY))
     both = read_authorities(REGISTRARS.root.pem + expired.pem)
 
-    with capture_logs() as logs:
-        found = admin_certificates(Settings(data_dir=tmp_path), both, only(ISSUER, now=START), {})
+    monkeypatch.setattr(telemetry.logger(), "lines", None)
+    found = admin_certificates(Settings(data_dir=tmp_path), both, only(ISSUER, now=START), {})
 
     assert found is not None
-    assert [(each["event"], each["number"]) for each in logs] == [("admin_certificates.ca_not_valid", 2)]
+    [record] = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (record["event"], record["number"]) == ("admin_certificates.ca_not_valid", 2)
 
 
 def test_a_file_that_others_can_write_is_refused(file: Path) -> None:

@@ -368,17 +368,18 @@ def test_turns_are_always_given_back(plan: list[tuple[int, int, bool]]) -> None:
 
         async def visit(principal: int, steps: int) -> None:
             try:
-                async with dear.turn(principal):
-                    assert principal not in inside
-                    inside.add(principal)
-                    try:
-                        async with dear.made():
-                            for _ in range(steps):
-                                await asyncio.sleep(0)
-                    finally:
-                        inside.remove(principal)
+                end = await dear.turn(principal)
             except RateLimited:
-                pass
+                return
+            assert principal not in inside
+            inside.add(principal)
+            try:
+                async with dear.made():
+                    for _ in range(steps):
+                        await asyncio.sleep(0)
+            finally:
+                inside.remove(principal)
+                end()
 
         visits = []
         for principal, steps, is_cancelled in plan:
@@ -390,7 +391,9 @@ def test_turns_are_always_given_back(plan: list[tuple[int, int, bool]]) -> None:
         for found in await asyncio.gather(*visits, return_exceptions=True):
             assert found is None or isinstance(found, asyncio.CancelledError)
         assert not dear._lines  # noqa: SLF001 - that nothing is left is what is proven
-        async with asyncio.timeout(1), dear.turn(0), dear.made():
-            pass
+        async with asyncio.timeout(1):
+            await dear.turn(0)
+            async with dear.made():
+                pass
 
     asyncio.run(prove())

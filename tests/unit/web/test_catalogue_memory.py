@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack
 from hashlib import sha256
 
 import pytest
@@ -20,7 +19,7 @@ from connector.usecases.publications import Publications
 from connector.web.legacy import CatalogueAPI
 from connector.web.legacy.call import Call
 from connector.web.requests import SMALL, BodyLimits, Budget
-from connector.web.shares import Shares
+from connector.web.shares import Seat, Shares
 
 DER = b"a certificate"
 BEYOND = 1000
@@ -44,9 +43,11 @@ async def catalogue(octets: int) -> CatalogueAPI:
     return CatalogueAPI(world.store, world.enrollment, lambda: NOW, Publications(), limits, Budget(octets))
 
 
-async def request(
-    api: CatalogueAPI, method: str, held: AsyncExitStack, *, body: bytes = b"", id_: str = ""
-) -> Response:
+def new_seat() -> Seat:
+    return Shares(Quotas(), 1, lambda: 0.0).seat()
+
+
+async def request(api: CatalogueAPI, method: str, seat: Seat, *, body: bytes = b"", id_: str = "") -> Response:
     """The answer to one request of the application."""
 
     async def receive() -> Message:
@@ -56,8 +57,7 @@ async def request(
     tls = {"tls": {"client_cert": DER}}
     scope = {"type": "http", "method": method, "raw_path": path.encode(), "headers": [], "extensions": tls}
     operations = {"GET": api.one if id_ else api.list, "POST": api.publish, "PUT": api.replace}
-    seat = Shares(Quotas(), 1, lambda: 0.0).seat(None)
-    return await operations[method](Call(scope, receive, seat, held))
+    return await operations[method](Call(scope, receive, seat))
 
 
 def test_large_service_is_counted_until_it_is_answered() -> None:
@@ -67,12 +67,12 @@ def test_large_service_is_counted_until_it_is_answered() -> None:
 
     async def run() -> None:
         api = await catalogue(octets=len(BODY) - SMALL)
-        async with AsyncExitStack() as held, AsyncExitStack() as refused:
+        with new_seat() as held, new_seat() as refused:
             await request(api, "POST", held, body=BODY)
             with pytest.raises(Overloaded):
                 await request(api, "POST", refused, body=BODY)
             assert len(json.loads((await request(api, "GET", held)).body)) == 1
-        async with AsyncExitStack() as held:
+        with new_seat() as held:
             assert (await request(api, "POST", held, body=BODY)).status_code == 200
 
     asyncio.run(run())
@@ -83,9 +83,9 @@ def test_replacement_that_was_done_is_answered() -> None:
 
     async def run() -> None:
         api = await catalogue(octets=len(BODY) - SMALL)
-        async with AsyncExitStack() as held:
+        with new_seat() as held:
             id_ = json.loads((await request(api, "POST", held, body=BODY)).body)["id"]
-        async with AsyncExitStack() as held:
+        with new_seat() as held:
             answer = await request(api, "PUT", held, body=BODY.replace(b"xx", b"yy"), id_=id_)
             assert json.loads(answer.body)["events"]["spec"].startswith("yy")
             with pytest.raises(Overloaded):

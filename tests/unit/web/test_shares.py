@@ -62,6 +62,28 @@ def test_a_tenants_share_is_taken_once_by_each_request() -> None:
         second.enter("tenant")
 
 
+def test_a_caller_who_is_found_out_later_takes_a_share() -> None:
+    """A request can have its seat before its caller is known; the share is then taken, and ends with the request."""
+    made = shares(requests=1)
+    with made.seat() as seat:
+        seat.take("a")
+        with pytest.raises(RateLimited):
+            made.seat("a").__enter__()
+    with made.seat("a"):
+        pass
+
+
+def test_what_is_kept_for_a_request_ends_with_it() -> None:
+    """Each once, the last first."""
+    ended = list[str]()
+    with shares().seat() as seat:
+        seat.keep(lambda: ended.append("first"))
+        seat.keep(lambda: ended.append("second"))
+        assert not ended
+
+    assert ended == ["second", "first"]
+
+
 def test_callers_without_a_share_are_not_counted() -> None:
     """The bearers of tokens, and those without a credential, share nothing with one another."""
     made = shares(requests=1, requests_a_second=1)

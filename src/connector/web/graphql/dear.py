@@ -6,9 +6,10 @@ memory.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from connector.domain.refusals.quotas import RateLimited
 from connector.domain.refusals.requests import Overloaded
@@ -42,27 +43,31 @@ class DearAnswers:
     _lines: dict[Hashable, _Line] = field(default_factory=dict)
     _made: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    @asynccontextmanager
-    async def turn(self, principal: Hashable) -> AsyncIterator[None]:
-        """This principal's turn: until the answer was made and taken.
+    async def turn(self, principal: Hashable) -> Callable[[], None]:
+        """Wait for this principal's turn. Call what is returned when the answer was made and taken.
 
         Raises:
             RateLimited: those before it took too long, or too many wait already.
         """
         line = self._lines.setdefault(principal, _Line())
+        if line.callers > self.waiting:
+            raise self._refusal
         line.callers += 1
         try:
-            if line.callers > self.waiting + 1:
-                raise self._refusal
             await self._acquired(line.lock, self._refusal)
-            try:
-                yield
-            finally:
-                line.lock.release()
-        finally:
-            line.callers -= 1
-            if not line.callers:
-                del self._lines[principal]
+        except BaseException:
+            self._leave(principal, line)
+            raise
+        return partial(self._end, principal, line)
+
+    def _end(self, principal: Hashable, line: _Line) -> None:
+        line.lock.release()
+        self._leave(principal, line)
+
+    def _leave(self, principal: Hashable, line: _Line) -> None:
+        line.callers -= 1
+        if not line.callers:
+            del self._lines[principal]
 
     @asynccontextmanager
     async def made(self) -> AsyncIterator[None]:

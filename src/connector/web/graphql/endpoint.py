@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any
@@ -55,7 +55,7 @@ from connector.web.patience import Patience
 from connector.web.pieces import pieced_answer
 from connector.web.problems import graphql_error
 from connector.web.requests import BodyLimits, header, read_body
-from connector.web.shares import Shares
+from connector.web.shares import Seat, Shares
 from connector.web.throttle import Throttle, network
 
 MAX_QUERY_PARAMETERS = 10
@@ -99,19 +99,20 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing is raised but cancellation."""
-        # What is held until the peer has taken its answer: its shares, its turn, if it is a dear one, and its memory.
-        async with AsyncExitStack() as held:
+        # Until the peer has taken its answer it has its shares, the memory, and its turn if the answer is a dear one.
+        with self.shares.seat() as seat:
             try:
                 call = self.authenticate(scope)
-                has_share = isinstance(call.principal, Bearer | Holder | AdminHolder)
-                call.seat = held.enter_context(self.shares.seat(call.principal if has_share else None))
-                answer = await self._answer(call, scope, receive, held)
+                call.seat = seat
+                if isinstance(call.principal, Bearer | Holder | AdminHolder):
+                    seat.take(call.principal)
+                answer = await self._answer(call, scope, receive, seat)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
                 note(error)
                 answer = error_answer(error, ALLOW if isinstance(error, MethodNotAllowed) else None)
             await answer(scope, receive, send)
 
-    async def _answer(self, call: Call, scope: Scope, receive: Receive, held: AsyncExitStack) -> ASGIApp:
+    async def _answer(self, call: Call, scope: Scope, receive: Receive, seat: Seat) -> ASGIApp:
         if isinstance(call.principal, TokenBearer | Bearer):
             self.throttle.admit(call.source)
         request = await self._read(scope, receive, anonymous=isinstance(call.principal, Anonymous))
@@ -131,11 +132,11 @@ class GraphQLEndpoint:
             result = await self._execute(prepared, request, call)
             return json_answer(self._content(scope, prepared.document, result, call))
         encoding = Encoding(AnswerMemory(self.answers.octets, self.answers.budget))
-        held.callback(encoding.memory.free)
+        seat.keep(encoding.memory.free)
         if total <= DEAR:
             result = await self._execute(prepared, request, call, encoding=encoding)
         else:
-            await held.enter_async_context(self.answers.dear.turn(call.principal))
+            seat.keep(await self.answers.dear.turn(call.principal))
             async with self.answers.dear.made():
                 await _check_peer(receive)
                 result = await self._execute(prepared, request, call, encoding=encoding)

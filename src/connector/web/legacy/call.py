@@ -1,6 +1,5 @@
 """One request to the legacy REST API."""
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope
@@ -10,12 +9,8 @@ from connector.web.shares import Seat
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The request as it came in, and its place within the shares of its caller and its tenant.
-
-    ``held`` is given back when the peer has taken its answer.
-    """
+    """The request as it came in, and its place within the shares of its caller and its tenant."""
 
     scope: Scope
     receive: Receive
     seat: Seat
-    held: AsyncExitStack

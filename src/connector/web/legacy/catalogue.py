@@ -6,6 +6,7 @@ The path names the application, and another's is answered as one that does not e
 from asyncio import Lock, to_thread
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -171,7 +172,7 @@ class CatalogueAPI:
         """
         beyond = max(octets - SMALL, 0)
         self.budget.take(beyond)
-        call.held.callback(self.budget.give_back, beyond)
+        call.seat.keep(partial(self.budget.give_back, beyond))
 
 
 def _whole(found: Published) -> Response:

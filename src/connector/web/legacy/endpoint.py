@@ -1,7 +1,6 @@
 """The operations of the legacy REST API at one path, as an ASGI application."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -43,12 +42,12 @@ class LegacyEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; nothing is raised but cancellation."""
-        async with AsyncExitStack() as held:  # the caller's share, until the peer has taken its answer
+        with self.guards.shares.seat() as seat:  # until the peer has taken its answer
             try:
                 fingerprint = certificate_fingerprint(scope)
-                caller = Holder(fingerprint) if fingerprint is not None else None
-                seat = held.enter_context(self.guards.shares.seat(caller))
-                answer = await self._answer(Call(scope, receive, seat, held))
+                if fingerprint is not None:
+                    seat.take(Holder(fingerprint))
+                answer = await self._answer(Call(scope, receive, seat))
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
                 answer = await self._refused(error, scope)
             await answer(scope, receive, send)
