@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from tests.support.server import COMMAND, Server, environment
 
+from connector.system.users import login_name
+
+BY = f"command:{login_name()}"
 INPUT, USAGE, NOT_FOUND, ABORTED = 3, 2, 5, 1
 
 
@@ -94,7 +97,7 @@ def test_permissions_by_command(server: Server) -> None:
     server.command("integration-system", "register", "agent")
     permit = ("integration-system", "permit", "agent")
     one = output(server, *permit, "--in", "branch")
-    assert (one["integrationSystemName"], one["tenant"], one["createdBy"]) == ("agent", "branch", "command")
+    assert (one["integrationSystemName"], one["tenant"], one["createdBy"]) == ("agent", "branch", BY)
     every = output(server, *permit, "--everywhere")
     assert every["tenant"] is None
     assert output(server, "integration-system", "permissions") == [one, every]
@@ -116,7 +119,7 @@ def test_the_audit_by_command(server: Server) -> None:
     assert [each["action"] for each in events] == ["label.set", "entity.registered"]
     assert {each["name"] for each in events} == {"audited"}
     (event,) = output(server, "audit", "--about", made["id"], "--action", "label.set")
-    assert event["reason"] == "a"
+    assert event["reason"] == 'a: "b"'
     assert output(server, "audit", "--until", "2000-01-01") == []
     assert len(output(server, "audit", "--most", "1")) == 1
 
@@ -124,9 +127,9 @@ def test_the_audit_by_command(server: Server) -> None:
 def test_events_outside_of_tenants_are_listed_by_command(server: Server) -> None:
     """A key for every tenant is listed only with --installation, and an empty list of a tenant names that option."""
     server.command("key", "create", "anywhere", "--role", "viewer")
-    created = output(server, "audit", "--installation", "--action", "key.created", "--actor", "command")
+    created = output(server, "audit", "--installation", "--action", "key.created", "--actor", BY)
     assert "anywhere" in {each["reason"] for each in created}
-    listed = server.command("audit", "--action", "key.created", "--actor", "command")
+    listed = server.command("audit", "--action", "key.created", "--actor", BY)
     assert (listed.stdout, "--installation" in listed.stderr) == ("", True)
 
 

@@ -8,6 +8,7 @@ import pytest
 from tests.support.server import Server
 
 from connector.client import Refused
+from connector.system.users import login_name
 
 REGISTER = "mutation ($name: String!) { result: registerApplication(in: {name: $name}) { id } }"
 APPLICATIONS = "query { result: applications { totalCount } }"
@@ -38,7 +39,7 @@ def test_a_key_by_command(server: Server) -> None:
         "operator",
         None,
         None,
-        "command",
+        f"command:{login_name()}",
     )
     listed = server.command("key", "list", "--json").stdout
     assert {**made, "key": None} in [{**each, "key": None} for each in json.loads(listed)]

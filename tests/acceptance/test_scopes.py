@@ -29,6 +29,7 @@ viewer         runtime:read              runtime runtimes
 viewer         integration_system:read   integrationSystem integrationSystems tenantPermissions
 viewer         one_time_token:read       oneTimeToken oneTimeTokens
 viewer         certificate:read          certificate certificates
+viewer         audit:read                auditEvents installationAuditEvents
 viewer         tenant:read               tenants tenantByExternalID tenantByInternalID
 operator       application:write         registerApplication updateApplication unregisterApplication unpairApplication
 operator       application:write         setApplicationLabel deleteApplicationLabel

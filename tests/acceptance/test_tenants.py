@@ -29,6 +29,7 @@ ABOVE_TENANTS = {
     "createAPIKey",
     "revokeAPIKey",
     "tenantPermissions",
+    "installationAuditEvents",
     "permitIntegrationSystem",
     "withdrawTenantPermission",
 }

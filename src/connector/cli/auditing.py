@@ -1,6 +1,5 @@
 """The command that answers who did what, and when."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,9 +9,10 @@ from connector.bootstrap.administration import Administration
 from connector.bootstrap.start import DEFAULT_TENANT
 from connector.cli.administration import TenantID
 from connector.cli.output import Row
-from connector.domain.audit import Action, Recorded
+from connector.domain.audit import Action
 from connector.domain.pairing import timestamp
 from connector.ports.audit import EventFilter
+from connector.usecases.auditing import Named, happened
 from connector.usecases.realms import Installation
 
 MOST = 1000
@@ -28,6 +28,9 @@ def list_events(
     action: Annotated[list[Action] | None, typer.Option("--action", help="What happened; may be repeated.")] = None,
     actor: Annotated[str | None, typer.Option(help="Who did it, as the list shows it.")] = None,
     about: Annotated[str | None, typer.Option(metavar="ID", help="To which application or runtime, by its id.")] = None,
+    serial: Annotated[str | None, typer.Option(metavar="SERIAL", help="To which certificate.")] = None,
+    address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="From which address.")] = None,
+    request: Annotated[str | None, typer.Option(metavar="ID", help="In which request; the log has its id too.")] = None,
     since: Since = None,
     until: Until = None,
     most: Annotated[int, typer.Option(min=1, max=MOST, help="So many at most.")] = USUAL,
@@ -42,33 +45,36 @@ def list_events(
 ) -> list[Row]:
     """List what happened in a tenant, or outside of tenants, newest first."""
     which = EventFilter(
-        actions=tuple(action or ()), about=about, actor=actor, since=_in_utc(since), until=_in_utc(until)
+        actions=tuple(action or ()),
+        about=about,
+        actor=actor,
+        serial=serial,
+        address=address,
+        request_id=request,
+        since=_in_utc(since),
+        until=_in_utc(until),
     )
-    if of_installation:
-        return [_event(each, {}) for each in installation.events(which, most=most)]
-    realm = installation.enter(tenant_id)
-    found = realm.events.page(which, most=most)
-    names = realm.directory.names({each.event.owner_id for each in found if each.event.owner_id is not None})
-    return [_event(each, names) for each in found]
+    reached = installation if of_installation else installation.enter(tenant_id)
+    return [_row(each) for each in happened(reached, which, most=most)]
 
 
 def _in_utc(time: datetime | None) -> datetime | None:
     return None if time is None else time.replace(tzinfo=UTC)
 
 
-def _event(recorded: Recorded, names: Mapping[str, str]) -> Row:
-    happened = recorded.event
+def _row(named: Named) -> Row:
+    event = named.event
     return {
-        "at": timestamp(happened.at),
-        "action": happened.action.value,
-        "actor": happened.actor,
-        "name": None if happened.owner_id is None else names.get(happened.owner_id),
-        "owner": happened.owner_id,
-        "systemAuth": happened.system_auth_id,
-        "token": happened.token_id,
-        "serial": happened.serial,
-        "reason": happened.reason,
-        "times": happened.times,
-        "address": happened.address,
-        "request": happened.request_id,
+        "at": timestamp(event.at),
+        "action": event.action.value,
+        "actor": event.actor,
+        "name": named.name,
+        "owner": event.owner_id,
+        "systemAuth": event.system_auth_id,
+        "token": event.token_id,
+        "serial": event.serial,
+        "reason": event.reason,
+        "times": event.times,
+        "address": event.address,
+        "request": event.request_id,
     }

@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import typer
 from connector.bootstrap.administration import administration
 from connector.cli.output import Output, Row, Verbatim
 from connector.settings.values import read_duration, show_duration
+from connector.system.users import login_name
 from connector.usecases.offices import Office
 from connector.usecases.realms import COMMAND, Installation
 
@@ -99,13 +101,15 @@ def command(
             # Before the transaction: while somebody thinks, a server goes on.
             _confirm(asks.format(**arguments), yes=bool(arguments.pop("yes", False)))
 
+            caller = replace(COMMAND, actor=f"{COMMAND.actor}:{login_name()}")
+
             async def result() -> Result:
                 async with administration(data_dir=data_dir, config=config) as opened:
 
                     def work(installation: Installation) -> Result:
                         return function(opened, installation, **arguments)
 
-                    office = Office(opened.store, lambda tx: Installation(tx, COMMAND))
+                    office = Office(opened.store, lambda tx: Installation(tx, caller))
                     return await (office.run(work) if writes else office.read(work))
 
             Output(as_json=as_json).show(asyncio.run(result()), nothing=nothing)

@@ -76,8 +76,8 @@ class Event:
 
     ``actor`` says who did it: ``admin:<key's name>`` or ``admin:<tenant>/<key's name>``, ``user:<name at the issuer>``,
     ``admin_certificate:<rule> sha256=<fingerprint> subject=<subject>``, ``administrator:<name>``, ``token:<id>``,
-    ``certificate:<serial>``, ``system_auth:<id>``, ``integration_system:<id>/<system auth's id>``, ``command`` or
-    ``system``.
+    ``certificate:<serial>``, ``system_auth:<id>``, ``integration_system:<id>/<system auth's id>``,
+    ``command:<user of the operating system>``, ``command`` (an import) or ``system``.
     The other fields point at what it happened to, each where it applies; ``reason`` is a refusal's code, a revocation
     reason, a name, or what was changed from what to what. None is ever a secret. ``times`` is how often it happened,
     where repeats are counted; ``at`` is then the last time. ``address`` and ``request_id`` are those of the request in

@@ -20,13 +20,17 @@ CIRCUMSTANCES: ContextVar[Circumstances | None] = ContextVar("CIRCUMSTANCES", de
 class EventFilter:
     """Which events: one tenant's, or with None those of no tenant; those that fit every other field that is given.
 
-    ``since`` is inclusive, ``until`` is not; ``about`` is the id of an owner.
+    ``since`` is inclusive, ``until`` is not; ``about`` is the id of an owner. The other texts are those of the event's
+    field of the same name, whole.
     """
 
     tenant_id: str | None = NO_TENANT
     actions: Collection[Action] = ()
     about: str | None = None
     actor: str | None = None
+    serial: str | None = None
+    address: str | None = None
+    request_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 

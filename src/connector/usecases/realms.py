@@ -256,14 +256,15 @@ class Installation:
         self.require_right_to(None)
         return self._tx.imports
 
-    def events(self, which: EventFilter, *, most: int) -> Sequence[Recorded]:
-        """The matching events outside of tenants, such as those about keys for every tenant, newest first.
+    def events(self, which: EventFilter, *, after: tuple[datetime, int] | None = None, most: int) -> Sequence[Recorded]:
+        """The matching events outside of tenants, such as those about keys for every tenant, newest first: those after
+        that time and number.
 
         Raises:
             TenantForbidden: the caller may not enter every tenant.
         """
         self.require_right_to(None)
-        return self._tx.audit.page(replace(which, tenant_id=None), most=most)
+        return self._tx.audit.page(replace(which, tenant_id=None), after=after, most=most)
 
     def enter_by_auth(self, system_auth_id: str) -> Realm:
         """The realm that the system auth is in, where the caller names no tenant.

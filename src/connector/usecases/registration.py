@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from connector.domain import changes as told
 from connector.domain import clients, directory, tokens
 from connector.domain.audit import Action
 from connector.domain.certificates import RevocationReason
@@ -75,7 +76,7 @@ def update(realm: Realm, kind: EntityKind, id: str, changes: Mapping[str, Any]) 
         _check_integration_system(realm, entity)
     realm.directory.update_entity(entity)
     if changes.keys() != {"profile"}:
-        realm.record(Action.ENTITY_UPDATED, entity, reason=entity.name)
+        realm.record(Action.ENTITY_UPDATED, entity, reason=told.of_entity(before, entity))
     _record_profile(realm, entity, before=before.profile)
     return entity
 
@@ -90,7 +91,7 @@ def set_label(realm: Realm, kind: EntityKind, id: str, *, key: str, value: JSON)
     entity = registered(realm, kind, id)
     labeled = directory.update_entity(entity, {"labels": {**entity.labels, key: value}}, now=realm.now)
     realm.directory.update_entity(labeled)
-    realm.record(Action.LABEL_SET, labeled, reason=key)
+    realm.record(Action.LABEL_SET, labeled, reason=told.of_value(key, entity.labels.get(key), value))
     return labeled
 
 
@@ -107,7 +108,7 @@ def delete_label(realm: Realm, kind: EntityKind, id: str, key: str) -> JSON:
     value = left.pop(key)
     entity = directory.update_entity(entity, {"labels": left}, now=realm.now)
     realm.directory.update_entity(entity)
-    realm.record(Action.LABEL_DELETED, entity, reason=key)
+    realm.record(Action.LABEL_DELETED, entity, reason=told.of_value(key, value, None))
     return value
 
 

@@ -38,6 +38,8 @@ VIEWER = {
     f"GET {T}/tokens",
     f"GET {T}/audit",
     f"GET {T}/audit/export",
+    "GET /console/audit",
+    "GET /console/audit/export",
     "GET /console/ca",
     "GET /console/ca/{name}",
     "GET /console/move",
@@ -89,7 +91,13 @@ ALLOWED = {
     "operator": ANY | VIEWER | OPERATOR,
     "administrator": ANY | VIEWER | OPERATOR | ADMINISTRATOR,
 }
-FOR_EVERY_TENANT = {"GET /console/move", "GET /console/settings", "POST /console/tenants"}
+FOR_EVERY_TENANT = {
+    "GET /console/audit",
+    "GET /console/audit/export",
+    "GET /console/move",
+    "GET /console/settings",
+    "POST /console/tenants",
+}
 # What would end the session that asks, or run on for a minute.
 APART = {"POST /console/sign-out", *(f"GET {T}/{each}/{{id}}/tokens/{{token}}/events" for each in EACH)}
 NAMES = [f"{page.method} {page.path}" for page in PAGES]

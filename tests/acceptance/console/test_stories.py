@@ -40,5 +40,5 @@ def test_an_enrollment_is_told_in_few_lines() -> None:
     assert [each.text for each in told] == [
         "Connected: certificate issued",
         "Configuration fetched",
-        "Token handed over",
+        "Token created",
     ]

@@ -279,15 +279,18 @@ def test_what_there_is_is_counted(listed: Stored) -> None:
         ({"actions": [Action.TOKEN_REFUSED, Action.TOKEN_MINTED]}, [4, 2]),
         ({"about": "o"}, [3, 1]),
         ({"actor": "b"}, [2]),
+        ({"serial": "5e"}, [1]),
+        ({"address": "192.0.2.7"}, [3, 1]),
+        ({"address": "192.0.2.7", "request_id": "r2"}, [3]),
         ({"since": LATER, "until": EXPIRY}, [2]),
     ],
 )
 def test_events_are_paged(stored: Stored, which: dict[str, Any], numbers: list[int]) -> None:
     """A tenant's events, newest first, those that fit; page by page nothing is lost or told twice."""
     events = [
-        event(1, tenant_id="t", owner_id="o", actor="a"),
+        event(1, tenant_id="t", owner_id="o", actor="a", serial="5e", address="192.0.2.7", request_id="r1"),
         event(2, tenant_id="t", owner_id="p", actor="b", at=LATER, action=Action.TOKEN_REFUSED),
-        event(3, tenant_id="t", owner_id="o", actor="a", at=EXPIRY),
+        event(3, tenant_id="t", owner_id="o", actor="a", at=EXPIRY, address="192.0.2.7", request_id="r2"),
         event(4, tenant_id="t", owner_id="p", actor="a", at=EXPIRY, action=Action.TOKEN_MINTED),
         event(5, tenant_id="u", owner_id="o"),
         event(6),

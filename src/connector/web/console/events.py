@@ -1,23 +1,30 @@
-"""The audit: what happened, filtered, page by page, and to take away."""
+"""The audit: what happened in a tenant, or outside of tenants; filtered, page by page, and exported."""
 
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from starlette.responses import Response, StreamingResponse
 
 from connector.domain import pairing
-from connector.domain.audit import Action, Recorded
+from connector.domain.audit import Action
 from connector.ports.audit import EventFilter
-from connector.usecases.realms import Realm
+from connector.usecases.auditing import Named, Place, happened
+from connector.usecases.realms import Installation, Realm
 from connector.web.console import stories
 from connector.web.console.layout import HEADERS
-from connector.web.console.lists import days_of, rows, text_of
+from connector.web.console.lists import Rows, days_of, rows, text_of
 from connector.web.console.visits import Visit
 
-FILTERS = ("what", "actor", "about", "from", "until")
+T = TypeVar("T")
+
+PATH = "/console/audit"
+"""The page of the events outside of tenants. Each tenant's is below the tenant's own path."""
+
+FILTERS = ("what", "actor", "about", "serial", "address", "request", "from", "until")
 KINDS = {
     "refusals": (Action.TOKEN_REFUSED, Action.CERTIFICATE_REFUSED, Action.SIGN_IN_REFUSED),
     "enrollments": (Action.CERTIFICATE_ISSUED, Action.CERTIFICATE_RENEWED),
@@ -44,6 +51,7 @@ COLUMNS = (
     "action",
     "actor",
     "owner_id",
+    "owner_name",
     "system_auth_id",
     "token_id",
     "serial",
@@ -55,29 +63,28 @@ COLUMNS = (
 
 
 async def audit(visit: Visit) -> Response:
-    """The tenant's events, newest first."""
-    query = visit.query
+    """The events of the path's tenant, or those outside of tenants, newest first."""
+    query, which, path = visit.query, _filter(visit), _path(visit)
 
-    which = _filter(visit)
-
-    def read(realm: Realm) -> object:
+    def read(reached: Realm | Installation) -> Rows[Named]:
         return rows(
             query,
-            visit.path("audit"),
-            ("audit", realm.tenant_id),
+            path,
+            ("audit", "" if isinstance(reached, Installation) else reached.tenant_id),
             (datetime, int),
-            read=lambda after, most: realm.events.page(which, after=after, most=most),
-            place=lambda each: (each.event.at, each.number),
+            read=lambda after, most: happened(reached, which, after=after, most=most),
+            place=lambda each: each.place,
             kept=FILTERS,
         )
 
     return visit.show(
         "audit.html",
-        found=await visit.office.read(read),
+        found=await _read(visit, read),
+        of_tenant=visit.tenant,
+        path=path,
         query=query,
         kinds=KINDS,
-        actions=list(Action),
-        words=stories.WORDS,
+        actions=sorted(stories.WORDS.items(), key=lambda each: each[1]),
         line=stories.line,
     )
 
@@ -86,24 +93,34 @@ async def export(visit: Visit) -> Response:
     """The same as CSV (RFC 4180) or JSON lines, read some at a time; the newest hundred thousand."""
     is_csv = visit.query.get("format") == "csv"
     name, media_type = ("audit.csv", "text/csv; charset=utf-8") if is_csv else ("audit.jsonl", "application/x-ndjson")
-    first = await visit.office.read(_some, visit, None)
+    first = await _some(visit, None)
     headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(_written(visit, first, is_csv=is_csv), media_type=media_type, headers=headers)
 
 
-async def _written(visit: Visit, some: Sequence[Recorded], *, is_csv: bool) -> AsyncIterator[str]:
+async def _written(visit: Visit, some: Sequence[Named], *, is_csv: bool) -> AsyncIterator[str]:
     if is_csv:
         yield _csv_line(COLUMNS)
     done = 0
     while some and done < MOST_EXPORTED:
         yield "".join(_csv_line(_cells(each)) if is_csv else _json_line(each) for each in some)
         done += len(some)
-        place = (some[-1].event.at, some[-1].number)
-        some = await visit.office.read(_some, visit, place)
+        some = await _some(visit, some[-1].place)
 
 
-def _some(realm: Realm, visit: Visit, place: tuple[datetime, int] | None) -> Sequence[Recorded]:
-    return realm.events.page(_filter(visit), after=place, most=EXPORT_ROWS)
+async def _some(visit: Visit, place: Place | None) -> Sequence[Named]:
+    which = _filter(visit)
+    return await _read(visit, lambda reached: happened(reached, which, after=place, most=EXPORT_ROWS))
+
+
+async def _read(visit: Visit, use_case: Callable[[Realm | Installation], T]) -> T:
+    if visit.tenant is None:
+        return await visit.installation.read(use_case)
+    return await visit.office.read(use_case)
+
+
+def _path(visit: Visit) -> str:
+    return PATH if visit.tenant is None else visit.path("audit")
 
 
 def _filter(visit: Visit) -> EventFilter:
@@ -114,14 +131,22 @@ def _filter(visit: Visit) -> EventFilter:
         actions=actions,
         about=text_of(query, "about"),
         actor=text_of(query, "actor"),
+        serial=text_of(query, "serial"),
+        address=text_of(query, "address"),
+        request_id=text_of(query, "request"),
         since=since,
         until=until,
     )
 
 
-def _cells(recorded: Recorded) -> list[str]:
-    event = recorded.event
-    values = [pairing.timestamp(event.at), *(str(getattr(event, name) or "") for name in COLUMNS[1:])]
+def _fields(named: Named) -> dict[str, object]:
+    event = named.event
+    told = {"at": pairing.timestamp(event.at), "owner_name": named.name}
+    return {name: told[name] if name in told else getattr(event, name) for name in COLUMNS}
+
+
+def _cells(named: Named) -> list[str]:
+    values = [str(value or "") for value in _fields(named).values()]
     # A spreadsheet takes what begins like this for a formula, and runs it.
     return [f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value for value in values]
 
@@ -132,8 +157,5 @@ def _csv_line(cells: Sequence[str]) -> str:
     return line.getvalue()
 
 
-def _json_line(recorded: Recorded) -> str:
-    event = recorded.event
-    fields = {"number": recorded.number, "at": pairing.timestamp(event.at)}
-    named = {name: getattr(event, name) for name in COLUMNS[1:]}
-    return json.dumps({**fields, **named}, ensure_ascii=True) + "\n"
+def _json_line(named: Named) -> str:
+    return json.dumps({"number": named.recorded.number, **_fields(named)}, ensure_ascii=True) + "\n"

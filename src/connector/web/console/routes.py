@@ -88,6 +88,8 @@ PAGES = [
     Page("POST", f"{T}/tokens/withdraw", tokens.withdraw_tokens, Scope.TOKEN_WRITE),
     Page("GET", f"{T}/audit", events.audit, Scope.AUDIT_READ),
     Page("GET", f"{T}/audit/export", events.export, Scope.AUDIT_READ),
+    Page("GET", events.PATH, events.audit, Scope.AUDIT_READ, is_global=True),
+    Page("GET", f"{events.PATH}/export", events.export, Scope.AUDIT_READ, is_global=True),
     Page("GET", "/console/ca", installation.ca, Scope.CERTIFICATE_READ),
     Page("GET", "/console/ca/{name}", installation.ca_file, Scope.CERTIFICATE_READ),
     Page("GET", moving.PATH, moving.move, Scope.CERTIFICATE_READ, is_global=True),

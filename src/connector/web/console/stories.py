@@ -36,11 +36,11 @@ WORDS = {
     Action.SERVICE_ADDED: "Service published",
     Action.SERVICE_CHANGED: "Service changed",
     Action.SERVICE_REMOVED: "Service removed",
-    Action.CLIENT_CREATED: "OAuth client credentials handed over",
+    Action.CLIENT_CREATED: "OAuth client credentials created",
     Action.PERMISSION_GIVEN: "An integration system of another tenant may act here",
     Action.PERMISSION_WITHDRAWN: "An integration system of another tenant may no longer act here",
     Action.SYSTEM_AUTH_DELETED: "System auth deleted",
-    Action.TOKEN_MINTED: "Token handed over",
+    Action.TOKEN_MINTED: "Token created",
     Action.TOKEN_SPENT: "Token redeemed",
     Action.TOKEN_REFUSED: "Attempt refused",
     Action.TOKEN_WITHDRAWN: "Token withdrawn",
@@ -98,7 +98,7 @@ def line(event: Event) -> Line:
     if event.action is Action.TOKEN_MINTED and event.actor.startswith("certificate:"):
         text = "Configuration read over mutual TLS"
     elif _is_the_systems(event):
-        text = "Next token made"
+        text = "Next token created"
     if event.times > 1:
         text = f"{text} {event.times} times"
     return Line(event.at, text, mood, event.actor, detail(event), event.serial)

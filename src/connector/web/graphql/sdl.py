@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-FILES = {"connector": ("connector",), "director": ("director", "catalogue", "formations", "permissions")}
+FILES = {"connector": ("connector",), "director": ("director", "catalogue", "formations", "permissions", "audit")}
 """Each API's files: their definitions together are its schema."""
 
 

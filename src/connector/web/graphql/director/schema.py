@@ -9,6 +9,7 @@ from graphql import GraphQLSchema
 from connector.domain.directory import EntityKind
 from connector.domain.pairing import timestamp
 from connector.web.graphql.director.api import Director
+from connector.web.graphql.director.audit import AuditFields
 from connector.web.graphql.director.auths import TokenFields
 from connector.web.graphql.director.certificates import CertificateFields
 from connector.web.graphql.director.entities import EntityFields
@@ -37,6 +38,7 @@ def director_schema(director: Director) -> GraphQLSchema:
         TenantFields(director),
         FormationFields(director),
         PermissionFields(director),
+        AuditFields(director),
     ):
         fields.bind(query, mutation)
     token = InterfaceType("OneTimeToken", lambda fields, *_: f"OneTimeTokenFor{fields['type']}")
