@@ -24,6 +24,7 @@ from connector.domain.crls import CRLSchedule
 from connector.domain.directory import EntityKind
 from connector.domain.issuers import IssuerRecord, IssuerState
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
+from connector.pki.profile import NewCA
 from connector.pki.signer import KeySigner
 from connector.storage import open_sqlite
 from connector.storage.schema import certificates
@@ -64,10 +65,8 @@ def make_long_crl(entries: int, core: int) -> LongCRL:
 def issuer() -> Issuer:
     """An issuer under a root."""
     root_signer, signer = KeySigner.generate("p256"), KeySigner.generate("p256")
-    root = make_root(root_signer, common_name="Root", validity=100 * DAY, serial=serial(), now=NOW)
-    certificate = make_issuing(
-        root, root_signer, signer, common_name="Issuing", validity=90 * DAY, serial=serial(), now=NOW
-    )
+    root = make_root(root_signer, NewCA("Root", 100 * DAY, serial(), NOW))
+    certificate = make_issuing(root, root_signer, signer, NewCA("Issuing", 90 * DAY, serial(), NOW))
     return Issuer(certificate, signer, root)
 
 

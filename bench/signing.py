@@ -20,7 +20,7 @@ from bench.rounds import Half, Plan, Round
 from connector.domain.directory import EntityKind, Identity
 from connector.pki.csr import CSRPolicy, verify
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
-from connector.pki.profile import CLIENT, Profile
+from connector.pki.profile import CLIENT, NewCA, Profile
 from connector.pki.signer import KeySigner
 from connector.web.csrs import read
 
@@ -34,8 +34,8 @@ def issuer(now: datetime) -> Issuer:
     """A throw-away CA."""
     root_signer, signer = KeySigner.generate("p256"), KeySigner.generate("p256")
     year = timedelta(days=365)
-    root = make_root(root_signer, common_name="Bench Root", validity=year, serial=1, now=now)
-    certificate = make_issuing(root, root_signer, signer, common_name="Bench Issuing", validity=year, serial=2, now=now)
+    root = make_root(root_signer, NewCA("Bench Root", year, 1, now))
+    certificate = make_issuing(root, root_signer, signer, NewCA("Bench Issuing", year, 2, now))
     return Issuer(certificate, signer, root)
 
 

@@ -18,7 +18,7 @@ from connector.domain.issuers import IssuerRecord, IssuerState
 from connector.pki.csr import VerifiedRequest
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
 from connector.pki.plan import Plan
-from connector.pki.profile import CLIENT, Profile
+from connector.pki.profile import CLIENT, NewCA, Profile
 from connector.pki.signer import KeySigner
 from connector.usecases.issuers import Issuers, Recorded
 from connector.web.chains import pem
@@ -54,16 +54,14 @@ def make_issuer(
     """An issuer with a key of the kind, or that key, under a root of its own, or that one."""
     root, root_signer = under or make_root_of(kind, now=now)
     signer = KeySigner(key or new_key(kind))
-    certificate = make_issuing(
-        root, root_signer, signer, common_name=common_name, validity=validity, serial=fresh_serial(now), now=now
-    )
+    certificate = make_issuing(root, root_signer, signer, NewCA(common_name, validity, fresh_serial(now), now))
     return Issuer(certificate, signer, root)
 
 
 def make_root_of(kind: str = "p256", *, now: datetime) -> tuple[x509.Certificate, KeySigner]:
     """A root with its signer."""
     signer = KeySigner(new_key(kind) if kind != "rsa3072" else new_key("p256"))
-    return make_root(signer, common_name="Root", validity=3650 * DAY, serial=fresh_serial(now), now=now), signer
+    return make_root(signer, NewCA("Root", 3650 * DAY, fresh_serial(now), now)), signer
 
 
 def fresh_serial(now: datetime) -> int:

@@ -1,5 +1,6 @@
 """The commands for administrators, on the server's own database; the server may be running."""
 
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Annotated
 
@@ -16,7 +17,7 @@ from connector.domain.certificates import Certificate, RevocationReason, normali
 from connector.domain.directory import Entity, EntityKind, Tenant
 from connector.domain.pairing import timestamp
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
-from connector.domain.strict_json import JSONError, read_text
+from connector.domain.strict_json import JSON, JSONError, read_text
 from connector.domain.tokens import OneTimeToken, read_terms
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
@@ -36,6 +37,57 @@ LabelKey = Annotated[str, typer.Argument(metavar="KEY", help="The label's key.")
 Reason = Annotated[RevocationReason, typer.Option("--reason", help="Why, by the names of RFC 5280 5.3.1.")]
 
 REVOKE = "Revoke the certificate {serial}?"
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """The application or the runtime that a command is about."""
+
+    entity: NameOrID
+    runtime: Annotated[bool, typer.Option("--runtime", help="It is a runtime, not an application.")] = False
+
+    @property
+    def kind(self) -> EntityKind:
+        """Its kind."""
+        return EntityKind.RUNTIME if self.runtime else EntityKind.APPLICATION
+
+    def found(self, realm: Realm) -> Entity:
+        """Its record.
+
+        Raises:
+            ObjectNotFound: the tenant has none of that name or id.
+        """
+        return registration.named_or_identified(realm, self.kind, self.entity)
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label to set."""
+
+    key: LabelKey
+    value: Annotated[str, typer.Argument(help="A text; or JSON, with --json-value.")]
+    json_value: Annotated[bool, typer.Option("--json-value", help="The value is JSON, not a text.")] = False
+
+    @property
+    def content(self) -> JSON:
+        """Its value.
+
+        Raises:
+            InvalidData: it should be JSON, and is not.
+        """
+        try:
+            return read_text(self.value) if self.json_value else self.value
+        except JSONError as error:
+            raise InvalidData(f"The value is not JSON: {error}. Leave out --json-value for a text.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is to be changed of an entity."""
+
+    name: Annotated[str | None, typer.Option(help="Its new name.")] = None
+    description: Annotated[str | None, typer.Option(help="What it is, for people.")] = None
+
 
 _WORDS = {
     EntityKind.APPLICATION: "application",
@@ -140,18 +192,12 @@ def _set_label(
     _: Administration,
     installation: Installation,
     entity: NameOrID,
-    key: LabelKey,
-    value: Annotated[str, typer.Argument(help="A text; or JSON, with --json-value.")],
-    json_value: Annotated[bool, typer.Option("--json-value", help="The value is JSON, not a text.")] = False,
+    label: Label,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     realm = installation.enter(tenant_id)
     found = registration.named_or_identified(realm, kind, entity)
-    try:
-        content = read_text(value) if json_value else value
-    except JSONError as error:
-        raise InvalidData(f"The value is not JSON: {error}. Leave out --json-value for a text.") from error
-    labeled = registration.set_label(realm, kind, found.id, key=key, value=content)
+    labeled = registration.set_label(realm, kind, found.id, key=label.key, value=label.content)
     return {"id": labeled.id, "name": labeled.name, "labels": labeled.labels}
 
 
@@ -175,11 +221,10 @@ def _update(
     _: Administration,
     installation: Installation,
     entity: NameOrID,
-    name: Annotated[str | None, typer.Option(help="Its new name.")] = None,
-    description: Annotated[str | None, typer.Option(help="What it is, for people.")] = None,
+    to: Changes,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
-    changes = {key: value for key, value in (("name", name), ("description", description)) if value is not None}
+    changes = {name: value for name, value in asdict(to).items() if value is not None}
     if not changes:
         raise InvalidData("Nothing to change. Give --name, --description, or both.")
     realm = installation.enter(tenant_id)
@@ -190,27 +235,32 @@ def _update(
 token = typer.Typer(help="One-time tokens: mint, list, withdraw.", no_args_is_help=True)
 
 
+@dataclass(frozen=True, slots=True)
+class TokenLimits:
+    """What a token is good for, where it is good for less than others."""
+
+    lifetime: Annotated[int | None, lifetime_option("How long it is valid.")] = None
+    source: Annotated[str | None, typer.Option(metavar="CIDR", help="From where alone it may be redeemed.")] = None
+    key: Annotated[
+        str | None, typer.Option(metavar="SHA256", help="Of the SPKI of the one key that it gives a certificate for.")
+    ] = None
+
+
 @command(token, "mint", writes=True)
 def mint_token(
     admin: Administration,
     installation: Installation,
-    entity: NameOrID,
-    runtime: Annotated[bool, typer.Option("--runtime", help="It is a runtime, not an application.")] = False,
-    lifetime: Annotated[int | None, lifetime_option("How long it is valid.")] = None,
-    source: Annotated[str | None, typer.Option(metavar="CIDR", help="From where alone it may be redeemed.")] = None,
-    key: Annotated[
-        str | None, typer.Option(metavar="SHA256", help="Of the SPKI of the one key that it gives a certificate for.")
-    ] = None,
+    meant: Meant,
+    limits: TokenLimits,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     """Mint a token, and print the pairing string to hand over. It is shown this once."""
-    kind = EntityKind.RUNTIME if runtime else EntityKind.APPLICATION
     realm = installation.enter(tenant_id)
     minted = registration.hand_over(
         realm,
-        kind,
-        registration.named_or_identified(realm, kind, entity).id,
-        terms=read_terms(source, key, lifetime),
+        meant.kind,
+        meant.found(realm).id,
+        terms=read_terms(limits.source, limits.key, limits.lifetime),
         policy=admin.settings.token_policy,
         allowances=admin.allowances,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -64,29 +65,37 @@ def enable(_: Administration, installation: Installation, name: Name) -> Row:
     return _row(accounts.set_disabled(installation, _named(installation, name), disabled=False))
 
 
-@command(admin, "change", writes=True)
-def change(
-    _: Administration,
-    installation: Installation,
-    name: Name,
-    role: Annotated[Role | None, typer.Option(help="The new role; as it was, if not given.")] = None,
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What an administrator may do from now on, and where."""
+
+    role: Annotated[Role | None, typer.Option(help="The new role; as it was, if not given.")] = None
     tenant: Annotated[
         str | None,
         typer.Option(
             metavar="ID", help="The external id of the one tenant that they may enter; as it was, if not given."
         ),
-    ] = None,
-    everywhere: Annotated[bool, typer.Option("--everywhere", help="They may enter every tenant.")] = False,
+    ] = None
+    everywhere: Annotated[bool, typer.Option("--everywhere", help="They may enter every tenant.")] = False
+
+
+@command(admin, "change", writes=True)
+def change(
+    _: Administration,
+    installation: Installation,
+    name: Name,
+    rights: Rights,
     last_too: Annotated[
         bool, typer.Option("--force", help="Change the last one too who can do everything in every tenant.")
     ] = False,
 ) -> Row:
     """Change an administrator's role, or the tenant that they may enter. It holds from their next request on."""
-    if tenant is not None and everywhere:
+    if rights.tenant is not None and rights.everywhere:
         raise InvalidData("Invalid data tenant: use --tenant or --everywhere. Both is not clear.")
     found = _named(installation, name)
-    kept = None if everywhere else tenant or found.tenant
-    return _row(accounts.change_rights(installation, found, role=role or found.role, tenant=kept, last_too=last_too))
+    tenant = None if rights.everywhere else rights.tenant or found.tenant
+    role = rights.role or found.role
+    return _row(accounts.change_rights(installation, found, role=role, tenant=tenant, last_too=last_too))
 
 
 @command(admin, "remove", writes=True, asks="Remove the administrator {name}, and end their sessions?")

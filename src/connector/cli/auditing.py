@@ -1,5 +1,6 @@
 """The command that answers who did what, and when."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -18,21 +19,42 @@ from connector.usecases.realms import Installation
 MOST = 1000
 USUAL = 50
 
-Since = Annotated[datetime | None, typer.Option("--since", help="From this time on (UTC).")]
-Until = Annotated[datetime | None, typer.Option("--until", help="Before this time (UTC).")]
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """The events to list: those that fit all that is given."""
+
+    action: Annotated[
+        list[Action] | None,
+        typer.Option("--action", metavar="EVENT", help="What happened, such as certificate.revoked; may be repeated."),
+    ] = None
+    actor: Annotated[str | None, typer.Option(help="Who did it, as the list shows it.")] = None
+    about: Annotated[str | None, typer.Option(metavar="ID", help="To which application or runtime, by its id.")] = None
+    serial: Annotated[str | None, typer.Option(metavar="SERIAL", help="To which certificate.")] = None
+    address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="From which address.")] = None
+    request: Annotated[str | None, typer.Option(metavar="ID", help="In which request; the log has its id too.")] = None
+    since: Annotated[datetime | None, typer.Option("--since", help="From this time on (UTC).")] = None
+    until: Annotated[datetime | None, typer.Option("--until", help="Before this time (UTC).")] = None
+
+    @property
+    def filter(self) -> EventFilter:
+        """The same for the storage."""
+        return EventFilter(
+            actions=tuple(self.action or ()),
+            about=self.about,
+            actor=self.actor,
+            serial=self.serial,
+            address=self.address,
+            request_id=self.request,
+            since=_in_utc(self.since),
+            until=_in_utc(self.until),
+        )
 
 
 def list_events(
     _: Administration,
     installation: Installation,
-    action: Annotated[list[Action] | None, typer.Option("--action", help="What happened; may be repeated.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Who did it, as the list shows it.")] = None,
-    about: Annotated[str | None, typer.Option(metavar="ID", help="To which application or runtime, by its id.")] = None,
-    serial: Annotated[str | None, typer.Option(metavar="SERIAL", help="To which certificate.")] = None,
-    address: Annotated[str | None, typer.Option(metavar="ADDRESS", help="From which address.")] = None,
-    request: Annotated[str | None, typer.Option(metavar="ID", help="In which request; the log has its id too.")] = None,
-    since: Since = None,
-    until: Until = None,
+    which: Which,
     most: Annotated[int, typer.Option(min=1, max=MOST, help="So many at most.")] = USUAL,
     of_installation: Annotated[
         bool,
@@ -44,18 +66,8 @@ def list_events(
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> list[Row]:
     """List what happened in a tenant, or outside of tenants, newest first."""
-    which = EventFilter(
-        actions=tuple(action or ()),
-        about=about,
-        actor=actor,
-        serial=serial,
-        address=address,
-        request_id=request,
-        since=_in_utc(since),
-        until=_in_utc(until),
-    )
     reached = installation if of_installation else installation.enter(tenant_id)
-    return [_row(each) for each in happened(reached, which, most=most)]
+    return [_row(each) for each in happened(reached, which.filter, most=most)]
 
 
 def _in_utc(time: datetime | None) -> datetime | None:

@@ -1,10 +1,9 @@
 """The common parts of the commands for administrators: their options, the office they run in, and how they print."""
 
 import asyncio
-import inspect
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from connector.bootstrap.administration import administration
+from connector.cli.grouping import gathered, option, options_of, set_options
 from connector.cli.output import Output, Row, Verbatim
 from connector.settings.values import read_duration, show_duration
 from connector.system.users import login_name
@@ -73,14 +73,18 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def _option(name: str, annotation: object, *, default: object) -> inspect.Parameter:
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command finds the installation."""
+
+    data_dir: DataDir = None
+    config: Config = None
 
 
 _SHARED = [
-    _option("data_dir", DataDir, default=None),
-    _option("config", Config, default=None),
-    _option("as_json", AsJSON, default=False),
+    option("data_dir", DataDir, default=None),
+    option("config", Config, default=None),
+    option("as_json", AsJSON, default=False),
 ]
 
 
@@ -89,7 +93,8 @@ def command(
 ) -> Callable[[Function], Function]:
     """Make a command of a function over an Administration and an Installation, and print what it returns.
 
-    The function's further parameters are the command's own; --data-dir, --config and --json come with every command.
+    The function's further parameters are the command's own, and so are the fields of its groups; --data-dir, --config
+    and --json come with every command.
     Without ``writes`` it reads only, and works where nothing can be written: on a full disk, next to a busy server.
     ``asks`` is the question, with the command's arguments in it, before what cannot be undone: whoever is at a terminal
     answers it, unless they say --yes; a script is not asked.
@@ -107,18 +112,16 @@ def command(
                 async with administration(data_dir=data_dir, config=config) as opened:
 
                     def work(installation: Installation) -> Result:
-                        return function(opened, installation, **arguments)
+                        return function(opened, installation, **gathered(function, arguments))
 
                     office = Office(opened.store, lambda tx: Installation(tx, caller))
                     return await (office.run(work) if writes else office.read(work))
 
             Output(as_json=as_json).show(asyncio.run(result()), nothing=nothing)
 
-        # Typer reads a command's options from its signature.
-        own = list(inspect.signature(function).parameters.values())[2:]
-        own += [_option("yes", Yes, default=False)] if asks else []
-        run.__signature__ = inspect.Signature([*own, *_SHARED])  # type: ignore[attr-defined]
-        run.__annotations__ = {each.name: each.annotation for each in (*own, *_SHARED)}
+        own = options_of(function, skip=2)
+        own += [option("yes", Yes, default=False)] if asks else []
+        set_options(run, [*own, *_SHARED])
         group.command(name, help=help or function.__doc__)(run)
         return function
 

@@ -8,17 +8,16 @@ import typer
 
 from connector.bootstrap.administration import Administration
 from connector.bootstrap.start import DEFAULT_TENANT
-from connector.cli.administration import NameOrID, TenantID
+from connector.cli.administration import Meant, TenantID
 from connector.cli.command import command
 from connector.cli.output import Row
 from connector.domain.directory import EntityKind
 from connector.domain.formations import Formation
 from connector.domain.pairing import timestamp
-from connector.usecases import formations, registration
+from connector.usecases import formations
 from connector.usecases.realms import Installation, Realm
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The formation's name, unique in the tenant.")]
-IsRuntime = Annotated[bool, typer.Option("--runtime", help="It is a runtime, not an application.")]
 
 formation = typer.Typer(
     help="Formations: create, list, show, delete; assign applications and runtimes.", no_args_is_help=True
@@ -71,13 +70,11 @@ def _change(
     _: Administration,
     installation: Installation,
     name: Name,
-    entity: NameOrID,
-    runtime: IsRuntime = False,
+    meant: Meant,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
-    realm, kind = installation.enter(tenant_id), EntityKind.RUNTIME if runtime else EntityKind.APPLICATION
-    found = registration.named_or_identified(realm, kind, entity)
-    return _formation(change(realm, name, kind, found.id))
+    realm = installation.enter(tenant_id)
+    return _formation(change(realm, name, meant.kind, meant.found(realm).id))
 
 
 command(formation, "assign", writes=True, help="Assign an application or a runtime to a formation.")(

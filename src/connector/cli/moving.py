@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from connector.bootstrap.administration import Administration, administration
-from connector.cli.command import AsJSON, Config, DataDir, command
+from connector.cli.command import AsJSON, Place, command
+from connector.cli.grouping import grouped
 from connector.cli.output import Output, Row
 from connector.domain import compass_subject
 from connector.domain.imports import AdoptedHolder, AdoptedIssuer, Kind, Outcome, Report
@@ -22,56 +24,65 @@ from connector.usecases.realms import COMMAND, Installation
 imports = typer.Typer(help="Move in from Compass: import, status, end.", no_args_is_help=True)
 
 
-@imports.command("compass")
-def import_compass(
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the old installation holds, and as what."""
+
     database: Annotated[
         str,
         typer.Option(metavar="URL", help="The Compass database, postgresql://USER@HOST/NAME; PGPASSWORD is read."),
-    ],
-    ca: Annotated[Path, typer.Option(metavar="DIRECTORY", help="Where the old CA's ca.crt is. ca.key is not needed.")],
+    ]
+    ca: Annotated[Path, typer.Option(metavar="DIRECTORY", help="Where the old CA's ca.crt is. ca.key is not needed.")]
     revocations: Annotated[
         Path, typer.Option(metavar="FILE", help="The ConfigMap with the revocations, as JSON; {} if there are none.")
-    ],
-    tenant: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this tenant, by its external id. May be repeated.")
-    ] = None,
+    ]
     certificate: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A client's certificate, to compare the settings of [subject] with."),
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What is taken, and what is done with it."""
+
+    tenant: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this tenant, by its external id. May be repeated.")
+    ] = None
     systems_tenant: Annotated[
         str | None,
         typer.Option(
             metavar="ID", help="The tenant where integration systems are registered; else where applications name them."
         ),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and write nothing.")] = False,
+    ] = None
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report, and write nothing.")] = False
     remove_gone: Annotated[
         bool, typer.Option("--remove-gone", help="Delete system auths that were deleted there after they were taken.")
-    ] = False,
-    data_dir: DataDir = None,
-    config: Config = None,
-    as_json: AsJSON = False,
-) -> None:
+    ] = False
+
+
+@imports.command("compass")
+@grouped
+def import_compass(source: Source, extent: Extent, place: Place, as_json: AsJSON = False) -> None:
     """Take over what a Compass installation holds. Compass is only read. Run it again to take what is new."""
     from connector import compass  # noqa: PLC0415 - only this command reads PostgreSQL itself
     from connector.cli.progress import progress  # noqa: PLC0415 - only a long import shows it
 
     async def run() -> Report:
-        async with administration(data_dir=data_dir, config=config) as opened:
-            trusted = opened.settings.trusted
-            old_ca, revoked = compass.read_ca(ca, trusted), compass.read_revocations(revocations, trusted)
+        async with administration(data_dir=place.data_dir, config=place.config) as opened:
+            trusted, certificate = opened.settings.trusted, source.certificate
+            old_ca, revoked = compass.read_ca(source.ca, trusted), compass.read_revocations(source.revocations, trusted)
             client = None if certificate is None else compass.read_certificate(certificate, trusted)
-            with compass.open_database(database) as source, progress() as shown:
-                task = shown.add_task("", total=source.count())
+            with compass.open_database(source.database) as database, progress() as shown:
+                task = shown.add_task("", total=database.count())
                 report = await Import(
                     opened.store,
-                    source,
+                    database,
                     opened.settings.token_policy,
-                    tenants=tenant or None,
-                    systems_home=systems_tenant,
-                    is_dry=dry_run,
-                    removes=remove_gone,
+                    tenants=extent.tenant or None,
+                    systems_home=extent.systems_tenant,
+                    is_dry=extent.dry_run,
+                    removes=extent.remove_gone,
                     on_progress=lambda what, number: shown.update(task, description=what, advance=number),
                 ).run(old_ca, revoked)
             report.warnings = compass_subject.warnings(
@@ -81,22 +92,22 @@ def import_compass(
             )
             return report
 
-    _show_report(asyncio.run(run()), is_dry=dry_run, as_json=as_json)
+    _show_report(asyncio.run(run()), is_dry=extent.dry_run, as_json=as_json)
 
 
-@imports.command()
+@imports.command("status")
+@grouped
 def status(
+    place: Place,
     most: Annotated[
         int, typer.Option(min=0, metavar="NUMBER", help="So many names of those who have not renewed.")
     ] = 1000,
-    data_dir: DataDir = None,
-    config: Config = None,
     as_json: AsJSON = False,
 ) -> None:
     """Show how many holders of the old CA's certificates have come and renewed, and when the old CA can be ended."""
 
     async def ask() -> Move:
-        async with administration(data_dir=data_dir, config=config) as opened:
+        async with administration(data_dir=place.data_dir, config=place.config) as opened:
             office = Office(opened.store, lambda tx: Installation(tx, COMMAND))
             return await office.read(look, most=most)
 

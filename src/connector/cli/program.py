@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import typer
@@ -20,8 +21,9 @@ from connector.cli import (
     moving,
     permissions,
 )
-from connector.cli.command import Config, DataDir, command
+from connector.cli.command import Place, command
 from connector.cli.exits import EXIT_SETTINGS, end
+from connector.cli.grouping import grouped
 from connector.domain.directory import EntityKind
 from connector.domain.refusals import Refusal
 from connector.exposure import Exposed, forbid_core_dumps
@@ -77,26 +79,32 @@ def _listener(name: str) -> Any:
     )
 
 
-@app.command()
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where to listen."""
+
+    public: Annotated[str | None, _listener("public")] = None
+    mtls: Annotated[str | None, _listener("mtls")] = None
+    pki: Annotated[str | None, _listener("pki")] = None
+    forwarded: Annotated[str | None, _listener("forwarded")] = None
+    internal: Annotated[str | None, _listener("internal")] = None
+
+
+@app.command("serve")
+@grouped
 def serve(
-    data_dir: DataDir = None,
-    config: Config = None,
-    public: Annotated[str | None, _listener("public")] = None,
-    mtls: Annotated[str | None, _listener("mtls")] = None,
-    pki: Annotated[str | None, _listener("pki")] = None,
-    forwarded: Annotated[str | None, _listener("forwarded")] = None,
-    internal: Annotated[str | None, _listener("internal")] = None,
+    place: Place,
+    listening: Listening,
     workers: Annotated[
         int | None,
         typer.Option(metavar="NUMBER", help="How many processes serve; 1 unless the settings say otherwise."),
     ] = None,
 ) -> None:
     """Run the server. The first start makes the CA, the database and the administrator's key."""
-    given = {"public": public, "mtls": mtls, "pki": pki, "forwarded": forwarded, "internal": internal}
-    flags: dict[str, object] = {f"listeners.{name}": address for name, address in given.items()}
+    flags: dict[str, object] = {f"listeners.{name}": address for name, address in asdict(listening).items()}
     from connector.cli import serving  # noqa: PLC0415 - no other command needs what serves
 
-    serving.serve(data_dir=data_dir, config=config, flags={**flags, "serving.workers": workers})
+    serving.serve(data_dir=place.data_dir, config=place.config, flags={**flags, "serving.workers": workers})
 
 
 @app.command("demo")

@@ -13,7 +13,7 @@ from connector.pki import exact, signatures
 from connector.pki.authority import Authority
 from connector.pki.extensions import NO_POINTERS, Pointers
 from connector.pki.plan import Plan
-from connector.pki.profile import plan_issuing, plan_root
+from connector.pki.profile import NewCA, plan_issuing, plan_root
 from connector.pki.signer import Signer
 
 # RFC 5280 4.1.2.2: positive, at most 20 octets, one bit of which is the sign. 128 bits are random, 31 tell the time.
@@ -117,38 +117,26 @@ def serial_number(random: bytes, *, now: datetime) -> int:
     return (now - _EPOCH) // _TICK % (1 << _TIME_BITS) << 8 * SERIAL_OCTETS | number
 
 
-def make_root(signer: Signer, *, common_name: str, validity: timedelta, serial: int, now: datetime) -> x509.Certificate:
+def make_root(signer: Signer, new: NewCA) -> x509.Certificate:
     """A root, signed by its own key."""
-    plan = plan_root(signer.public_key, common_name=common_name, validity=validity, serial=serial, now=now)
-    return x509.load_der_x509_certificate(_sign(plan, signer))
+    return x509.load_der_x509_certificate(_sign(plan_root(signer.public_key, new), signer))
 
 
 def make_issuing(
     root: x509.Certificate,
     root_signer: Signer,
     signer: Signer,
+    new: NewCA,
     *,
-    common_name: str,
-    validity: timedelta,
-    serial: int,
-    now: datetime,
     pointers: Pointers = NO_POINTERS,
 ) -> x509.Certificate:
     """An issuing CA's certificate, under the root, for the key of ``signer``.
 
     Raises:
         ValueError: the root's certificate is not a CA's.
-        ProfileViolation: the root is not valid at ``now``.
+        ProfileViolation: the root is not valid then.
     """
-    plan = plan_issuing(
-        signer.public_key,
-        common_name=common_name,
-        authority=Authority.of(root),
-        validity=validity,
-        serial=serial,
-        now=now,
-        pointers=pointers,
-    )
+    plan = plan_issuing(signer.public_key, new, authority=Authority.of(root), pointers=pointers)
     return x509.load_der_x509_certificate(_sign(plan, root_signer))
 
 

@@ -151,16 +151,24 @@ def plan_responder(spki: bytes, *, authority: Authority, validity: timedelta, se
     )
 
 
-def plan_root(
-    public_key: IssuerPublicKey, *, common_name: str, validity: timedelta, serial: int, now: datetime
-) -> Plan:
+@dataclass(frozen=True, slots=True)
+class NewCA:
+    """What a new CA's certificate says, besides its key."""
+
+    common_name: str
+    validity: timedelta
+    serial: int
+    now: datetime
+
+
+def plan_root(public_key: IssuerPublicKey, new: NewCA) -> Plan:
     """A root: a trust anchor that signs nothing but issuing CAs and its CRL."""
-    subject, now = _common_name(common_name), now.astimezone(UTC).replace(microsecond=0)
-    first, last = now - CA_BACKDATE, now + validity
+    subject, now = _common_name(new.common_name), new.now.astimezone(UTC).replace(microsecond=0)
+    first, last = now - CA_BACKDATE, now + new.validity
     return Plan(
         authority=Authority(subject.encoded, public_key, None, first, last),
         content=Content(_CA_USAGES, ca=True),
-        serial=serial,
+        serial=new.serial,
         not_before=first,
         not_after=last,
         subject=subject,
@@ -169,28 +177,21 @@ def plan_root(
 
 
 def plan_issuing(
-    public_key: IssuerPublicKey,
-    *,
-    common_name: str,
-    authority: Authority,
-    validity: timedelta,
-    serial: int,
-    now: datetime,
-    pointers: Pointers = NO_POINTERS,
+    public_key: IssuerPublicKey, new: NewCA, *, authority: Authority, pointers: Pointers = NO_POINTERS
 ) -> Plan:
     """An issuing CA under a root, with no CA below it. ``pointers`` lead to the root's CRL and certificate.
 
     Raises:
-        ProfileViolation: the root is not valid at ``now``.
+        ProfileViolation: the root is not valid then.
     """
-    not_before, not_after = authority.window(now=now, backdate=CA_BACKDATE, validity=validity)
+    not_before, not_after = authority.window(now=new.now, backdate=CA_BACKDATE, validity=new.validity)
     return Plan(
         authority=authority,
         content=Content(_CA_USAGES, pointers=pointers, ca=True, path_length=0),
-        serial=serial,
+        serial=new.serial,
         not_before=not_before,
         not_after=not_after,
-        subject=_common_name(common_name),
+        subject=_common_name(new.common_name),
         spki=encoded_key(public_key),
     )
 

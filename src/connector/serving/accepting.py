@@ -50,6 +50,21 @@ class _Handshake:
             self.accepted.shutdown(socket.SHUT_RDWR)
 
 
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where connections come in: ``sockets`` that listen and do not block; without ``tls`` they are in the clear.
+
+    ``strangers`` says whether who has opened a connection has yet to show a credential; ``load`` is there where other
+    workers have the same sockets.
+    """
+
+    sockets: Sequence[socket.socket]
+    tls: ssl.SSLContext | None
+    limits: Limits
+    strangers: bool = True
+    load: Load | None = None
+
+
 class Acceptor:
     """Takes connections from bound sockets, and makes no more handshakes at a time than the limits allow.
 
@@ -59,36 +74,29 @@ class Acceptor:
 
     def __init__(
         self,
-        sockets: Sequence[socket.socket],
+        entrance: Entrance,
         connection: Callable[[Account], Connection],
         *,
         memory: Memory,
-        strangers: bool = True,
-        tls: ssl.SSLContext | None,
-        limits: Limits,
-        load: Load | None = None,
         opened: Callable[[], int] = int,
     ) -> None:
         """Nothing is accepted yet.
 
         Args:
-            sockets: ones that listen, and do not block.
+            entrance: where connections come in.
             connection: makes what serves one connection.
             memory: of the process; what each connection takes of it is counted from the moment it is accepted.
-            strangers: whether who has opened a connection has yet to show a credential.
-            tls: without it connections are in the clear.
-            limits: of the listener.
-            load: where there are other workers on the same sockets.
             opened: how many connections are open.
         """
-        self._sockets = sockets
+        limits = entrance.limits
+        self._sockets = entrance.sockets
         self._connection = connection
         self._limits = limits
-        self._load = load
+        self._load = entrance.load
         self._opened = opened
-        self._tls = tls
+        self._tls = entrance.tls
         self._memory = memory
-        self._strangers = strangers
+        self._strangers = entrance.strangers
         self._addresses = Addresses(limits.connections_per_address, limits.proxies)
         self._handshakes: dict[_Handshake, None] = {}  # the oldest first
         self._connecting: set[asyncio.Task[object]] = set()

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from connector.serving.accepting import Acceptor
+from connector.serving.accepting import Acceptor, Entrance
 from connector.serving.loads import Load
 from connector.serving.memory import Memory
 from connector.serving.protocol import Connection, Limits
@@ -171,13 +171,9 @@ class Serving:
         )
         self._config.load()
         self._acceptor = Acceptor(
-            listener.bound.sockets,
+            Entrance(listener.bound.sockets, listener.tls, listener.limits, listener.strangers, listener.load),
             lambda account: Connection(self._config, self._state, listener.limits, account),
             memory=memory,
-            strangers=listener.strangers,
-            tls=listener.tls,
-            limits=listener.limits,
-            load=listener.load,
             opened=lambda: len(self._state.connections),
         )
 

@@ -104,7 +104,7 @@ def work(
         for one in bound:
             one.listen()
         with _heard() as signals:
-            _Parent(workers, run, signals=signals, bound=bound, loads=loads, grace=grace, ready=ready).watch()
+            _Parent(workers, run, signals=signals, shared=_Shared(bound, loads), grace=grace, ready=ready).watch()
     finally:
         for one in bound:
             one.close()
@@ -121,6 +121,14 @@ class _Running:
     ready: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all workers have in common."""
+
+    bound: Sequence[BoundListener]
+    loads: Sequence[Loads]
+
+
 class _Parent:
     def __init__(
         self,
@@ -128,15 +136,14 @@ class _Parent:
         run: Callable[[Worker], None],
         *,
         signals: socket.socket,
-        bound: Sequence[BoundListener],
-        loads: Sequence[Loads],
+        shared: _Shared,
         grace: float,
         ready: Callable[[], None],
     ) -> None:
         self._run = run
         self._signals = signals
-        self._bound = bound
-        self._loads = loads
+        self._bound = shared.bound
+        self._loads = shared.loads
         self._grace = grace
         self._ready: Callable[[], None] | None = ready
         self._due = dict.fromkeys(range(1, workers + 1), 0.0)  # when each is to be started

@@ -26,6 +26,7 @@ from connector import exposure
 from connector.exposure import Trusted
 from connector.pki.extensions import NO_POINTERS, Pointers
 from connector.pki.issuer import SERIAL_OCTETS, Issuer, make_issuing, make_root, serial_number
+from connector.pki.profile import NewCA
 from connector.pki.signer import KeySigner, UnsuitableKeyError
 from connector.ports.transaction import Random
 
@@ -181,23 +182,10 @@ def _files(plan: CAPlan, *, passphrase: bytes | None, now: datetime, random: Ran
         return serial_number(random(SERIAL_OCTETS), now=now)
 
     root_signer, issuing_signer = KeySigner.generate(plan.key), KeySigner.generate(plan.key)
-    root = make_root(
-        root_signer,
-        common_name=f"Connector Root CA {suffix}",
-        validity=plan.root_validity,
-        serial=serial(),
-        now=now,
-    )
-    issuing = make_issuing(
-        root,
-        root_signer,
-        issuing_signer,
-        common_name=f"Connector Issuing CA {suffix}",
-        validity=plan.issuing_validity,
-        serial=serial(),
-        now=now,
-        pointers=plan.pointers,
-    )
+    new_root = NewCA(f"Connector Root CA {suffix}", plan.root_validity, serial(), now)
+    root = make_root(root_signer, new_root)
+    new_issuing = NewCA(f"Connector Issuing CA {suffix}", plan.issuing_validity, serial(), now)
+    issuing = make_issuing(root, root_signer, issuing_signer, new_issuing, pointers=plan.pointers)
     return {
         ROOT_KEY: root_signer.encoded(passphrase),
         ROOT: root.public_bytes(Encoding.PEM),

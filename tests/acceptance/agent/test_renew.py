@@ -29,7 +29,7 @@ from connector.agent.outcomes import ServerUntrusted
 from connector.client.keys import make_key, name
 from connector.exposure import Trusted
 from connector.pki.issuer import make_issuing
-from connector.pki.profile import plan_server
+from connector.pki.profile import NewCA, plan_server
 from connector.pki.signatures import encoded_key
 from connector.pki.signer import KeySigner
 from connector.system.keystore import ISSUING, ISSUING_KEY, CAPlan, open_or_create
@@ -248,15 +248,8 @@ def replace_issuing(ca: Path) -> None:
     root_signer = KeySigner.load((ca / "root.key").read_bytes(), None)
     root = x509.load_pem_x509_certificate((ca / "root.pem").read_bytes())
     signer = KeySigner.generate("p256")
-    issuing = make_issuing(
-        root,
-        root_signer,
-        signer,
-        common_name="Another Issuing CA",
-        validity=timedelta(days=100),
-        serial=77,
-        now=datetime.now(UTC),
-    )
+    new = NewCA("Another Issuing CA", timedelta(days=100), 77, datetime.now(UTC))
+    issuing = make_issuing(root, root_signer, signer, new)
     (ca / ISSUING).write_bytes(issuing.public_bytes(Encoding.PEM))
     (ca / ISSUING_KEY).write_bytes(signer.encoded(None))
 

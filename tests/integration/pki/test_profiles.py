@@ -35,7 +35,7 @@ from connector.pki.general_names import GeneralName, NameKind, NamePattern
 from connector.pki.keys import KeyKind
 from connector.pki.names import SubjectPolicy
 from connector.pki.plan import Plan
-from connector.pki.profile import CLIENT, Profile, plan_issuing, plan_root, plan_server, with_spiffe_id
+from connector.pki.profile import CLIENT, NewCA, Profile, plan_issuing, plan_root, plan_server, with_spiffe_id
 from connector.pki.requested import UNGRANTED, Requested
 from connector.pki.spiffe import check_trust_domain
 
@@ -108,17 +108,13 @@ def test_ca_certificates_hold_what_they_did(record: dict[str, Any]) -> None:
     """Roots and issuing CAs hold the same fields and extensions as before, octet for octet, in any order."""
     now = datetime.fromisoformat(record["now"])
 
-    def common(which: str) -> dict[str, Any]:
-        return {
-            "common_name": record[f"{which}_name"],
-            "validity": timedelta(days=record[f"{which}_days"]),
-            "serial": int(record[f"{which}_serial"], 16),
-            "now": now,
-        }
+    def new(which: str) -> NewCA:
+        validity, serial = timedelta(days=record[f"{which}_days"]), int(record[f"{which}_serial"], 16)
+        return NewCA(record[f"{which}_name"], validity, serial, now)
 
-    root = plan_root(public_key(record["root_key"]), **common("root"))
+    root = plan_root(public_key(record["root_key"]), new("root"))
     authority = Authority.of(x509.load_der_x509_certificate(bytes.fromhex(record["root"])))
-    issuing = plan_issuing(public_key(record["issuing_key"]), authority=authority, **common("issuing"))
+    issuing = plan_issuing(public_key(record["issuing_key"]), new("issuing"), authority=authority)
 
     assert without_order(root.to_be_signed()) == without_order(bytes.fromhex(record["root_tbs"]))
     assert without_order(issuing.to_be_signed()) == without_order(bytes.fromhex(record["issuing_tbs"]))

@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 from string import Template
@@ -106,45 +107,71 @@ def _value(text: str | None) -> str | None:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The gateway's own place: what it has behind it, and what it shows to its clients."""
+
+    service: Annotated[str, typer.Option(metavar="URL", callback=_service, help="The service behind the gateway.")] = (
+        "http://127.0.0.1:8000"
+    )
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", callback=_address, help="Where the gateway listens.")] = (
+        "0.0.0.0:443"
+    )
+    certificate: Annotated[
+        str, typer.Option(metavar="FILE", callback=_file, help="The gateway's own certificate chain.")
+    ] = "/etc/ssl/certs/gateway.pem"
+    key: Annotated[str, typer.Option(metavar="FILE", callback=_file, help="Its key.")] = "/etc/ssl/private/gateway.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The Lua script of the gateways that need one."""
+
+    script: Annotated[
+        str, typer.Option(metavar="FILE", callback=_file, help="Where the Lua script of haproxy and apache will be.")
+    ] = "/etc/connector/verdict.lua"
+    lua: Annotated[bool, typer.Option("--lua", help="Print that script instead.")] = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """The holders that may pass, where not every one may."""
+
+    tenant_id: Annotated[
+        str | None, typer.Option("--tenant", callback=_value, help="The one tenant that may pass.")
+    ] = None
+    kind: Annotated[EntityKind | None, typer.Option(help="The one kind of holder that may pass.")] = None
+    application: Annotated[
+        str | None, typer.Option(metavar="ID", callback=_value, help="The one application that may pass.")
+    ] = None
+
+    @property
+    def narrowing(self) -> Mapping[str, str]:
+        """The parameters of the verdict's URL."""
+        given = {"tenant": self.tenant_id, "kind": self.kind, "application": self.application}
+        return {name: value for name, value in given.items() if value is not None}
+
+
 def print_gateway(
     admin: Administration,
     _: Installation,
     kind_of_gateway: Annotated[Gateway, typer.Argument(metavar="GATEWAY", help=f"{', '.join(Gateway)}.")],
-    service: Annotated[
-        str, typer.Option(metavar="URL", callback=_service, help="The service behind the gateway.")
-    ] = "http://127.0.0.1:8000",
-    listen: Annotated[
-        str, typer.Option(metavar="HOST:PORT", callback=_address, help="Where the gateway listens.")
-    ] = "0.0.0.0:443",
-    certificate: Annotated[
-        str, typer.Option(metavar="FILE", callback=_file, help="The gateway's own certificate chain.")
-    ] = "/etc/ssl/certs/gateway.pem",
-    key: Annotated[str, typer.Option(metavar="FILE", callback=_file, help="Its key.")] = "/etc/ssl/private/gateway.key",
-    script: Annotated[
-        str, typer.Option(metavar="FILE", callback=_file, help="Where the Lua script of haproxy and apache will be.")
-    ] = "/etc/connector/verdict.lua",
-    lua: Annotated[bool, typer.Option("--lua", help="Print that script instead.")] = False,
-    tenant_id: Annotated[
-        str | None, typer.Option("--tenant", callback=_value, help="The one tenant that may pass.")
-    ] = None,
-    kind: Annotated[EntityKind | None, typer.Option(help="The one kind of holder that may pass.")] = None,
-    application: Annotated[
-        str | None, typer.Option(metavar="ID", callback=_value, help="The one application that may pass.")
-    ] = None,
+    site: Site,
+    script: Script,
+    holders: Holders,
 ) -> Verbatim:
     """Print a gateway's configuration that lets only holders of good certificates pass."""
-    if lua and kind_of_gateway not in _SCRIPTS:
+    if script.lua and kind_of_gateway not in _SCRIPTS:
         raise InvalidData(f"There is no Lua script for {kind_of_gateway}. Leave out --lua.")
-    narrowing = {"tenant": tenant_id, "kind": kind, "application": application}
     values = {
         **_connector(admin, kind_of_gateway),
-        **_narrowed({name: value for name, value in narrowing.items() if value is not None}),
-        **_addresses(listen, service),
-        "certificate": certificate,
-        "key": key,
-        "script": script,
+        **_narrowed(holders.narrowing),
+        **_addresses(site.listen, site.service),
+        "certificate": site.certificate,
+        "key": site.key,
+        "script": script.script,
     }
-    name = _SCRIPTS[kind_of_gateway] if lua else _FILES[kind_of_gateway]
+    name = _SCRIPTS[kind_of_gateway] if script.lua else _FILES[kind_of_gateway]
     return Verbatim(_Text(files(__package__).joinpath(name).read_text("utf-8")).substitute(values))
 
 

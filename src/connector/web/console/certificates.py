@@ -25,7 +25,7 @@ from connector.web.console.describe import described
 from connector.web.console.entities import PLURALS, outstanding_tokens, withdraws_tokens
 from connector.web.console.forms import given
 from connector.web.console.layout import download, redirect
-from connector.web.console.lists import Rows, days_of, rows, text_of
+from connector.web.console.lists import Listed, Rows, days_of, rows, text_of
 from connector.web.console.visits import Visit, chosen
 
 DIGEST_OCTETS = 32
@@ -58,12 +58,14 @@ async def list_certificates(visit: Visit) -> Response:
         )
         found = rows(
             query,
-            visit.path("certificates"),
-            ("certificates", realm.tenant_id),
-            (datetime, bytes),
+            Listed(
+                visit.path("certificates"),
+                ("certificates", realm.tenant_id),
+                (datetime, bytes),
+                kept=("q", "state", "from", "until"),
+            ),
             read=lambda after, most: realm.certificates.list(which, after=after, most=most),
             place=lambda each: (each.issued_at, each.fingerprint),
-            kept=("q", "state", "from", "until"),
         )
         return found, _owners(realm, found.rows)
 

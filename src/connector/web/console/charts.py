@@ -24,9 +24,8 @@ def bars(caption: str, series: Sequence[Series], labels: Sequence[str], *, every
         for name, style, values in series:
             if values[index]:
                 title = f"{labels[index]}: {grouped(values[index])} {name}"
-                parts.append(
-                    _bar(index=index, step=step, below=below, value=values[index], top=top, style=style, title=title)
-                )
+                ends = _y(below + values[index], top), _y(below, top)
+                parts.append(_bar(LEFT + index * step, step, ends, style=style, title=title))
                 below += values[index]
     parts += [
         f'<text class="axis" x="{LEFT + index * step:.1f}" y="{HEIGHT - 5}">{escape(labels[index])}</text>'
@@ -44,10 +43,10 @@ def _frame(title: str, top: int) -> str:
     return f'<svg class="chart" role="img" viewBox="0 0 {WIDTH} {HEIGHT}" aria-label="{escape(title)}">{lines}'
 
 
-def _bar(*, index: int, step: float, below: int, value: int, top: int, style: str, title: str) -> str:
-    y, end = _y(below + value, top), _y(below, top)
+def _bar(x: float, step: float, ends: tuple[float, float], *, style: str, title: str) -> str:
+    y, end = ends
     return (
-        f'<rect class="{escape(style)}" x="{LEFT + index * step + step * 0.12:.1f}" y="{y:.1f}" '
+        f'<rect class="{escape(style)}" x="{x + step * 0.12:.1f}" y="{y:.1f}" '
         f'width="{step * 0.76:.1f}" height="{max(end - y, 1):.1f}"><title>{escape(title)}</title></rect>'
     )
 

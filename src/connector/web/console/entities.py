@@ -39,7 +39,7 @@ from connector.usecases.realms import Realm
 from connector.usecases.revocation import revoke, withdraw
 from connector.web.console import profiles, services, stories
 from connector.web.console.forms import given
-from connector.web.console.lists import Rows, rows, text_of
+from connector.web.console.lists import Listed, Rows, rows, text_of
 from connector.web.console.visits import Visit, chosen
 
 P = ParamSpec("P")
@@ -233,12 +233,14 @@ class Kind:
 
         return rows(
             query,
-            visit.path(self.plural),
-            (self.plural, realm.tenant_id),
-            (datetime, str) if newest_first else (str,),
+            Listed(
+                visit.path(self.plural),
+                (self.plural, realm.tenant_id),
+                (datetime, str) if newest_first else (str,),
+                kept=("q", "anywhere", "state", "label", "sort"),
+            ),
             read=search,
             place=lambda each: (each.created_at, each.id) if newest_first else (each.name,),
-            kept=("q", "anywhere", "state", "label", "sort"),
         )
 
 

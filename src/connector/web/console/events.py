@@ -16,7 +16,7 @@ from connector.usecases.auditing import Named, Place, happened
 from connector.usecases.realms import Installation, Realm
 from connector.web.console import stories
 from connector.web.console.layout import HEADERS
-from connector.web.console.lists import Rows, days_of, rows, text_of
+from connector.web.console.lists import Listed, Rows, days_of, rows, text_of
 from connector.web.console.visits import Visit
 
 T = TypeVar("T")
@@ -69,12 +69,14 @@ async def audit(visit: Visit) -> Response:
     def read(reached: Realm | Installation) -> Rows[Named]:
         return rows(
             query,
-            path,
-            ("audit", "" if isinstance(reached, Installation) else reached.tenant_id),
-            (datetime, int),
+            Listed(
+                path,
+                ("audit", "" if isinstance(reached, Installation) else reached.tenant_id),
+                (datetime, int),
+                kept=FILTERS,
+            ),
             read=lambda after, most: happened(reached, which, after=after, most=most),
             place=lambda each: each.place,
-            kept=FILTERS,
         )
 
     return visit.show(

@@ -14,7 +14,7 @@ from connector.usecases import formations, registration
 from connector.usecases.realms import Realm
 from connector.web.console.entities import PLURALS, WORDS
 from connector.web.console.forms import given
-from connector.web.console.lists import Rows, rows
+from connector.web.console.lists import Listed, Rows, rows
 from connector.web.console.visits import Visit
 
 FORMATIONS = "formations"
@@ -97,12 +97,9 @@ async def _listed(visit: Visit, *, error: Refusal | None = None) -> Response:
         found = realm.formations
         return rows(
             query,
-            visit.path(FORMATIONS),
-            (FORMATIONS, realm.tenant_id),
-            (str,),
+            Listed(visit.path(FORMATIONS), (FORMATIONS, realm.tenant_id), (str,), kept=()),
             read=lambda after, most: found.list(after=after[0] if after else None, most=most),
             place=lambda each: (each.name,),
-            kept=(),
         )
 
     return visit.show(
@@ -122,12 +119,11 @@ def _page(realm: Realm, visit: Visit) -> FormationPage:
     formation, found = _formation(realm, visit), realm.formations
     members: Rows[Assignment] = rows(
         visit.query,
-        visit.path(FORMATIONS, formation.id),
-        ("members", realm.tenant_id, formation.id),
-        (datetime, str),
+        Listed(
+            visit.path(FORMATIONS, formation.id), ("members", realm.tenant_id, formation.id), (datetime, str), kept=()
+        ),
         read=lambda after, most: found.members(formation.id, after=after, most=most),
         place=lambda each: (each.assigned_at, each.object_id),
-        kept=(),
     )
     return FormationPage(formation, members, realm.directory.names({each.object_id for each in members.rows}))
 

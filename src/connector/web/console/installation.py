@@ -18,7 +18,7 @@ from connector.web.console.describe import described, key_text
 from connector.web.console.desk import Desk
 from connector.web.console.forms import given
 from connector.web.console.layout import asset, download, redirect
-from connector.web.console.lists import rows
+from connector.web.console.lists import Listed, rows
 from connector.web.console.visits import Visit
 
 DEFAULT_TENANT = "default"
@@ -95,12 +95,9 @@ async def _tenants(visit: Visit, *, error: Refusal | None = None) -> Response:
         tenants = installation.tenants
         return rows(
             visit.query,
-            "/console/tenants",
-            ("tenants", installation.caller.actor),
-            (str,),
+            Listed("/console/tenants", ("tenants", installation.caller.actor), (str,), kept=()),
             read=lambda after, most: tenants.list(after=after[0] if after else None, most=most),
             place=lambda each: (each.external_id,),
-            kept=(),
         )
 
     return visit.show(

@@ -25,29 +25,40 @@ class Rows(Generic[T]):
     first: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Which list, at which path, with places of which types. ``kept`` are the parameters of the filter, which go on to
+    the next page.
+    """
+
+    path: str
+    about: Sequence[str]
+    types: tuple[type, ...]
+    kept: Sequence[str]
+
+
 def rows(
     query: Mapping[str, str],
-    path: str,
-    about: Sequence[str],
-    types: tuple[type, ...],
+    listed: Listed,
     *,
     read: Callable[[Any, int], Sequence[T]],
     place: Callable[[T], Place],
-    kept: Sequence[str],
 ) -> Rows[T]:
-    """The page that the query asks for. ``kept`` are the parameters of the filter, which go on to the next page.
+    """The page that the query asks for.
 
     Raises:
         InvalidData: its place is none of this list's.
     """
-    held = {name: query[name] for name in kept if query.get(name)}
-    cursors = Cursors("\0".join((*about, *(f"{name}={value}" for name, value in sorted(held.items())))), types)
+    held = {name: query[name] for name in listed.kept if query.get(name)}
+    cursors = Cursors(
+        "\0".join((*listed.about, *(f"{name}={value}" for name, value in sorted(held.items())))), listed.types
+    )
     after = cursors.read(query["after"]) if query.get("after") else None
     found = read(after, ROWS + 1)
     following = None
     if len(found) > ROWS:
-        following = f"{path}?{urlencode({**held, 'after': cursors.write(place(found[ROWS - 1]))})}"
-    first = None if after is None else path + (f"?{urlencode(held)}" if held else "")
+        following = f"{listed.path}?{urlencode({**held, 'after': cursors.write(place(found[ROWS - 1]))})}"
+    first = None if after is None else listed.path + (f"?{urlencode(held)}" if held else "")
     return Rows(found[:ROWS], following, first)
 
 

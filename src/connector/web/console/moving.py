@@ -6,7 +6,7 @@ from connector.domain.imports import AdoptedHolder
 from connector.usecases.moving import Move, look
 from connector.usecases.realms import Installation
 from connector.web.console.entities import PLURALS
-from connector.web.console.lists import Rows, rows
+from connector.web.console.lists import Listed, Rows, rows
 from connector.web.console.visits import Visit
 
 PATH = "/console/move"
@@ -18,12 +18,9 @@ async def move(visit: Visit) -> Response:
     def read(installation: Installation) -> tuple[Move, Rows[AdoptedHolder]]:
         waiting: Rows[AdoptedHolder] = rows(
             visit.query,
-            PATH,
-            ("move",),
-            (str,),
+            Listed(PATH, ("move",), (str,), kept=()),
             read=lambda after, most: installation.imports.holders(after=after[0] if after else "", most=most),
             place=lambda each: (each.id,),
-            kept=(),
         )
         return look(installation, most=0), waiting
 

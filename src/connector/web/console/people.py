@@ -16,7 +16,7 @@ from connector.usecases import administrators as accounts
 from connector.usecases.keys import make_api_key, revoke_api_key
 from connector.usecases.realms import Installation
 from connector.web.console.forms import given, whole_number
-from connector.web.console.lists import rows
+from connector.web.console.lists import Listed, rows
 from connector.web.console.visits import Visit, chosen
 
 DAY = timedelta(days=1)
@@ -180,12 +180,9 @@ async def _administrators(visit: Visit, *, error: Refusal | None = None) -> Resp
         administrators = installation.administrators
         return rows(
             visit.query,
-            "/console/administrators",
-            ("administrators", installation.caller.actor),
-            (str,),
+            Listed("/console/administrators", ("administrators", installation.caller.actor), (str,), kept=()),
             read=lambda after, most: administrators.list(after=after[0] if after else None, most=most),
             place=lambda each: (each.name,),
-            kept=(),
         )
 
     return await _shown(visit, "administrators.html", read, error)
@@ -196,12 +193,9 @@ async def _keys(visit: Visit, *, error: Refusal | None = None) -> Response:
         keys = installation.keys
         return rows(
             visit.query,
-            "/console/keys",
-            ("keys", installation.caller.actor),
-            (datetime, str),
+            Listed("/console/keys", ("keys", installation.caller.actor), (datetime, str), kept=()),
             read=lambda after, most: keys.list(after=after, most=most),
             place=lambda each: (each.created_at, each.id),
-            kept=(),
         )
 
     return await _shown(visit, "keys.html", read, error)

@@ -11,7 +11,7 @@ from connector.ports.permissions import PermissionFilter
 from connector.usecases.permissions import permit, withdraw_permission
 from connector.usecases.realms import Installation
 from connector.web.console.forms import given
-from connector.web.console.lists import rows
+from connector.web.console.lists import Listed, rows
 from connector.web.console.visits import Visit
 
 PATH = "/console/integration-systems"
@@ -48,12 +48,9 @@ async def _listed(visit: Visit, *, error: Refusal | None = None) -> Response:
         permissions = installation.permissions
         return rows(
             visit.query,
-            PATH,
-            ("permissions", installation.caller.actor),
-            (datetime, str),
+            Listed(PATH, ("permissions", installation.caller.actor), (datetime, str), kept=()),
             read=lambda after, most: permissions.list(PermissionFilter(), after=after, most=most),
             place=lambda each: (each.permission.created_at, each.permission.id),
-            kept=(),
         )
 
     return visit.show(

@@ -13,7 +13,7 @@ from connector.domain.catalogue import Service, Size
 from connector.domain.directory import Entity, EntityKind
 from connector.usecases import registration
 from connector.usecases.realms import Realm
-from connector.web.console.lists import Rows, rows
+from connector.web.console.lists import Listed, Rows, rows
 from connector.web.console.visits import Visit
 
 PARTS: Mapping[str, str] = {"api": "API", "events": "Events", "documentation": "Documentation"}
@@ -29,7 +29,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Published:
     """What the page of an application's services shows of it."""
 
     application: Entity
@@ -48,15 +48,17 @@ def parts_of(service: Service) -> Sequence[Part]:
     return [Part(word, service.part_id(name)) for name, word in PARTS.items() if name in service.facts]
 
 
-def _listed(realm: Realm, visit: Visit) -> Listed:
+def _listed(realm: Realm, visit: Visit) -> Published:
     application = registration.registered(realm, EntityKind.APPLICATION, str(visit.request.path_params["id"]))
     found: Rows[Service] = rows(
         visit.query,
-        visit.path("applications", application.id, "services"),
-        ("services", realm.tenant_id, application.id),
-        (datetime, str),
+        Listed(
+            visit.path("applications", application.id, "services"),
+            ("services", realm.tenant_id, application.id),
+            (datetime, str),
+            kept=(),
+        ),
         read=lambda after, most: realm.catalogue.page(application.id, after=after, most=most),
         place=lambda each: (each.created_at, each.id),
-        kept=(),
     )
-    return Listed(application, realm.catalogue.size([application.id]), found)
+    return Published(application, realm.catalogue.size([application.id]), found)

@@ -12,7 +12,7 @@ from connector.ports.tokens import TokenFilter
 from connector.usecases.realms import Realm
 from connector.usecases.revocation import withdraw
 from connector.web.console.entities import PLURALS
-from connector.web.console.lists import Rows, rows
+from connector.web.console.lists import Listed, Rows, rows
 from connector.web.console.visits import Visit
 
 TOKENS = "tokens"
@@ -46,12 +46,9 @@ async def _listed(visit: Visit, *, error: Refusal | None = None) -> Response:
     def read(realm: Realm) -> tuple[Rows[OneTimeToken], Mapping[str, str]]:
         found: Rows[OneTimeToken] = rows(
             visit.query,
-            visit.path(TOKENS),
-            (TOKENS, realm.tenant_id),
-            (datetime, str),
+            Listed(visit.path(TOKENS), (TOKENS, realm.tenant_id), (datetime, str), kept=()),
             read=lambda after, most: _outstanding(realm, after, most),
             place=lambda each: (each.minted_at, each.id),
-            kept=(),
         )
         return found, realm.directory.names({each.owner_id for each in found.rows})
 

@@ -14,7 +14,7 @@ from connector.usecases.auditing import Named, happened
 from connector.usecases.realms import Installation, Realm
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
-from connector.web.graphql.director.paging import Cursors, Fields, page
+from connector.web.graphql.director.paging import Cursors, Fields, Listing, page
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,14 @@ class AuditFields:
 
 def _page(reached: Realm | Installation, whose: str, which: EventFilter, arguments: Mapping[str, Any]) -> Fields:
     return page(
-        Cursors(f"auditEvents {whose} {which}", (datetime, int)),
+        Listing(
+            Cursors(f"auditEvents {whose} {which}", (datetime, int)),
+            read=lambda after, most: happened(reached, which, after=after, most=most),
+            place=lambda each: each.place,
+            tell=lambda found: [_fields(each) for each in found],
+            count=lambda: 0,
+        ),
         arguments,
-        read=lambda after, most: happened(reached, which, after=after, most=most),
-        place=lambda each: each.place,
-        tell=lambda found: [_fields(each) for each in found],
-        count=lambda: 0,
         wanted=frozenset(),
     )
 

@@ -18,7 +18,7 @@ from connector.usecases import registration
 from connector.usecases.realms import Realm
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
-from connector.web.graphql.director.paging import Cursors, Fields, page
+from connector.web.graphql.director.paging import Cursors, Fields, Listing, page
 from connector.web.graphql.wanted import wanted
 
 LEGACY_LABEL = "legacy"
@@ -54,12 +54,14 @@ class TokenFields:
 
         def read(realm: Realm) -> Fields:
             return page(
-                Cursors(f"oneTimeTokens {realm.tenant_id} {sorted(given.items())}", (datetime, str)),
+                Listing(
+                    Cursors(f"oneTimeTokens {realm.tenant_id} {sorted(given.items())}", (datetime, str)),
+                    read=lambda after, most: realm.tokens.list(which, after=after, most=most),
+                    place=lambda token: (token.minted_at, token.id),
+                    tell=lambda found: [record_fields(realm, token) for token in found],
+                    count=lambda: realm.tokens.count(which),
+                ),
                 arguments,
-                read=lambda after, most: realm.tokens.list(which, after=after, most=most),
-                place=lambda token: (token.minted_at, token.id),
-                tell=lambda found: [record_fields(realm, token) for token in found],
-                count=lambda: realm.tokens.count(which),
                 wanted=names,
             )
 

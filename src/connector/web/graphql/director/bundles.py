@@ -10,7 +10,7 @@ from connector.domain.strict_json import JSON
 from connector.usecases import catalogue
 from connector.usecases.realms import Realm
 from connector.web.graphql.call import Info
-from connector.web.graphql.director.paging import Cursors, Fields, page
+from connector.web.graphql.director.paging import Cursors, Fields, Listing, page
 from connector.web.graphql.wanted import wanted
 
 BUNDLES = "bundles"
@@ -52,12 +52,14 @@ def _pages(application_id: str, own: Sequence[tuple[Service, Texts]], *, with_au
 
     def resolve(info: Info, **arguments: Any) -> Fields:
         return page(
-            Cursors(f"bundles {application_id}", (datetime, str)),
+            Listing(
+                Cursors(f"bundles {application_id}", (datetime, str)),
+                read=read,
+                place=place,
+                tell=lambda some: [_bundle(service, texts, with_auths=with_auths) for service, texts in some],
+                count=lambda: len(own),
+            ),
             arguments,
-            read=read,
-            place=place,
-            tell=lambda some: [_bundle(service, texts, with_auths=with_auths) for service, texts in some],
-            count=lambda: len(own),
             wanted=wanted(info),
         )
 

@@ -18,7 +18,7 @@ from connector.usecases.revocation import revoke
 from connector.web import chains
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
-from connector.web.graphql.director.paging import Cursors, Fields, page
+from connector.web.graphql.director.paging import Cursors, Fields, Listing, page
 from connector.web.graphql.wanted import wanted
 
 MAX_TEXT = 200
@@ -65,12 +65,14 @@ class CertificateFields:
 
         def read(realm: Realm) -> Fields:
             return page(
-                Cursors(f"certificates {realm.tenant_id} {sorted(given.items())}", (datetime, bytes)),
+                Listing(
+                    Cursors(f"certificates {realm.tenant_id} {sorted(given.items())}", (datetime, bytes)),
+                    read=lambda after, most: realm.certificates.list(which, after=after, most=most),
+                    place=lambda certificate: (certificate.issued_at, certificate.fingerprint),
+                    tell=lambda found: _tell(realm, found, names),
+                    count=lambda: realm.certificates.count(which),
+                ),
                 arguments,
-                read=lambda after, most: realm.certificates.list(which, after=after, most=most),
-                place=lambda certificate: (certificate.issued_at, certificate.fingerprint),
-                tell=lambda found: _tell(realm, found, names),
-                count=lambda: realm.certificates.count(which),
                 wanted=names,
             )
 

@@ -30,7 +30,7 @@ from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.auths import AuthFields
 from connector.web.graphql.director.bundles import BUNDLES, Bundles, bundles
-from connector.web.graphql.director.paging import Cursors, Fields, empty_page, page
+from connector.web.graphql.director.paging import Cursors, Fields, Listing, empty_page, page
 from connector.web.graphql.wanted import wanted
 
 MOST_SYSTEM_AUTHS_OF_A_PAGE = 10 * MOST_SYSTEM_AUTHS
@@ -119,12 +119,14 @@ class EntityFields:
                 return directory.entities(self.kind, filters, after=after[0] if after else None, most=most)
 
             return page(
-                Cursors(f"{self.word}s {realm.tenant_id} {given}", (str,)),
+                Listing(
+                    Cursors(f"{self.word}s {realm.tenant_id} {given}", (str,)),
+                    read=after_name,
+                    place=lambda entity: (entity.name,),
+                    tell=lambda found: self.tell(realm, found, names),
+                    count=lambda: directory.count_entities(self.kind, filters),
+                ),
                 arguments,
-                read=after_name,
-                place=lambda entity: (entity.name,),
-                tell=lambda found: self.tell(realm, found, names),
-                count=lambda: directory.count_entities(self.kind, filters),
                 wanted=names,
             )
 

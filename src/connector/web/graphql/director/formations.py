@@ -15,7 +15,7 @@ from connector.usecases.realms import Realm
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.entities import EntityFields
-from connector.web.graphql.director.paging import Cursors, Fields, page
+from connector.web.graphql.director.paging import Cursors, Fields, Listing, page
 from connector.web.graphql.wanted import wanted
 
 KINDS = {kind.name: kind for kind in (EntityKind.APPLICATION, EntityKind.RUNTIME)}
@@ -57,12 +57,14 @@ class FormationFields:
         def read(realm: Realm) -> Fields:
             found = realm.formations
             return page(
-                Cursors(f"formations {realm.tenant_id}", (str,)),
+                Listing(
+                    Cursors(f"formations {realm.tenant_id}", (str,)),
+                    read=lambda after, most: found.list(after=after[0] if after else None, most=most),
+                    place=lambda formation: (formation.name,),
+                    tell=lambda some: [_fields(formation) for formation in some],
+                    count=found.count,
+                ),
                 arguments,
-                read=lambda after, most: found.list(after=after[0] if after else None, most=most),
-                place=lambda formation: (formation.name,),
-                tell=lambda some: [_fields(formation) for formation in some],
-                count=found.count,
                 wanted=names,
             )
 
@@ -98,12 +100,14 @@ class FormationFields:
                 return found.applications_of(runtimeID, after=after[0] if after else None, most=most)
 
             return page(
-                Cursors(f"applicationsForRuntime {realm.tenant_id} {runtimeID}", (str,)),
+                Listing(
+                    Cursors(f"applicationsForRuntime {realm.tenant_id} {runtimeID}", (str,)),
+                    read=after_name,
+                    place=lambda entity: (entity.name,),
+                    tell=lambda some: applications.tell(realm, some, names),
+                    count=lambda: found.count_applications_of(runtimeID),
+                ),
                 arguments,
-                read=after_name,
-                place=lambda entity: (entity.name,),
-                tell=lambda some: applications.tell(realm, some, names),
-                count=lambda: found.count_applications_of(runtimeID),
                 wanted=names,
             )
 

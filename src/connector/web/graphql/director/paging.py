@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.strict_json import read as read_json
@@ -62,17 +62,19 @@ class Cursors:
         return sha256(self.about.encode() + b"\0" + body).digest()[:_CHECK_OCTETS]
 
 
-def page(
-    cursors: Cursors,
-    arguments: Mapping[str, Any],
-    *,
-    read: Callable[[Any, int], Sequence[T]],
-    place: Callable[[T], Place],
-    tell: Callable[[Sequence[T]], list[Fields]],
-    count: Callable[[], int],
-    wanted: frozenset[str],
-) -> Fields:
-    """One page as a Pageable: ``read`` gets the place after which to begin, or None, and how many to read at most.
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[T]):
+    """A list: ``read`` gets the place after which to begin, or None, and how many to read at most."""
+
+    cursors: Cursors
+    read: Callable[[Any, int], Sequence[T]]
+    place: Callable[[T], Place]
+    tell: Callable[[Sequence[T]], list[Fields]]
+    count: Callable[[], int]
+
+
+def page(listing: Listing[Any], arguments: Mapping[str, Any], *, wanted: frozenset[str]) -> Fields:
+    """One page of a list as a Pageable.
 
     Raises:
         InvalidData: ``first`` or ``after`` cannot be served.
@@ -81,18 +83,18 @@ def page(
     if not 1 <= first <= MOST_IN_A_PAGE:
         raise InvalidData(f"Invalid data first: use 1 to {MOST_IN_A_PAGE}.")
     start = arguments.get("after") or ""
-    found = read(cursors.read(start) if start else None, first + 1)
+    found = listing.read(listing.cursors.read(start) if start else None, first + 1)
     shown, has_next = found[:first], len(found) > first
     return {
-        "data": tell(shown),
+        "data": listing.tell(shown),
         # Clients of Compass loop until endCursor is empty, and send after: "" for the first page.
         "pageInfo": {
             "startCursor": start,
-            "endCursor": cursors.write(place(shown[-1])) if has_next else "",
+            "endCursor": listing.cursors.write(listing.place(shown[-1])) if has_next else "",
             "hasNextPage": has_next,
         },
         # Counted only where it is asked for: it takes longer the longer the list is.
-        "totalCount": count() if "totalCount" in wanted else 0,
+        "totalCount": listing.count() if "totalCount" in wanted else 0,
     }
 
 

@@ -12,7 +12,7 @@ from connector.usecases.permissions import permit, withdraw_permission
 from connector.usecases.realms import Installation
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
-from connector.web.graphql.director.paging import Cursors, Fields, page
+from connector.web.graphql.director.paging import Cursors, Fields, Listing, page
 from connector.web.graphql.wanted import wanted
 
 
@@ -38,12 +38,14 @@ class PermissionFields:
             which = PermissionFilter(system_id=system, tenant_id=None if realm is None else realm.tenant_id)
             within = "all" if caller.tenants is None else str(sorted(caller.tenants))
             return page(
-                Cursors(f"tenantPermissions {within} {system} {tenant}", (datetime, str)),
+                Listing(
+                    Cursors(f"tenantPermissions {within} {system} {tenant}", (datetime, str)),
+                    read=lambda after, most: permissions.list(which, after=after, most=most),
+                    place=lambda each: (each.permission.created_at, each.permission.id),
+                    tell=lambda found: [_fields(each) for each in found],
+                    count=lambda: permissions.count(which),
+                ),
                 arguments,
-                read=lambda after, most: permissions.list(which, after=after, most=most),
-                place=lambda each: (each.permission.created_at, each.permission.id),
-                tell=lambda found: [_fields(each) for each in found],
-                count=lambda: permissions.count(which),
                 wanted=names,
             )
 

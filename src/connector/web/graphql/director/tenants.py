@@ -13,7 +13,7 @@ from connector.usecases.realms import Installation
 from connector.usecases.tenants import choose_profile, create_tenant
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
-from connector.web.graphql.director.paging import Cursors, Fields, page
+from connector.web.graphql.director.paging import Cursors, Fields, Listing, page
 from connector.web.graphql.wanted import wanted
 
 
@@ -59,12 +59,16 @@ class TenantFields:
         def read(installation: Installation) -> Fields:
             tenants = installation.tenants
             return page(
-                Cursors(f"tenants {_within(installation.caller)} {term}", (str,)),
+                Listing(
+                    Cursors(f"tenants {_within(installation.caller)} {term}", (str,)),
+                    read=lambda after, most: tenants.list(
+                        containing=term, after=after[0] if after else None, most=most
+                    ),
+                    place=lambda tenant: (tenant.external_id,),
+                    tell=lambda found: [_tenant(tenant) for tenant in found],
+                    count=lambda: tenants.count(containing=term),
+                ),
                 arguments,
-                read=lambda after, most: tenants.list(containing=term, after=after[0] if after else None, most=most),
-                place=lambda tenant: (tenant.external_id,),
-                tell=lambda found: [_tenant(tenant) for tenant in found],
-                count=lambda: tenants.count(containing=term),
                 wanted=names,
             )
 
@@ -89,12 +93,14 @@ class TenantFields:
         def read(installation: Installation) -> Fields:
             keys = installation.keys
             return page(
-                Cursors(f"apiKeys {_within(installation.caller)}", (datetime, str)),
+                Listing(
+                    Cursors(f"apiKeys {_within(installation.caller)}", (datetime, str)),
+                    read=lambda after, most: keys.list(after=after, most=most),
+                    place=lambda key: (key.created_at, key.id),
+                    tell=lambda found: [_key(key) for key in found],
+                    count=keys.count,
+                ),
                 arguments,
-                read=lambda after, most: keys.list(after=after, most=most),
-                place=lambda key: (key.created_at, key.id),
-                tell=lambda found: [_key(key) for key in found],
-                count=keys.count,
                 wanted=names,
             )
 
