@@ -14,6 +14,7 @@ from connector.cli import (
     administration,
     administrators,
     auditing,
+    certificates,
     databases,
     formations,
     gateways,
@@ -48,10 +49,10 @@ app.add_typer(administration.entities(EntityKind.RUNTIME), name="runtime")
 app.add_typer(permissions.integration_system, name="integration-system")
 app.add_typer(formations.formation, name="formation")
 app.add_typer(administration.token, name="token")
-app.add_typer(administration.certificate, name="certificate")
+app.add_typer(certificates.certificate, name="certificate")
 app.add_typer(keys.key, name="key")
 app.add_typer(administrators.admin, name="admin")
-app.add_typer(administration.ca, name="ca")
+app.add_typer(certificates.ca, name="ca")
 app.add_typer(databases.db, name="db")
 app.add_typer(moving.imports, name="import")
 
@@ -121,7 +122,7 @@ command(app, "audit", nothing="No such event. Other tenants: --tenant ID. Events
     auditing.list_events
 )
 command(app, "gateway")(gateways.print_gateway)
-command(app, "revoke", writes=True, asks=administration.REVOKE)(administration.revoke_certificate)
+command(app, "revoke", writes=True, asks=certificates.REVOKE)(certificates.revoke_certificate)
 
 
 @app.command()
