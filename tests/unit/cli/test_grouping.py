@@ -1,0 +1,50 @@
+"""Options that belong together are one parameter of a command."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+from typer.testing import CliRunner
+
+from connector.cli.grouping import gathered, grouped, options_of
+
+Size = Annotated[int, typer.Option(help="How large.")]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A group with an argument, an option that must be given, and one that need not."""
+
+    name: Annotated[str, typer.Argument()]
+    size: Size
+    is_open: Annotated[bool, typer.Option("--open")] = False
+
+
+def pack(box: Box, number: Annotated[int, typer.Option()] = 1) -> None:
+    """Pack."""
+    print(box, number)
+
+
+def test_the_fields_of_a_group_are_options() -> None:
+    """In the group's place its fields are options and arguments, with their defaults and annotations."""
+    names = [(each.name, each.default) for each in options_of(pack)]
+    empty = options_of(pack)[0].empty
+    assert names == [("name", empty), ("size", empty), ("is_open", False), ("number", 1)]
+    assert options_of(pack)[1].annotation == Size
+
+
+def test_a_command_gets_the_group() -> None:
+    """What was given on the command line comes as one value; what is missing is refused, as for any command."""
+    app = typer.Typer()
+    app.command()(grouped(pack))
+    done = CliRunner().invoke(app, ["a", "--size", "3", "--open"])
+    assert (done.exit_code, done.output) == (0, "Box(name='a', size=3, is_open=True) 1\n")
+    assert CliRunner().invoke(app, ["a"]).exit_code == 2
+
+
+def test_other_arguments_stay_as_they_are() -> None:
+    """Only what makes up a whole group is gathered."""
+    box = Box("a", 3)
+    assert gathered(pack, {"name": "a", "size": 3, "is_open": False, "number": 2}) == {"box": box, "number": 2}
+    assert gathered(pack, {"box": box}) == {"box": box}
+    assert gathered(pack, {"size": 3}) == {"size": 3}
