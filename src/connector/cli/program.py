@@ -15,6 +15,7 @@ from connector.cli import (
     administrators,
     auditing,
     certificates,
+    configuring,
     databases,
     formations,
     gateways,
@@ -53,6 +54,7 @@ app.add_typer(certificates.certificate, name="certificate")
 app.add_typer(keys.key, name="key")
 app.add_typer(administrators.admin, name="admin")
 app.add_typer(certificates.ca, name="ca")
+app.add_typer(configuring.config, name="config")
 app.add_typer(databases.db, name="db")
 app.add_typer(moving.imports, name="import")
 

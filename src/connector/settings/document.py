@@ -38,6 +38,8 @@ A flag takes precedence over the environment, the environment over the file, and
 is the directory that `--data-dir` or `{DATA_DIR}` names, otherwise `{DEFAULT_DATA_DIR}` in the working directory.
 
 The server does not start with an unknown or wrong setting; the message names the setting, its source and the reason.
+`connector config check` looks for the same without a start, and `connector config show` prints the settings in force,
+each with its source.
 Secrets are read from the environment or from files of their own, never from `connector.toml` or a flag.
 
 Write durations as `90d`, `12h`, `5m`, `30s`, combined (`1d12h`), in seconds, or in ISO 8601 (`P90D`). Write sizes as

@@ -22,7 +22,7 @@ class Box:
 
 def pack(box: Box, number: Annotated[int, typer.Option()] = 1) -> None:
     """Pack."""
-    print(box, number)
+    typer.echo(f"{box} {number}")
 
 
 def test_the_fields_of_a_group_are_options() -> None:
