@@ -54,7 +54,7 @@ def test_no_text_becomes_more(browser: Browser, stage: Stage) -> None:
         for path in ("applications", "runtimes", "certificates"):
             window.go(f"/console/t/default/{path}?q={quote(text)}")
             assert page.locator("#q").input_value() == text
-        for field in ("about", "actor"):
+        for field in ("about", "actor", "serial", "address", "request"):
             window.go(f"/console/t/default/audit?{field}={quote(text)}")
             assert page.locator(f"#{field}").input_value() == text
         window.go(f"/console/t/default/applications?label=text={quote(json.dumps(text))}")
