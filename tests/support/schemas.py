@@ -29,11 +29,12 @@ from connector.web.graphql.sdl import sdl
 
 DEPTH = 5
 # Texts that name something, beside everything of the types ID and PageCursor; and those that do not.
-NAMING = {"serial", "text", "certificate", "appID"}
+NAMING = {"serial", "text", "certificate", "appID", "actor", "request"}
 FREE = {
     *("name", "description", "providerName", "key", "query", "sourceNetwork", "keySHA256", "csr", "proof"),
     *("healthCheckURL", "baseUrl", "applicationNamespace", "localTenantID", "templateName", "state", "searchTerm"),
     "certificateProfile",  # one of the installation
+    *("actions", "address"),  # of an event
 }
 # Where a formation is named by its name.
 BY_NAME: Mapping[str, tuple[str, ...]] = {

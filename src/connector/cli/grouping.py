@@ -34,7 +34,7 @@ def gathered(function: Callable[..., object], given: Mapping[str, Any]) -> dict[
     arguments = dict(given)
     for each in _parameters(function):
         kind = each.annotation
-        if isinstance(kind, type) and is_dataclass(kind) and each.name not in arguments:
+        if isinstance(kind, type) and is_dataclass(kind):
             names = [field.name for field in fields(kind)]
             if arguments.keys() >= set(names):
                 arguments[each.name] = kind(**{name: arguments.pop(name) for name in names})

@@ -42,6 +42,15 @@ def test_a_command_gets_the_group() -> None:
     assert CliRunner().invoke(app, ["a"]).exit_code == 2
 
 
+def test_a_group_may_be_named_as_one_of_its_fields_is() -> None:
+    """The option and the group are two things."""
+
+    def wrap(name: Box) -> None:
+        """Wrap."""
+
+    assert gathered(wrap, {"name": "a", "size": 3, "is_open": True}) == {"name": Box("a", 3, is_open=True)}
+
+
 def test_other_arguments_stay_as_they_are() -> None:
     """Only what makes up a whole group is gathered."""
     box = Box("a", 3)
