@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.support.console import administrator, visitor
 from tests.support.server import Server
 
 from connector.client import Refused
+from connector.domain.audit import Action
 from connector.system.users import login_name
 
 LABEL = """mutation ($id: ID!, $value: Any!) {
@@ -197,6 +199,12 @@ def test_a_question_has_one_answer(scene: Scene, question: str) -> None:
         {name: value for name, value in each.items() if name != "id"} for each in told
     ]
     assert answers(scene, told if question != "who signed in" else told[-1:])
+
+
+def test_every_kind_of_event_is_documented() -> None:
+    """What --action and the API's filter take stands in docs/operations.md."""
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    assert [action.value for action in Action if f"`{action.value}`" not in page] == []
 
 
 def test_events_of_the_installation_are_not_for_callers_of_one_tenant(scene: Scene) -> None:

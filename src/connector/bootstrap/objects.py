@@ -224,12 +224,9 @@ def server_certificate(
         chain = certificate.public_bytes(Encoding.PEM) + issuer.certificate.public_bytes(Encoding.PEM)
         return serving.KeyPair(chain, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
-    source: serving.OwnCA | serving.Files = serving.OwnCA(issue)
-    if settings.tls.certificate_file is not None and settings.tls.key_file is not None:
-        source = serving.Files(settings.tls.certificate_file, settings.tls.key_file, settings.trusted)
     log = telemetry.logger()
     return serving.ServerCertificate(
-        source,
+        certificate_files(settings) or serving.OwnCA(issue),
         contexts,
         directory=settings.data_dir / "tls",
         clock=clock,
@@ -240,6 +237,14 @@ def server_certificate(
         ),
         failed=lambda error: log.error("server_certificate.failed", reason=str(error)),
     )
+
+
+def certificate_files(settings: Settings) -> serving.Files | None:
+    """The files of the server certificate, where these are set."""
+    tls = settings.tls
+    if tls.certificate_file is None or tls.key_file is None:
+        return None
+    return serving.Files(tls.certificate_file, tls.key_file, settings.trusted)
 
 
 def chores(settings: Settings) -> Sequence[Chore]:

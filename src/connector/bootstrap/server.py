@@ -19,9 +19,9 @@ import uvloop
 
 from connector import __version__, exposure, serving
 from connector.bootstrap import admin_certificates, audit_log, gateways, objects, start
+from connector.bootstrap.checking import check_settings
 from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
 from connector.bootstrap.crls import keep_published, publishing
-from connector.bootstrap.files import load_safely
 from connector.bootstrap.ocsp import keep_answering, responder
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.administrators import link_url
@@ -57,21 +57,21 @@ def serve(
         StorageUnavailable: the database cannot be used.
         WorkersError: its workers cannot be kept running.
     """
-    settings, origins = load_safely(data_dir=data_dir, config=config, flags=flags)
+    # Before anything is made: a wrong setting leaves nothing behind.
+    checked = check_settings(data_dir=data_dir, config=config, flags=flags)
+    settings, origins = checked.settings, checked.origins
     # For root, a command acts for the owner of the data directory. A server acts for nobody else.
     exposure.refuse(exposure.directory(settings.data_dir, Trusted.here(settings.files.group_id)))
-    # Before anything is made: a wrong setting leaves nothing behind.
-    bearers = objects.bearers_of(settings)
-    authorities = admin_certificates.authorities(settings, origins)
-    gateways.check(settings, origins)
     telemetry.configure(settings.log.level, settings.log.format)
     gateways.warn(settings)
     with keystore.locked(settings.data_dir):
         database = replace(start.database(settings), tell=audit_log.tell)
         prepared = asyncio.run(_prepare(settings, database))
-        administrators = admin_certificates.admin_certificates(settings, authorities, prepared.issuers, origins)
+        administrators = admin_certificates.admin_certificates(settings, checked.authorities, prepared.issuers, origins)
         lines = objects.setting_lines(settings, origins)
-        server = _server(settings, database, prepared, _Outsiders(bearers, authorities, administrators), lines)
+        server = _server(
+            settings, database, prepared, _Outsiders(checked.bearers, checked.authorities, administrators), lines
+        )
         server.run(say)
 
 

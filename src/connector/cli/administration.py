@@ -1,4 +1,4 @@
-"""The commands for administrators, on the server's own database; the server may be running."""
+"""The commands for tenants, for what they register, and for one-time tokens."""
 
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -27,7 +27,7 @@ LabelKey = Annotated[str, typer.Argument(metavar="KEY", help="The label's key.")
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class ApplicationOrRuntime:
     """The application or the runtime that a command is about."""
 
     entity: NameOrID
@@ -237,7 +237,7 @@ class TokenLimits:
 def mint_token(
     admin: Administration,
     installation: Installation,
-    meant: Meant,
+    meant: ApplicationOrRuntime,
     limits: TokenLimits,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:

@@ -13,7 +13,7 @@ from connector.cli.output import Row
 from connector.domain.audit import Action
 from connector.domain.pairing import timestamp
 from connector.ports.audit import EventFilter
-from connector.usecases.auditing import Named, happened
+from connector.usecases.auditing import NamedEvent, read_events
 from connector.usecases.realms import Installation
 
 MOST = 1000
@@ -26,7 +26,11 @@ class Which:
 
     action: Annotated[
         list[Action] | None,
-        typer.Option("--action", metavar="EVENT", help="What happened, such as certificate.revoked; may be repeated."),
+        typer.Option(
+            "--action",
+            metavar="EVENT",
+            help="What happened, such as certificate.revoked; docs/operations.md lists all. May be repeated.",
+        ),
     ] = None
     actor: Annotated[str | None, typer.Option(help="Who did it, as the list shows it.")] = None
     about: Annotated[str | None, typer.Option(metavar="ID", help="To which application or runtime, by its id.")] = None
@@ -67,26 +71,12 @@ def list_events(
 ) -> list[Row]:
     """List what happened in a tenant, or outside of tenants, newest first."""
     reached = installation if of_installation else installation.enter(tenant_id)
-    return [_row(each) for each in happened(reached, which.filter, most=most)]
+    return [_row(each) for each in read_events(reached, which.filter, most=most)]
 
 
 def _in_utc(time: datetime | None) -> datetime | None:
     return None if time is None else time.replace(tzinfo=UTC)
 
 
-def _row(named: Named) -> Row:
-    event = named.event
-    return {
-        "at": timestamp(event.at),
-        "action": event.action.value,
-        "actor": event.actor,
-        "name": named.name,
-        "owner": event.owner_id,
-        "systemAuth": event.system_auth_id,
-        "token": event.token_id,
-        "serial": event.serial,
-        "reason": event.reason,
-        "times": event.times,
-        "address": event.address,
-        "request": event.request_id,
-    }
+def _row(named: NamedEvent) -> Row:
+    return {"at": timestamp(named.event.at), **named.facts}

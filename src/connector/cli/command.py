@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from connector.bootstrap.administration import administration
-from connector.cli.grouping import gathered, option, options_of, set_options
+from connector.cli.grouping import gathered, option, options_of, options_of_group, set_options
 from connector.cli.output import Output, Row, Verbatim
 from connector.settings.values import read_duration, show_duration
 from connector.system.users import login_name
@@ -82,8 +82,7 @@ class Place:
 
 
 _SHARED = [
-    option("data_dir", DataDir, default=None),
-    option("config", Config, default=None),
+    *options_of_group(Place),
     option("as_json", AsJSON, default=False),
 ]
 
@@ -105,14 +104,13 @@ def command(
         def run(data_dir: Path | None, config: Path | None, as_json: bool, **arguments: object) -> None:
             # Before the transaction: while somebody thinks, a server goes on.
             _confirm(asks.format(**arguments), yes=bool(arguments.pop("yes", False)))
-
             caller = replace(COMMAND, actor=f"{COMMAND.actor}:{login_name()}")
 
             async def result() -> Result:
                 async with administration(data_dir=data_dir, config=config) as opened:
 
                     def work(installation: Installation) -> Result:
-                        return function(opened, installation, **gathered(function, arguments))
+                        return function(opened, installation, **gathered(function, arguments, skip=2))
 
                     office = Office(opened.store, lambda tx: Installation(tx, caller))
                     return await (office.run(work) if writes else office.read(work))

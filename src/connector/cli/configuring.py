@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from connector.bootstrap.files import load_safely
-from connector.bootstrap.secrets import gateway_secret, passphrase
 from connector.cli.command import AsJSON, Place
+from connector.cli.exits import EXIT_SETTINGS, end
 from connector.cli.grouping import grouped
 from connector.cli.output import Output
 from connector.settings import in_force
@@ -19,13 +19,20 @@ config = typer.Typer(help="The settings: check, show.", no_args_is_help=True)
 @config.command("check")
 @grouped
 def check(place: Place, as_json: AsJSON = False) -> None:
-    """Check the settings, and the files that they name, as a start would; nothing is started.
+    """Check the settings, and the files that they name, as a start would.
 
-    Everything that is wrong is listed, with its source, and the exit status is that of a start.
+    Nothing is started or made, and the CA and the database are not opened. What is wrong is said with its source, and
+    the exit status is that of a start.
     """
-    settings, origins = load_safely(data_dir=place.data_dir, config=place.config)
-    passphrase(settings)
-    gateway_secret(settings)
+    from connector.bootstrap.checking import check_files, check_settings  # noqa: PLC0415 - no other command needs
+    from connector.serving import ServerCertificateError  # noqa: PLC0415 - what serves
+
+    checked = check_settings(data_dir=place.data_dir, config=place.config)
+    try:
+        check_files(checked)
+    except ServerCertificateError as error:
+        end(error, EXIT_SETTINGS)
+    origins = checked.origins
     row = {"settings": "valid", "changed": len(origins), "from": sorted(set(origins.values()))}
     Output(as_json=as_json).show(row, nothing="")
 

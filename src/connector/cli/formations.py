@@ -8,7 +8,7 @@ import typer
 
 from connector.bootstrap.administration import Administration
 from connector.bootstrap.start import DEFAULT_TENANT
-from connector.cli.administration import Meant, TenantID
+from connector.cli.administration import ApplicationOrRuntime, TenantID
 from connector.cli.command import command
 from connector.cli.output import Row
 from connector.domain.directory import EntityKind
@@ -70,7 +70,7 @@ def _change(
     _: Administration,
     installation: Installation,
     name: Name,
-    meant: Meant,
+    meant: ApplicationOrRuntime,
     tenant_id: TenantID = DEFAULT_TENANT,
 ) -> Row:
     realm = installation.enter(tenant_id)

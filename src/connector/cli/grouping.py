@@ -1,7 +1,7 @@
 """Options that belong together are one parameter of a command: a dataclass, each field of which is an option."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar, get_type_hints
 
@@ -15,29 +15,38 @@ def option(name: str, annotation: object, *, default: object = NOT_GIVEN) -> ins
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def set_options(function: Callable[..., object], options: list[inspect.Parameter]) -> None:
+def set_options(function: Callable[..., object], options: Sequence[inspect.Parameter]) -> None:
     """Let Typer, which reads a command's options from its signature, find these."""
+    # What inspect.signature takes instead of the real one (PEP 362); typeshed has no such attribute of a function.
     function.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     function.__annotations__ = {each.name: each.annotation for each in options}
 
 
+def options_of_group(group: type[Any]) -> list[inspect.Parameter]:
+    """The options that are the fields of a group."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        option(each.name, hints[each.name], default=NOT_GIVEN if each.default is MISSING else each.default)
+        for each in fields(group)
+    ]
+
+
 def options_of(function: Callable[..., object], *, skip: int = 0) -> list[inspect.Parameter]:
-    """The function's parameters after the first ones; of a group, its fields in its place."""
+    """The options of a command that is this function, but for the first parameters; of a group, its fields."""
     found = []
-    for each in _parameters(function)[skip:]:
-        found += _fields(each.annotation) if is_dataclass(each.annotation) else [each.replace(kind=each.KEYWORD_ONLY)]
+    for each in _parameters(function, skip):
+        group = _group(each)
+        found += [each.replace(kind=each.KEYWORD_ONLY)] if group is None else options_of_group(group)
     return found
 
 
-def gathered(function: Callable[..., object], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with which to call the function: what was given for a group's fields is the group."""
+def gathered(function: Callable[..., object], given: Mapping[str, Any], *, skip: int = 0) -> dict[str, Any]:
+    """The arguments with which to call the function, from the options that were given: of a group, one value."""
     arguments = dict(given)
-    for each in _parameters(function):
-        kind = each.annotation
-        if isinstance(kind, type) and is_dataclass(kind):
-            names = [field.name for field in fields(kind)]
-            if arguments.keys() >= set(names):
-                arguments[each.name] = kind(**{name: arguments.pop(name) for name in names})
+    for each in _parameters(function, skip):
+        group = _group(each)
+        if group is not None:
+            arguments[each.name] = group(**{field.name: arguments.pop(field.name) for field in fields(group)})
     return arguments
 
 
@@ -52,13 +61,10 @@ def grouped(function: Callable[..., T]) -> Callable[..., T]:
     return run
 
 
-def _parameters(function: Callable[..., object]) -> list[inspect.Parameter]:
-    return list(inspect.signature(function).parameters.values())
+def _parameters(function: Callable[..., object], skip: int) -> list[inspect.Parameter]:
+    return list(inspect.signature(function).parameters.values())[skip:]
 
 
-def _fields(group: Any) -> list[inspect.Parameter]:
-    hints = get_type_hints(group, include_extras=True)
-    return [
-        option(each.name, hints[each.name], default=NOT_GIVEN if each.default is MISSING else each.default)
-        for each in fields(group)
-    ]
+def _group(parameter: inspect.Parameter) -> type[Any] | None:
+    kind = parameter.annotation
+    return kind if isinstance(kind, type) and is_dataclass(kind) else None

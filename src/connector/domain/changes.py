@@ -17,8 +17,9 @@ _FIELDS = {
     "integrationSystemID": "integration_system_id",
     "eventing runtime": "eventing_runtime_id",
 }
-# RFC 3986 3.2.1: a URL may hold a user's name and password, which the audit never does.
-_USER_INFO = re.compile(r"//[^/@]*@")
+# RFC 3986 3.2.1: a URL may hold a user's name and password, which the audit never does. Up to the last @ of the
+# authority: who writes one into a password does not always escape it.
+_USER_INFO = re.compile(r'//[^/\s"]*@')
 
 
 def of_value(name: str, before: JSON, after: JSON) -> str:

@@ -38,9 +38,10 @@ A flag takes precedence over the environment, the environment over the file, and
 is the directory that `--data-dir` or `{DATA_DIR}` names, otherwise `{DEFAULT_DATA_DIR}` in the working directory.
 
 The server does not start with an unknown or wrong setting; the message names the setting, its source and the reason.
-`connector config check` looks for the same without a start, and `connector config show` prints the settings in force,
-each with its source.
 Secrets are read from the environment or from files of their own, never from `connector.toml` or a flag.
+
+`connector config check` checks the settings, and the files that they name, without a start. `connector config show`
+prints those in force that differ from the default, each with its source; `--all` prints every one.
 
 Write durations as `90d`, `12h`, `5m`, `30s`, combined (`1d12h`), in seconds, or in ISO 8601 (`P90D`). Write sizes as
 `1MiB`, `64KiB`, or in bytes. In the environment, separate the items of a list by commas.

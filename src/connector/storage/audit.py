@@ -38,14 +38,14 @@ class SqlAudit:
         conditions: list[ColumnElement[bool]] = [events.tenant_id == which.tenant_id]
         if which.actions:
             conditions.append(events.action.in_(sorted(which.actions)))
-        wanted = {
-            events.owner_id: which.about,
-            events.actor: which.actor,
-            events.serial: which.serial,
-            events.address: which.address,
-            events.request_id: which.request_id,
-        }
-        conditions += [column == text for column, text in wanted.items() if text is not None]
+        texts = (
+            (events.owner_id, which.about),
+            (events.actor, which.actor),
+            (events.serial, which.serial),
+            (events.address, which.address),
+            (events.request_id, which.request_id),
+        )
+        conditions += [column == text for column, text in texts if text is not None]
         if which.since is not None:
             conditions.append(events.at >= which.since)
         if which.until is not None:

@@ -52,8 +52,7 @@ def test_a_group_may_be_named_as_one_of_its_fields_is() -> None:
 
 
 def test_other_arguments_stay_as_they_are() -> None:
-    """Only what makes up a whole group is gathered."""
-    box = Box("a", 3)
-    assert gathered(pack, {"name": "a", "size": 3, "is_open": False, "number": 2}) == {"box": box, "number": 2}
-    assert gathered(pack, {"box": box}) == {"box": box}
-    assert gathered(pack, {"size": 3}) == {"size": 3}
+    """What is no group's stays, and the parameters that are skipped are the caller's own, dataclasses or not."""
+    assert gathered(pack, {"name": "a", "size": 3, "is_open": False, "number": 2}) == {"box": Box("a", 3), "number": 2}
+    assert gathered(pack, {"number": 2}, skip=1) == {"number": 2}
+    assert [each.name for each in options_of(pack, skip=1)] == ["number"]

@@ -17,6 +17,8 @@ from connector.domain import changes
         ("a", {"b": [1]}, 'stage: from "a" to {"b": [1]}'),
         ("a", None, 'stage: "a", removed'),
         ("https://me:secret@shop.example/x", None, 'stage: "https://…@shop.example/x", removed'),
+        (None, "https://me:p@ss@shop.example/a@b", 'stage: "https://…@shop.example/a@b"'),
+        (None, {"url": "//shop", "mail": "a@b"}, 'stage: {"url": "//shop", "mail": "a@b"}'),
         (None, "a\u202eb\n", 'stage: "a\\u202eb\\n"'),
         (None, "ä", 'stage: "ä"'),
     ],

@@ -12,7 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from connector.domain import pairing
 from connector.domain.audit import Action
 from connector.ports.audit import EventFilter
-from connector.usecases.auditing import Named, Place, happened
+from connector.usecases.auditing import NamedEvent, Place, read_events
 from connector.usecases.realms import Installation, Realm
 from connector.web.console import stories
 from connector.web.console.layout import HEADERS
@@ -66,7 +66,7 @@ async def audit(visit: Visit) -> Response:
     """The events of the path's tenant, or those outside of tenants, newest first."""
     query, which, path = visit.query, _filter(visit), _path(visit)
 
-    def read(reached: Realm | Installation) -> Rows[Named]:
+    def read(reached: Realm | Installation) -> Rows[NamedEvent]:
         return rows(
             query,
             Listed(
@@ -75,7 +75,7 @@ async def audit(visit: Visit) -> Response:
                 (datetime, int),
                 kept=FILTERS,
             ),
-            read=lambda after, most: happened(reached, which, after=after, most=most),
+            read=lambda after, most: read_events(reached, which, after=after, most=most),
             place=lambda each: each.place,
         )
 
@@ -100,7 +100,7 @@ async def export(visit: Visit) -> Response:
     return StreamingResponse(_written(visit, first, is_csv=is_csv), media_type=media_type, headers=headers)
 
 
-async def _written(visit: Visit, some: Sequence[Named], *, is_csv: bool) -> AsyncIterator[str]:
+async def _written(visit: Visit, some: Sequence[NamedEvent], *, is_csv: bool) -> AsyncIterator[str]:
     if is_csv:
         yield _csv_line(COLUMNS)
     done = 0
@@ -110,9 +110,9 @@ async def _written(visit: Visit, some: Sequence[Named], *, is_csv: bool) -> Asyn
         some = await _some(visit, some[-1].place)
 
 
-async def _some(visit: Visit, place: Place | None) -> Sequence[Named]:
+async def _some(visit: Visit, place: Place | None) -> Sequence[NamedEvent]:
     which = _filter(visit)
-    return await _read(visit, lambda reached: happened(reached, which, after=place, most=EXPORT_ROWS))
+    return await _read(visit, lambda reached: read_events(reached, which, after=place, most=EXPORT_ROWS))
 
 
 async def _read(visit: Visit, use_case: Callable[[Realm | Installation], T]) -> T:
@@ -141,13 +141,13 @@ def _filter(visit: Visit) -> EventFilter:
     )
 
 
-def _fields(named: Named) -> dict[str, object]:
+def _fields(named: NamedEvent) -> dict[str, object]:
     event = named.event
     told = {"at": pairing.timestamp(event.at), "owner_name": named.name}
     return {name: told[name] if name in told else getattr(event, name) for name in COLUMNS}
 
 
-def _cells(named: Named) -> list[str]:
+def _cells(named: NamedEvent) -> list[str]:
     values = [str(value or "") for value in _fields(named).values()]
     # A spreadsheet takes what begins like this for a formula, and runs it.
     return [f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value for value in values]
@@ -159,5 +159,5 @@ def _csv_line(cells: Sequence[str]) -> str:
     return line.getvalue()
 
 
-def _json_line(named: Named) -> str:
+def _json_line(named: NamedEvent) -> str:
     return json.dumps({"number": named.recorded.number, **_fields(named)}, ensure_ascii=True) + "\n"

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ariadne import QueryType
+from ariadne import MutationType, QueryType
 
 from connector.domain.audit import Action
 from connector.domain.refusals.objects import InvalidData
 from connector.ports.audit import EventFilter
-from connector.usecases.auditing import Named, happened
+from connector.usecases.auditing import NamedEvent, read_events
 from connector.usecases.realms import Installation, Realm
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
@@ -23,27 +23,26 @@ class AuditFields:
 
     director: Director
 
-    def bind(self, query: QueryType, _: object = None) -> None:
+    def bind(self, query: QueryType, _: MutationType) -> None:
         """Set the resolvers."""
         query.set_field("auditEvents", self.of_tenant)
         query.set_field("installationAuditEvents", self.of_installation)
 
     async def of_tenant(self, _: None, info: Info, **arguments: Any) -> Fields:
-        which = _filter(arguments.get("filter") or {})
         office = await self.director.office(info)
-        return await office.read(lambda realm: _page(realm, f"of {realm.tenant_id}", which, arguments))
+        return await office.read(lambda realm: _page(realm, f"of {realm.tenant_id}", arguments))
 
     async def of_installation(self, _: None, info: Info, **arguments: Any) -> Fields:
-        which = _filter(arguments.get("filter") or {})
         office = await self.director.installation(info)
-        return await office.read(lambda installation: _page(installation, "outside of tenants", which, arguments))
+        return await office.read(lambda installation: _page(installation, "outside of tenants", arguments))
 
 
-def _page(reached: Realm | Installation, whose: str, which: EventFilter, arguments: Mapping[str, Any]) -> Fields:
+def _page(reached: Realm | Installation, whose: str, arguments: Mapping[str, Any]) -> Fields:
+    which = _filter(arguments.get("filter") or {})
     return page(
         Listing(
             Cursors(f"auditEvents {whose} {which}", (datetime, int)),
-            read=lambda after, most: happened(reached, which, after=after, most=most),
+            read=lambda after, most: read_events(reached, which, after=after, most=most),
             place=lambda each: each.place,
             tell=lambda found: [_fields(each) for each in found],
             count=lambda: 0,
@@ -57,7 +56,7 @@ def _filter(given: Mapping[str, Any]) -> EventFilter:
     known = {action.value: action for action in Action}
     actions = given.get("actions") or []
     if not known.keys() >= set(actions):
-        raise InvalidData("Invalid data actions: one of them does not exist. `connector audit --help` lists them.")
+        raise InvalidData(f"Invalid data actions: use some of {', '.join(known)}.")
     return EventFilter(
         actions=tuple(known[each] for each in actions),
         about=given.get("owner"),
@@ -70,20 +69,5 @@ def _filter(given: Mapping[str, Any]) -> EventFilter:
     )
 
 
-def _fields(named: Named) -> Fields:
-    event = named.event
-    return {
-        "id": str(named.recorded.number),
-        "at": event.at,
-        "action": event.action.value,
-        "actor": event.actor,
-        "owner": event.owner_id,
-        "name": named.name,
-        "systemAuth": event.system_auth_id,
-        "token": event.token_id,
-        "serial": event.serial,
-        "reason": event.reason,
-        "times": event.times,
-        "address": event.address,
-        "request": event.request_id,
-    }
+def _fields(named: NamedEvent) -> Fields:
+    return {"id": str(named.recorded.number), "at": named.event.at, **named.facts}
