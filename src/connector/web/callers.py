@@ -1,7 +1,7 @@
 """A request's statements about its caller: address, certificate, Idempotency-Key. None of it has been checked yet."""
 
 from hashlib import sha256
-from os import urandom
+from random import getrandbits
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,7 +29,9 @@ def with_circumstances(app: ASGIApp) -> ASGIApp:
         if scope["type"] == "http":
             # The path without the query: that may hold a token.
             path = scope["path"][:MOST_OF_A_PATH]
-            CIRCUMSTANCES.set(Circumstances(source(scope), urandom(ID_OCTETS).hex(), scope["method"], path))
+            CIRCUMSTANCES.set(
+                Circumstances(source(scope), f"{getrandbits(8 * ID_OCTETS):0{2 * ID_OCTETS}x}", scope["method"], path)
+            )
         await app(scope, receive, send)
 
     return wrapped

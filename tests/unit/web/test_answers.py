@@ -25,7 +25,7 @@ from connector.web.graphql.documents import Documents
 from connector.web.graphql.door import Door
 from connector.web.graphql.encoding import AnswerMemory, EncodedList, Encoding
 from connector.web.graphql.endpoint import GraphQLEndpoint
-from connector.web.graphql.execution import AT_ONCE
+from connector.web.graphql.plain import AT_ONCE
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.pieces import PIECE
 from connector.web.requests import SMALL, BodyLimits, Budget

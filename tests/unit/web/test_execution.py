@@ -9,13 +9,17 @@ from typing import Any
 from weakref import ref
 
 import pytest
-from graphql import ExecutionResult, build_schema, execute, parse
+from graphql import DocumentNode, ExecutionResult, build_schema, execute, parse
 
-from connector.web.graphql.execution import AT_ONCE, Execution
+from connector.web.graphql.execution import Execution
+from connector.web.graphql.plain import AT_ONCE
 from connector.web.graphql.wanted import wanted
 
-SCHEMA = build_schema("type Query { items: [Item] } type Item { number: Int! inner: [Item] }")
+SCHEMA = build_schema(
+    "type Query { items: [Item] page: Page } type Page { items: [Item] } type Item { number: Int! inner: [Item] }"
+)
 DOCUMENT = parse("{ items { number inner { number } } }")
+PAGE = parse("{ page { items { number inner { number } } } }")
 ITEMS = 40 * AT_ONCE
 
 
@@ -30,11 +34,15 @@ def item(number: object) -> dict[str, Any]:
     return {"number": number, "inner": [{"number": each} for each in range(2)]}
 
 
-async def answer(items: object) -> ExecutionResult:
+async def answer(items: object, document: DocumentNode = DOCUMENT) -> ExecutionResult:
     async def resolve(_: object) -> object:
         return items
 
-    result = execute(SCHEMA, DOCUMENT, {"items": resolve}, executor_class=Execution)
+    async def resolve_page(_: object) -> object:
+        return {"items": items}
+
+    root = {"items": resolve, "page": resolve_page}
+    result = execute(SCHEMA, document, root, executor_class=Execution)
     return await result if isawaitable(result) else result
 
 
@@ -69,11 +77,12 @@ def test_an_execution_is_gone_with_its_request(count: int) -> None:
     assert asyncio.run(run())() is None
 
 
-def test_others_have_their_turn_while_a_long_list_is_told() -> None:
+@pytest.mark.parametrize("document", [DOCUMENT, PAGE], ids=["resolved", "plain"])
+def test_others_have_their_turn_while_a_long_list_is_told(document: DocumentNode) -> None:
     """A long list is told a few items at a time, and everybody else on the loop goes on in between."""
 
     async def turns() -> int:
-        listing, taken = asyncio.create_task(answer([item(number) for number in range(ITEMS)])), 0
+        listing, taken = asyncio.create_task(answer([item(number) for number in range(ITEMS)], document)), 0
         while not listing.done():
             taken += 1
             await asyncio.sleep(0)

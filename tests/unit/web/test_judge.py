@@ -6,14 +6,15 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
-from graphql import ValidationContext, build_schema, parse, specified_rules, validate
+from graphql import ExecutionResult, ValidationContext, build_schema, execute, parse, specified_rules, validate
 from graphql.validation.rules import overlapping_fields_can_be_merged as merging
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.compass_documents import CRED
 
 from connector.domain.refusals.requests import DocumentInvalid, DocumentTooComplex
-from connector.web.graphql.judge import Judge
+from connector.web.graphql.execution import Execution
+from connector.web.graphql.judge import Judge, Judged
 from connector.web.graphql.sdl import sdl
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.standing import standing
@@ -184,6 +185,7 @@ def test_no_names_are_looked_for_that_are_almost_right(monkeypatch: pytest.Monke
         "{ viewer { id } }",
         "{ " + " ".join(f"a{number}: viewer {{ id type }}" for number in range(200)) + " }",
         "{ applications { data { " + " ".join(f"{'n' * 300}{number}: name" for number in range(40)) + " } } }",
+        "{ applications { data { " + " ".join(f"a{number}: name" for number in range(400)) + " } } }",
         "{ viewer { id } } #" + "é" * 10_000,
         "{ viewer { id } } #" + "\U0001f600" * 10_000,
         "mutation ($id: ID!) { unregisterApplication(id: $id) { id " + "@include(if: true) " * 1 + "} }",
@@ -191,21 +193,39 @@ def test_no_names_are_looked_for_that_are_almost_right(monkeypatch: pytest.Monke
         + " ".join(f"k{n}: [1, 2]" for n in range(200))
         + "}}) { id } }",
     ],
-    ids=["small", "fields", "long names", "wide", "wider", "variables", "values"],
+    ids=["small", "fields", "long names", "plain", "wide", "wider", "variables", "values"],
 )
 def test_what_is_kept_is_counted(text: str) -> None:
-    """The octets of a document are at least what it takes of the memory, and at most four times as much."""
+    """The octets of a document are at least what it takes of the memory once it was run, and at most four times as
+    much.
+    """
     judge = Judge(DIRECTOR, DocumentLimits(aliases=1000, root_fields=1000, fields=1000), introspection=False)
     tracemalloc.start()
-    kept, held = [judge.judge(lift(text))], [0, 0]  # the first fills caches of graphql-core
+    kept, held = [run(judge.judge(lift(text)))], [0, 0]  # the first fills caches of graphql-core
     for part in range(2):
-        kept += [judge.judge(lift(text + " " * (1 + part * 50 + number))) for number in range(50)]
+        kept += [run(judge.judge(lift(text + " " * (1 + part * 50 + number)))) for number in range(50)]
         gc.collect()
         held[part] = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     each = (held[1] - held[0]) / 50
 
     assert each <= kept[0].octets <= 4 * each
+
+
+def run(judged: Judged) -> Judged:
+    """The document after a request; all that is asked for was found out."""
+    variables = {"id": "1", **judged.lifted}
+    result = execute(
+        DIRECTOR,
+        judged.document,
+        variable_values=variables,
+        field_resolver=lambda *_, **__: {"data": []},
+        executor_class=Execution,
+        shape=judged.shape,
+    )
+    assert isinstance(result, ExecutionResult)
+    assert judged.shape is None or judged.shape.room < judged.document.token_count
+    return judged
 
 
 @pytest.mark.parametrize("api", ["connector", "director"])

@@ -18,6 +18,7 @@ from connector.web.graphql.cost import Costs
 from connector.web.graphql.glance import Asked, glance, tokens
 from connector.web.graphql.judge import Judge, Judged
 from connector.web.graphql.lane import Lane, Payer
+from connector.web.graphql.shape import Shape
 from connector.web.graphql.shelf import Shelf
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.text import Text, lift
@@ -31,10 +32,11 @@ SPELLINGS, SHORT = 256, 1000
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A document that may be run, its cost, and the string literals that were lifted out of its text."""
+    """A document that may be run, its cost, its shape, and the string literals that were lifted out of its text."""
 
     document: DocumentNode
     costs: Costs
+    shape: Shape | None
     lifted: Mapping[str, str]
 
 
@@ -72,10 +74,10 @@ class Documents:
         """The document of this text if nothing has to be judged for it, whoever sends it."""
         kept = self._find(text.key)
         if kept is not None:
-            return Prepared(kept.document, kept.costs, text.lifted)
+            return _prepared(kept, text.lifted)
         # A literal may stand where no string belongs: then the text is kept with its literals in place.
         kept = self._find(text.plain()) if text.lifted else None
-        return None if kept is None else Prepared(kept.document, kept.costs, {})
+        return None if kept is None else _prepared(kept, {})
 
     async def judge(self, text: Text, payer: Payer) -> Prepared:
         """The document of a text that is not known; it is kept if a caller with a good credential pays.
@@ -94,7 +96,7 @@ class Documents:
                 judging = self._judging[text.key] = asyncio.ensure_future(self._judged(text, payer))
                 judging.add_done_callback(lambda _: self._judging.pop(text.key))
             judged = await asyncio.shield(judging)  # others may wait for it
-        return Prepared(judged.document, judged.costs, judged.lifted)
+        return _prepared(judged, judged.lifted)
 
     def glance(self, text: Text, operation_name: str | None) -> Asked:
         """The request of an unknown text, at a glance.
@@ -124,3 +126,7 @@ class Documents:
 
     def _normal(self, key: str) -> str:
         return " ".join(tokens(key, self._limits))
+
+
+def _prepared(judged: Judged, lifted: Mapping[str, str]) -> Prepared:
+    return Prepared(judged.document, judged.costs, judged.shape, lifted)

@@ -223,6 +223,7 @@ class GraphQLEndpoint:
             operation_name=request.operation_name,
             executor_class=Execution,
             encoding=encoding,
+            shape=prepared.shape,
         )
         found = await result if isawaitable(result) else result
         if found.errors and isinstance(found.errors[0].original_error, CredentialMissing):

@@ -1,18 +1,21 @@
 """How a request is executed: graphql-core's way, which leaves nothing behind and lets others have their turn."""
 
 from asyncio import sleep
-from collections.abc import Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from time import perf_counter
 from types import MethodType
 from typing import Any
 from weakref import proxy
 
 from graphql import Executor, FieldNode, GraphQLResolveInfoHelpers
+from graphql.execution.collect_fields import CollectedFields
 
 from connector.web.graphql.encoding import EncodedList, Encoding
+from connector.web.graphql.plain import AT_ONCE, Selection
+from connector.web.graphql.shape import Shape, key
 
-AT_ONCE = 5
-"""Items of a list that are completed in one go: an application with all that is its own takes 0.1 ms."""
+EVERYTHING = 1_000_000
+"""Room for all fields of any document, while one request lasts."""
 
 TURN_SECONDS = 0.002
 """After which others have their turn, however few items were completed."""
@@ -28,15 +31,19 @@ class Execution(Executor[Any]):
 
     Args:
         encoding: turns the items of long lists into text as soon as they are complete; without one they stay objects.
+        shape: what former requests found out about the document; without one it is found out anew.
     """
 
-    def __init__(self, *arguments: Any, encoding: Encoding | None = None, **options: Any) -> None:
+    def __init__(
+        self, *arguments: Any, encoding: Encoding | None = None, shape: Shape | None = None, **options: Any
+    ) -> None:
         super().__init__(*arguments, **options)
         this = proxy(self)
         self.async_helpers = GraphQLResolveInfoHelpers(
             gather=MethodType(Executor.gather_async_work, this), track=MethodType(Executor.track_async_work, this)
         )
         self._encoding = encoding
+        self._shape = shape or Shape(EVERYTHING)
 
     def execute_operation(self, serially: bool | None = None) -> Any:  # noqa: FBT001 - the signature is graphql-core's
         """As graphql-core does; several root fields of a query too one after another.
@@ -47,6 +54,38 @@ class Execution(Executor[Any]):
         selections = self.operation.selection_set.selections
         is_one = len(selections) == 1 and isinstance(selections[0], FieldNode)
         return super().execute_operation(serially if is_one else True)
+
+    def execute_fields(
+        self, parent_type: Any, source_value: Any, path: Any, grouped_field_set: Any, position_context: Any
+    ) -> Any:
+        """As graphql-core does; plain fields in a tenth of the time. Root fields are not plain."""
+        if path is None:
+            return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
+        selection = self._shape.selection(parent_type, grouped_field_set, self._below)
+        plain = selection.read(source_value)
+        if len(plain) == len(grouped_field_set):
+            return plain
+        others = selection.others
+        if len(plain) < len(selection.plain):
+            others = {key: details for key, details in grouped_field_set.items() if key not in plain}
+        executed = super().execute_fields(parent_type, source_value, path, others, position_context)
+        if not plain:
+            return executed
+        if isinstance(executed, dict):
+            return _in_order(executed, plain, grouped_field_set)
+        return _awaited(executed, plain, grouped_field_set)
+
+    def _below(self, type_: Any, details: Any) -> Selection:
+        return self._shape.selection(type_, self.collect_subfields(type_, details).grouped_field_set, self._below)
+
+    def collect_subfields(self, return_type: Any, field_details_list: Any) -> CollectedFields:
+        """As graphql-core does, once for all requests with the document."""
+        place = key(return_type, field_details_list)
+        found = self._shape.collected(place)
+        if found is None:
+            found = super().collect_subfields(return_type, field_details_list)
+            self._shape.keep(place, found)
+        return found
 
     def complete_list_value(  # noqa: PLR0917 - the signature is graphql-core's
         self,
@@ -89,3 +128,14 @@ class Execution(Executor[Any]):
         if completed:
             self._encoding.add(encoded, completed)
         return encoded
+
+
+async def _awaited(
+    executed: Awaitable[dict[str, Any]], plain: Mapping[str, Any], keys: Iterable[str]
+) -> dict[str, Any]:
+    return _in_order(await executed, plain, keys)
+
+
+def _in_order(executed: Mapping[str, Any], plain: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    """Both together, as the document has them."""
+    return {key: plain[key] if key in plain else executed[key] for key in keys}
