@@ -25,10 +25,12 @@ SCHEMA = build_schema(
     type Query { it: Thing sure: Thing! things: [Thing] }
     type Thing implements Named {
         name: String  id: ID!  flag: Boolean  count: Int!  size: Float  kind: Kind  free: Free
-        texts: [String!]  table: [[Int]]  thing: Thing  sure: Thing!  things: [Thing!]  named: Named
+        texts: [String!]  table: [[Int]]  thing: Thing  sure: Thing!  things: [Thing!]  named: Named  either: Either
         resolved: String  sized(size: Int): String
     }
     interface Named { name: String }
+    type Other implements Named { name: String  count: Int! }
+    union Either = Thing | Other
     enum Kind { ONE TWO }
     scalar Free
     """
@@ -46,8 +48,9 @@ assert isinstance(_SCALAR, GraphQLScalarType)
 _SCALAR.coerce_output_value = _free
 _THING = SCHEMA.type_map["Thing"]
 _THING.fields["resolved"].resolve = lambda source, _: f"of {type(source).__name__}"  # type: ignore[attr-defined]
+SCHEMA.type_map["Either"].resolve_type = lambda value, *_: value["kind"]  # type: ignore[attr-defined]
 _LEAVES = ("name", "id", "flag", "count", "size", "kind", "free", "texts", "table", "resolved", "sized", "__typename")
-_OBJECTS = ("thing", "sure", "things")
+_OBJECTS, _ABSTRACT = ("thing", "sure", "things"), ("named", "either")
 
 
 class Kind(StrEnum):
@@ -98,7 +101,8 @@ def selections(depth: int) -> st.SearchStrategy[str]:
         nested = st.builds("{} {}".format, st.sampled_from(_OBJECTS), inner)
         fragment = st.builds("... on Thing{} {}".format, condition, inner)
         named = st.builds("named {{ __typename name ... on Thing {} }}".format, inner)
-        field = st.one_of(field, nested, fragment, st.just("...F"), named)
+        either = st.builds("either {{ ... on Thing {} ... on Other {{ name one: count }} }}".format, inner)
+        field = st.one_of(field, nested, fragment, st.just("...F"), named, either)
     return st.lists(field, min_size=1, max_size=5).map(lambda fields: "{ " + " ".join(fields) + " }")
 
 
@@ -121,7 +125,7 @@ def things(depth: int) -> st.SearchStrategy[object]:
         "count": st.just(3),
         "name": st.sampled_from((None, "n")),
         "flag": st.sampled_from((None, True)),
-        "kind": st.sampled_from((None, "ONE", Kind.ONE)),
+        "kind": st.sampled_from((None, "ONE", Kind.ONE, "Thing", "Other")),
         "texts": st.sampled_from((None, ["a"], ["a"] * (AT_ONCE + 1))),
     }
     others: dict[str, st.SearchStrategy[object]] = {name: _VALUES for name in _LEAVES if name not in fitting}
@@ -129,7 +133,13 @@ def things(depth: int) -> st.SearchStrategy[object]:
         below = things(depth - 1)
         some = st.lists(st.one_of(below, below, st.none()), max_size=AT_ONCE + 2)
         maybe = st.one_of(below, below, st.none(), below.map(Awaited), _ODD)
-        others |= {"thing": maybe, "sure": maybe, "named": maybe, "things": st.one_of(some, some.map(Awaited), _ODD)}
+        others |= {
+            "thing": maybe,
+            "sure": maybe,
+            "named": maybe,
+            "either": maybe,
+            "things": st.one_of(some, some.map(Awaited), _ODD),
+        }
     good = st.fixed_dictionaries(fitting, optional=others)
     odd = st.dictionaries(st.sampled_from(tuple(fitting)), _VALUES, max_size=2)
     fields = st.builds(lambda first, second: {**first, "__typename": "Thing", **second}, good, odd)
@@ -191,7 +201,7 @@ def test_the_answer_is_graphql_cores(
     asyncio.run(both())
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEMA.type_map["Thing"].fields if name != "named"])  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", [name for name in SCHEMA.type_map["Thing"].fields if name not in _ABSTRACT])  # type: ignore[attr-defined]
 def test_each_field_of_each_value_is_graphql_cores(name: str) -> None:
     """A value of any kind, as it is, from a function, or awaited, gives what graphql-core gives for it."""
     below = " { name }" if name in _OBJECTS else ""
@@ -205,6 +215,26 @@ def test_each_field_of_each_value_is_graphql_cores(name: str) -> None:
     for value in (*VALUES, ["a", 1, None], [{"name": "a"}], {"name": "a"}, UserDict(name="a"), Broken()):
         for form in (value, lambda _info, value=value, **_: value, Awaited(value)):
             asyncio.run(compare(form))
+
+
+@pytest.mark.parametrize("kind", ["Thing", "Other", "ONE", "Named", None, 1, Kind.ONE, ValueError("raised")])
+def test_each_type_of_a_union_is_graphql_cores(kind: object) -> None:
+    """What is of one of several types is told by that type's fields; of no type of them, as an error."""
+    document = parse("{ it { name either { __typename ... on Thing { id name } ... on Other { name count } } } }")
+    plain = parse("{ it { name either { ... on Thing { id name } ... on Other { name count } } } }")
+    for each in (document, plain):
+        shape = Shape(each.token_count)
+        for value in (
+            {"kind": kind, "name": "n", "count": 2, "id": "1"},
+            {"name": "n"},
+            Broken(),
+            None,
+            [],
+            Awaited({}),
+        ):
+            source = {"id": "1", "count": 1, "name": "it", "either": value}
+            ours = asyncio.run(run(each, source, Execution, shape))
+            assert ours == asyncio.run(run(each, source, Core))
 
 
 def document_text(roots: list[tuple[str, str]], fragment: str, *, has_conditions: bool) -> str:

@@ -7,8 +7,8 @@ from types import MethodType
 from typing import Any
 from weakref import proxy
 
-from graphql import Executor, FieldNode, GraphQLResolveInfoHelpers
-from graphql.execution.collect_fields import CollectedFields
+from graphql import Executor, FieldNode, GraphQLObjectType, GraphQLResolveInfoHelpers
+from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 
 from connector.web.graphql.encoding import EncodedList, Encoding
 from connector.web.graphql.plain import AT_ONCE, Selection
@@ -59,9 +59,9 @@ class Execution(Executor[Any]):
         self, parent_type: Any, source_value: Any, path: Any, grouped_field_set: Any, position_context: Any
     ) -> Any:
         """As graphql-core does; plain fields in a tenth of the time. Root fields are not plain."""
-        if path is None:
+        selection = self._shape.selection(parent_type, grouped_field_set, self)
+        if selection is None:
             return super().execute_fields(parent_type, source_value, path, grouped_field_set, position_context)
-        selection = self._shape.selection(parent_type, grouped_field_set, self._below)
         plain = selection.read(source_value)
         if len(plain) == len(grouped_field_set):
             return plain
@@ -75,8 +75,9 @@ class Execution(Executor[Any]):
             return _in_order(executed, plain, grouped_field_set)
         return _awaited(executed, plain, grouped_field_set)
 
-    def _below(self, type_: Any, details: Any) -> Selection:
-        return self._shape.selection(type_, self.collect_subfields(type_, details).grouped_field_set, self._below)
+    def below(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Selection | None:
+        """The selection below a field."""
+        return self._shape.selection(type_, self.collect_subfields(type_, details).grouped_field_set, self)
 
     def collect_subfields(self, return_type: Any, field_details_list: Any) -> CollectedFields:
         """As graphql-core does, once for all requests with the document."""

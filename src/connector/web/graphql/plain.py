@@ -11,19 +11,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import GeneratorType
-from typing import Any
+from typing import Any, Protocol
 
 from graphql import (
     GraphQLBoolean,
     GraphQLEnumType,
     GraphQLID,
     GraphQLInt,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     GraphQLScalarType,
+    GraphQLSchema,
     GraphQLString,
+    GraphQLUnionType,
     Undefined,
 )
 from graphql.execution.collect_fields import FieldDetailsList, GroupedFieldSet
@@ -34,9 +37,17 @@ AT_ONCE = 5
 Completer = Callable[[Any], Any]
 """Turns a value into its part of the answer; raises NotPlain."""
 
-Below = Callable[[GraphQLObjectType, FieldDetailsList], "Selection"]
-"""The selection below a field."""
 
+class Document(Protocol):
+    """What is known of the document."""
+
+    schema: GraphQLSchema
+
+    def below(self, type_: GraphQLObjectType, details: FieldDetailsList) -> "Selection | None":
+        """The selection below a field, for objects of that type; None where there is no room to keep it."""
+
+
+_ODD = (Exception, GeneratorType)  # to be raised or awaited
 _INT_BOUND = 2**31  # GraphQL's Int has 32 bits (section 3.5.1 of its specification)
 
 
@@ -76,14 +87,14 @@ class Selection:
         return {key: complete(getattr(source, name, None)) for key, (name, complete) in self.plain.items()}
 
 
-def selection(parent: GraphQLObjectType, fields: GroupedFieldSet, below: Below) -> Selection:
+def selection(parent: GraphQLObjectType, fields: GroupedFieldSet, document: Document) -> Selection:
     """The selection of these fields of an object."""
     plain, others = dict[str, tuple[str, Completer]](), dict[str, FieldDetailsList]()
     for key, details in fields.items():
         name = details[0].node.name.value
         definition = parent.fields.get(name)
         is_attribute = definition is not None and definition.resolve is None and not definition.args
-        complete = _completer(definition.type, details, below) if definition is not None and is_attribute else None
+        complete = _completer(definition.type, details, document) if definition is not None and is_attribute else None
         if complete is None:
             others[key] = details
         else:
@@ -91,9 +102,9 @@ def selection(parent: GraphQLObjectType, fields: GroupedFieldSet, below: Below) 
     return Selection(plain, others)
 
 
-def _completer(type_: GraphQLOutputType, details: FieldDetailsList, below: Below) -> Completer | None:
+def _completer(type_: GraphQLOutputType, details: FieldDetailsList, document: Document) -> Completer | None:
     """None where something has to be resolved."""
-    return _leaf(type_) or _object(type_, details, below)
+    return _leaf(type_) or _object(type_, details, document)
 
 
 @lru_cache(maxsize=1024)
@@ -108,16 +119,38 @@ def _leaf(type_: GraphQLOutputType) -> Completer | None:
     return None
 
 
-def _object(type_: GraphQLOutputType, details: FieldDetailsList, below: Below) -> Completer | None:
+def _object(type_: GraphQLOutputType, details: FieldDetailsList, document: Document) -> Completer | None:
     """For an object, or a list of some, all of whose fields are plain."""
     match type_:
         case GraphQLNonNull() | GraphQLList():
-            inner = _object(type_.of_type, details, below)
+            inner = _object(type_.of_type, details, document)
             return None if inner is None else _wrapped(type_, inner)
         case GraphQLObjectType() if type_.is_type_of is None:
-            inside = below(type_, details)
-            return None if inside.others else inside.whole
+            inside = document.below(type_, details)
+            return None if inside is None or inside.others else inside.whole
+        case GraphQLInterfaceType() | GraphQLUnionType() if type_.resolve_type is not None:
+            possible = {
+                each.name: _object(each, details, document) for each in document.schema.get_possible_types(type_)
+            }
+            return _one_of(possible, type_.resolve_type, type_)
     return None
+
+
+def _one_of(
+    possible: Mapping[str, Completer | None], resolve: Callable[..., Any], type_: GraphQLOutputType
+) -> Completer:
+    """For an object of one of these types; ``resolve`` says of which. One that needs to know more raises something."""
+
+    def complete(value: Any) -> Any:
+        if value is None:
+            return None
+        name = resolve(value, None, type_) if _is_plain(value) else None
+        complete_one = possible.get(name) if isinstance(name, str) else None
+        if complete_one is None:
+            raise NotPlain
+        return complete_one(value)
+
+    return complete
 
 
 def _wrapped(type_: GraphQLNonNull[Any] | GraphQLList[Any], inner: Completer) -> Completer:
@@ -192,4 +225,4 @@ def _coerced(type_: GraphQLScalarType | GraphQLEnumType) -> Completer:
 
 def _is_plain(value: Any) -> bool:
     """Whether the value is what it is: nothing to be called, awaited or raised."""
-    return not (callable(value) or isinstance(value, Exception | GeneratorType) or hasattr(value, "__await__"))
+    return not (callable(value) or isinstance(value, _ODD) or hasattr(value, "__await__"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from graphql import GraphQLObjectType
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
 
-from connector.web.graphql.plain import Below, Selection, selection
+from connector.web.graphql.plain import Document, Selection, selection
 
 Key = tuple[object, ...]
 """A type, and the identity of a field's nodes: these live as long as the document does."""
@@ -44,13 +44,13 @@ class Shape:
             self._collected[key] = found
             self._selections[id(fields)] = None
 
-    def selection(self, parent: GraphQLObjectType, fields: GroupedFieldSet, below: Below) -> Selection:
-        """The selection of these fields of an object."""
-        made = self._selections.get(id(fields))
+    def selection(self, parent: GraphQLObjectType, fields: GroupedFieldSet, document: Document) -> Selection | None:
+        """The selection of these fields of an object, if the fields are kept."""
+        if id(fields) not in self._selections:
+            return None
+        made = self._selections[id(fields)]
         if made is None:
-            made = selection(parent, fields, below)
-            if id(fields) in self._selections:
-                self._selections[id(fields)] = made
+            made = self._selections[id(fields)] = selection(parent, fields, document)
         return made
 
 
