@@ -49,7 +49,8 @@ operator       integration_system:write  requestClientCredentialsForIntegrationS
 operator       one_time_token:write      withdrawOneTimeToken
 operator       certificate:write         revokeCertificate revokeCertificatesOfSystemAuth
 operator       certificate:write         revokeCertificatesOfApplication revokeCertificatesOfRuntime
-administrator  tenant:write              revokeCertificatesOfTenant createTenant setTenantCertificateProfile
+administrator  tenant:write              revokeCertificatesOfTenant createTenant renameTenant
+administrator  tenant:write              setTenantCertificateProfile
 administrator  tenant:write              permitIntegrationSystem withdrawTenantPermission
 administrator  api_key:read              apiKeys
 administrator  api_key:write             createAPIKey revokeAPIKey

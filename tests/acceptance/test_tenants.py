@@ -34,7 +34,13 @@ ABOVE_TENANTS = {
     "withdrawTenantPermission",
 }
 # Mutations that take nothing which another tenant could have made.
-NAME_NOTHING = {"registerRuntime", "registerIntegrationSystem", "createFormation", "setTenantCertificateProfile"}
+NAME_NOTHING = {
+    "registerRuntime",
+    "registerIntegrationSystem",
+    "createFormation",
+    "setTenantCertificateProfile",
+    "renameTenant",
+}
 KINDS = {"Application": "id", "Runtime": "runtimeID", "IntegrationSystem": "integrationSystemID"}
 ROLES = ("viewer", "operator", "administrator")
 LISTS = {

@@ -102,6 +102,37 @@ def list_tenants(_: Administration, installation: Installation) -> list[Row]:
     return [_tenant(each) for each in installation.tenants.list()]
 
 
+@dataclass(frozen=True, slots=True)
+class TenantChanges:
+    """What is to be changed of a tenant."""
+
+    name: Annotated[str | None, typer.Option(help="Its new name. Its external id stays.")] = None
+    profile: Annotated[
+        str | None, typer.Option(help="The default certificate profile; an empty text for the installation's.")
+    ] = None
+
+
+@command(tenant, "update", writes=True)
+def update_tenant(
+    admin: Administration,
+    installation: Installation,
+    external_id: Annotated[str, typer.Argument(help="The tenant's external id.")],
+    to: TenantChanges,
+) -> Row:
+    """Change a tenant's name or its default certificate profile."""
+    if to.name is None and to.profile is None:
+        raise InvalidData("Nothing to change. Give --name, --profile, or both.")
+    realm = installation.enter(external_id)
+    if to.name is not None:
+        tenants.rename_tenant(realm, to.name)
+    if to.profile is not None:
+        profiles = admin.settings.profiles
+        if profiles.named(to.profile or None) is None:
+            raise InvalidData(f"There is no certificate profile of that name. Use {' or '.join(profiles.names)}.")
+        tenants.choose_profile(installation.enter(external_id), to.profile or None)
+    return _tenant(installation.enter(external_id).tenant)
+
+
 def entities(kind: EntityKind) -> typer.Typer:
     """The commands for applications or for runtimes, which are alike."""
     word = _WORDS[kind]
@@ -281,7 +312,12 @@ def withdraw_token(
 
 
 def _tenant(tenant: Tenant) -> Row:
-    return {"id": tenant.id, "externalID": tenant.external_id, "name": tenant.name}
+    return {
+        "id": tenant.id,
+        "externalID": tenant.external_id,
+        "name": tenant.name,
+        "certificateProfile": tenant.profile,
+    }
 
 
 def _entity(entity: Entity) -> Row:

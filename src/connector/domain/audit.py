@@ -18,6 +18,7 @@ class Action(StrEnum):
     """The kinds of events; the values are API."""
 
     TENANT_CREATED = "tenant.created"
+    TENANT_RENAMED = "tenant.renamed"
     ADMINISTRATOR_CREATED = "administrator.created"
     ADMINISTRATOR_DISABLED = "administrator.disabled"
     ADMINISTRATOR_ENABLED = "administrator.enabled"

@@ -143,6 +143,15 @@ def register_tenant(external_id: str, name: str, *, id: UUID, now: datetime) -> 
     return Tenant(str(id), external_id, check_name(name), now)
 
 
+def rename_tenant(tenant: Tenant, name: str) -> Tenant:
+    """The tenant under another name. Its external id, by which everybody refers to it, stays.
+
+    Raises:
+        InvalidData: it is no name.
+    """
+    return replace(tenant, name=check_name(name))
+
+
 def register_entity(
     tenant: Tenant, kind: EntityKind, particulars: Mapping[str, Any], *, id: UUID, now: datetime
 ) -> Entity:

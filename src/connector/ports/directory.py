@@ -49,8 +49,8 @@ class Tenants(Protocol):
     def profiles(self) -> frozenset[str]:
         """The names of the certificate profiles that were chosen for any tenant, or for any entity of any tenant."""
 
-    def set_profile(self, id: str, profile: str | None) -> None:
-        """Set the tenant's default certificate profile. Raises ObjectNotFound when there is no such tenant."""
+    def update(self, tenant: Tenant) -> None:
+        """Write its name and its default certificate profile. Raises ObjectNotFound when there is no such tenant."""
 
     def of_entity(self, kind: EntityKind, id: str) -> Tenant | None:
         """The tenant that the entity of that kind and id is in."""

@@ -25,7 +25,11 @@ from connector.storage.statements import Insert, Prepared, PreparedAmong, page
 
 _FIND_TENANT = Prepared(select(tenants).where(tenants.c.external_id == bindparam("external_id")))
 _READ_TENANT = select(tenants).where(tenants.c.id == bindparam("id"))
-_SET_PROFILE = update(tenants).where(tenants.c.id == bindparam("this")).values(profile=bindparam("new_profile"))
+_UPDATE_TENANT = (
+    update(tenants)
+    .where(tenants.c.id == bindparam("this"))
+    .values(name=bindparam("new_name"), profile=bindparam("new_profile"))
+)
 _TENANT_OF_ENTITY = (
     select(tenants)
     .join(entities, entities.c.tenant_id == tenants.c.id)
@@ -110,8 +114,9 @@ class SqlTenants:
         chosen = union(*(select(each).where(each.is_not(None)) for each in (entities.c.profile, tenants.c.profile)))
         return frozenset(self._connection.execute(chosen).scalars())
 
-    def set_profile(self, id: str, profile: str | None) -> None:
-        if self._connection.execute(_SET_PROFILE, {"this": id, "new_profile": profile}).rowcount == 0:
+    def update(self, tenant: Tenant) -> None:
+        written = {"this": tenant.id, "new_name": tenant.name, "new_profile": tenant.profile}
+        if self._connection.execute(_UPDATE_TENANT, written).rowcount == 0:
             raise ObjectNotFound
 
     def of_entity(self, kind: EntityKind, id: str) -> Tenant | None:

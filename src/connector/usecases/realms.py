@@ -134,9 +134,11 @@ class Realm:
         """How much the tenant has of what quotas limit."""
         return TenantUsage(self._tx, self.tenant_id)
 
-    def set_profile(self, profile: str | None) -> None:
-        """Set the tenant's default certificate profile; None for the installation's."""
-        self._tx.tenants.set_profile(self.tenant_id, profile)
+    def update_tenant(self, *, name: str, profile: str | None) -> Tenant:
+        """Write the tenant's name and its default certificate profile; None for the installation's."""
+        updated = replace(self.tenant, name=name, profile=profile)
+        self._tx.tenants.update(updated)
+        return updated
 
     def record(self, action: Action, *abouts: About, reason: str | None = None) -> None:
         """Record one event about each of these, or about the tenant itself where there is none."""

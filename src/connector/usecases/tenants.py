@@ -1,8 +1,6 @@
 """Tenants."""
 
-from dataclasses import replace
-
-from connector.domain import directory
+from connector.domain import changes, directory
 from connector.domain.audit import Action
 from connector.domain.directory import Tenant
 from connector.domain.refusals.tenants import TenantForbidden
@@ -31,6 +29,19 @@ def choose_profile(realm: Realm, profile: str | None) -> Tenant:
     tenant = realm.tenant
     if profile == tenant.profile:
         return tenant
-    realm.set_profile(profile)
+    updated = realm.update_tenant(name=tenant.name, profile=profile)
     realm.record(Action.PROFILE_CHOSEN, reason=directory.profile_change(tenant.profile, profile))
-    return replace(tenant, profile=profile)
+    return updated
+
+
+def rename_tenant(realm: Realm, name: str) -> Tenant:
+    """Give the tenant another name. Its external id stays: keys, permissions and clients refer to it.
+
+    Raises:
+        InvalidData: it is no name.
+    """
+    tenant, renamed = realm.tenant, directory.rename_tenant(realm.tenant, name)
+    if renamed == tenant:
+        return tenant
+    realm.record(Action.TENANT_RENAMED, reason=changes.of_value("name", tenant.name, name))
+    return realm.update_tenant(name=name, profile=tenant.profile)

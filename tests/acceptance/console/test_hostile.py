@@ -88,7 +88,7 @@ def test_no_refusal_becomes_more(browser: Browser, stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("path", "name"),
     [
-        *(("/console/t/default/applications", name) for name in NO_NAMES),
+        *((f"/console/t/default/{each}", name) for each in ("applications", "name") for name in NO_NAMES),
         *((path, name) for path in ("/console/keys", "/console/tenants") for name in (*INJECTIONS, *NO_NAMES)),
     ],
 )

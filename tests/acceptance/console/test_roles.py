@@ -63,6 +63,7 @@ OPERATOR = {
 ADMINISTRATOR = {
     "GET /console/settings",
     f"POST {T}/profiles",
+    f"POST {T}/name",
     "POST /console/tenants",
     "POST /console/integration-systems",
     "POST /console/integration-systems/{id}/withdraw",

@@ -55,6 +55,7 @@ def test_refusals_speak_to_people(refusal: Exception, said: str) -> None:
             "Good for: use a whole number of days, 1 to ",
         ),
         ("/console/tenants", {"external_id": "?", "name": "x"}, "Id: use 1 to 128 letters"),
+        (f"{T}/name", {"name": ""}, "Name: "),
         (f"{T}/runtimes", {"name": "two words"}, "Name: "),
     ],
 )

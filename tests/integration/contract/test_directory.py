@@ -383,7 +383,7 @@ def test_profile_is_the_entitys_own_or_else_its_tenants(furnished: Stored) -> No
         return tx.directory(tenant_id).profile(kind, entity().id)
 
     assert (furnished.read(profile), furnished.read(lambda tx: tx.tenants.profiles())) == (None, frozenset())
-    furnished.write(lambda tx: tx.tenants.set_profile(ONE, "default"))
+    furnished.write(lambda tx: tx.tenants.update(tenant(profile="default")))
     assert furnished.read(profile) == "default"
     assert furnished.read(lambda tx: tx.tenants.of_id(ONE)) == tenant(profile="default")
     furnished.write(lambda tx: tx.directory(ONE).update_entity(entity(profile="own")))
@@ -391,7 +391,7 @@ def test_profile_is_the_entitys_own_or_else_its_tenants(furnished: Stored) -> No
     assert furnished.read(lambda tx: tx.tenants.profiles()) == {"default", "own"}
     for tenant_id, kind in ((TWO, APPLICATION), (ONE, RUNTIME)):
         assert furnished.read(lambda tx, of=(tenant_id, kind): profile(tx, *of)) is None
-    furnished.write(lambda tx: tx.tenants.set_profile(ONE, None))
+    furnished.write(lambda tx: tx.tenants.update(tenant()))
     assert furnished.read(lambda tx: tx.tenants.find(tenant().external_id)) == tenant()
     with pytest.raises(ObjectNotFound):
-        furnished.write(lambda tx: tx.tenants.set_profile(identifier(99), "default"))
+        furnished.write(lambda tx: tx.tenants.update(tenant(id=identifier(99))))

@@ -78,10 +78,10 @@ class MemoryTenants:
         chosen = (*self._tables.entities.values(), *self._tenants.values())
         return frozenset(each.profile for each in chosen if each.profile is not None)
 
-    def set_profile(self, id: str, profile: str | None) -> None:
-        if id not in self._tenants:
+    def update(self, tenant: Tenant) -> None:
+        if tenant.id not in self._tenants:
             raise ObjectNotFound
-        self._tenants[id] = replace(self._tenants[id], profile=profile)
+        self._tenants[tenant.id] = replace(self._tenants[tenant.id], name=tenant.name, profile=tenant.profile)
 
     def of_entity(self, kind: EntityKind, id: str) -> Tenant | None:
         found = self._tables.entities.get(id)

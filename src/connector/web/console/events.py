@@ -42,6 +42,7 @@ KINDS = {
         Action.KEY_CREATED,
         Action.KEY_REVOKED,
         Action.TENANT_CREATED,
+        Action.TENANT_RENAMED,
     ),
 }
 EXPORT_ROWS = 200  # at a time: to write them takes the loop two milliseconds

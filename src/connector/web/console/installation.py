@@ -12,6 +12,7 @@ from connector.domain.refusals import Refusal
 from connector.domain.refusals.objects import InvalidData, NotUniqueName
 from connector.usecases.realms import Installation
 from connector.usecases.tenants import create_tenant as make_tenant
+from connector.usecases.tenants import rename_tenant
 from connector.web.chains import pem
 from connector.web.console import unsent
 from connector.web.console.describe import described, key_text
@@ -88,6 +89,15 @@ async def create_tenant(visit: Visit) -> Response:
     except (InvalidData, NotUniqueName) as error:
         return await _tenants(visit, error=error)
     return visit.done("/console/tenants", "created")
+
+
+async def rename(visit: Visit) -> Response:
+    """Give the path's tenant another name."""
+    try:
+        await visit.office.run(rename_tenant, given(visit.form, "name"))
+    except InvalidData as error:
+        return await _tenants(visit, error=error)
+    return visit.done("/console/tenants", "updated")
 
 
 async def _tenants(visit: Visit, *, error: Refusal | None = None) -> Response:

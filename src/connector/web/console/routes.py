@@ -96,6 +96,7 @@ PAGES = [
     Page("GET", "/console/settings", installation.settings, Scope.SETTINGS_READ, is_global=True),
     Page("GET", "/console/tenants", installation.tenants, Scope.TENANT_READ),
     Page("POST", "/console/tenants", installation.create_tenant, Scope.TENANT_WRITE, is_global=True),
+    Page("POST", f"{T}/name", installation.rename, Scope.TENANT_WRITE),
     Page("GET", permissions.PATH, permissions.list_permissions, Scope.INTEGRATION_SYSTEM_READ),
     Page("POST", permissions.PATH, permissions.give, Scope.TENANT_WRITE),
     Page("POST", f"{permissions.PATH}/{{id}}/withdraw", permissions.withdraw, Scope.TENANT_WRITE),

@@ -11,6 +11,7 @@ from connector.web.problems import PROBLEMS
 
 WORDS = {
     Action.TENANT_CREATED: "Tenant created",
+    Action.TENANT_RENAMED: "Tenant renamed",
     Action.ADMINISTRATOR_CREATED: "Administrator created",
     Action.ADMINISTRATOR_DISABLED: "Administrator disabled",
     Action.ADMINISTRATOR_ENABLED: "Administrator enabled",

@@ -10,7 +10,7 @@ from connector.domain.directory import EntityKind, Tenant
 from connector.domain.principals import ApiKey, Caller, Role
 from connector.usecases.keys import make_api_key, revoke_api_key
 from connector.usecases.realms import Installation
-from connector.usecases.tenants import choose_profile, create_tenant
+from connector.usecases.tenants import choose_profile, create_tenant, rename_tenant
 from connector.web.graphql.call import Info
 from connector.web.graphql.director.api import Director
 from connector.web.graphql.director.paging import Cursors, Fields, Listing, page
@@ -33,6 +33,7 @@ class TenantFields:
         query.set_field("apiKeys", self.keys)
         mutation.set_field("createTenant", self.create)
         mutation.set_field("setTenantCertificateProfile", self.set_profile)
+        mutation.set_field("renameTenant", self.rename)
         mutation.set_field("createAPIKey", self.create_key)
         mutation.set_field("revokeAPIKey", self.revoke_key)
 
@@ -115,6 +116,9 @@ class TenantFields:
     async def set_profile(self, _: None, info: Info, **named: str | None) -> Fields:
         chosen = self.director.known_profile(named.get("certificateProfile"))
         return _tenant(await (await self.director.office(info)).run(choose_profile, chosen))
+
+    async def rename(self, _: None, info: Info, name: str) -> Fields:
+        return _tenant(await (await self.director.office(info)).run(rename_tenant, name))
 
     async def create_key(self, _: None, info: Info, **arguments: Fields) -> Fields:
         given = arguments["in"]
