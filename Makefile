@@ -61,6 +61,19 @@ bench: $(INSTALLED) $(COMPARED) ## Measure, beside OpenBao; BENCH=--help says wh
 torture: $(INSTALLED) tools ## Kill, cut, fill and flood real servers; 70 minutes. TORTURE='R3' for some of it.
 	@$(BIN)/python -m torture $(TORTURE)
 
+# The wheel is the same, octet for octet, wherever it is built. pip takes server.txt or agent.txt with --require-hashes, in
+# the directory with the wheel.
+.PHONY: dist
+dist: $(INSTALLED) ## Build what other machines install, into dist.
+	@echo 'Building dist'
+	@rm -rf dist build
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+	@cd dist && wheel=$$(ls ./*.whl) && hash=$$(sha256sum "$$wheel" | cut -d' ' -f1) && \
+		{ echo "$$wheel[server] --hash=sha256:$$hash"; cat ../requirements-server.lock; } >server.txt && \
+		{ echo "$$wheel --hash=sha256:$$hash"; cat ../requirements-agent.lock; } >agent.txt && \
+		cp ../examples/systemd/*.service ../examples/systemd/*.timer . && \
+		sha256sum -- *.whl *.txt *.service *.timer >SHA256SUMS && cat SHA256SUMS
+
 .PHONY: docs
 docs: $(INSTALLED) ## Make the pages that are made from the code.
 	@for page in settings errors; do \
@@ -87,6 +100,11 @@ lock: $(INSTALLED) ## Make the lock files anew from pyproject.toml; UPGRADE=1 ta
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url $(if $(UPGRADE),--upgrade) --extra server --group dev pyproject.toml -o requirements.lock
+	@echo 'Making requirements-server.lock and requirements-agent.lock, with the same versions'
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --constraint requirements.lock --extra server pyproject.toml -o requirements-server.lock
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --constraint requirements.lock pyproject.toml -o requirements-agent.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url $(if $(UPGRADE),--upgrade) --group bench -o requirements-bench.lock
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

@@ -397,12 +397,14 @@ def test_arguments_that_mean_nothing(
 
 
 def test_the_client_side_has_no_command() -> None:
-    """Where the client side alone is installed, the command says what to install."""
+    """Where the client side alone is installed, the command says so, and where to read on."""
     script = "import sys; sys.modules['typer'] = None; from connector.cli import main; main()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 
     assert done.returncode == 2
-    assert done.stderr == "connector: typer is not installed. Run: pip install 'connector[server]'\n"
+    assert done.stderr == (
+        "connector: typer is not installed: this is the agent without the server. See docs/install.md.\n"
+    )
 
 
 @pytest.mark.timeout(120)

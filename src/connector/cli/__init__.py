@@ -16,7 +16,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] == "connector":
             raise
-        end(f"{error.name} is not installed. Run: pip install 'connector[server]'", EXIT_SETTINGS)
+        end(f"{error.name} is not installed: this is the agent without the server. See docs/install.md.", EXIT_SETTINGS)
     try:
         run()
     finally:

@@ -127,19 +127,19 @@ def test_java(server: Server, directory: Path, tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("kind", ["connector-agent@", "connector-agent-renew@"])
+@pytest.mark.parametrize("kind", ["connector-agent@", "connector-agent-renew@", "connector"])
 def test_systemd(tmp_path: Path, kind: str) -> None:
     """Systemd finds no fault with the units, and grants them little: its measure of exposure is below 2 of 10."""
     for path in (EXAMPLES / "systemd").iterdir():
-        text = path.read_text().replace(
-            "/usr/local/bin/connector-agent", str(Path(sys.prefix) / "bin" / "connector-agent")
-        )
+        installed = Path(sys.prefix) / "bin"
+        text = re.sub(r"/usr/local/bin/(?=connector-agent)|/opt/connector/bin/", f"{installed}/", path.read_text())
         (tmp_path / path.name.replace("@.", "@billing.")).write_text(text.replace("%i", "billing"))
-    units = sorted(str(path) for path in tmp_path.glob(f"{kind}billing.*"))
+    name = f"{kind}billing" if kind.endswith("@") else kind
+    units = sorted(str(path) for path in tmp_path.glob(f"{name}.*"))
 
     done = run("systemd-analyze", "verify", "--man=no", *units, directory=tmp_path)
-    assert [line for line in done.stderr.splitlines() if str(tmp_path) in line or "connector-agent" in line] == []
-    service = str(tmp_path / f"{kind}billing.service")
+    assert [line for line in done.stderr.splitlines() if str(tmp_path) in line or "connector" in line] == []
+    service = str(tmp_path / f"{name}.service")
     done = run("systemd-analyze", "security", "--offline=true", "--threshold=20", service, directory=tmp_path)
     assert done.returncode == 0, done.stdout[-2000:]
 
