@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.support.server import Server
 
 ATTACH_SECONDS = 10.0
+READ_ONLY_ATTEMPTS = 20
 
 
 @contextmanager
@@ -39,9 +40,15 @@ def fill(disk: Path) -> Path:
 @contextmanager
 def read_only(disk: Path) -> Iterator[None]:
     """Nobody can write to the disk. What is open for writing may go on."""
-    subprocess.run(["mount", "--bind", str(disk), str(disk)], check=True)
+    for _ in range(READ_ONLY_ATTEMPTS):
+        subprocess.run(["mount", "--bind", str(disk), str(disk)], check=True)
+        done = subprocess.run(["mount", "-o", "remount,bind,ro", str(disk)], check=False)
+        if done.returncode == 0:
+            break
+        # Somebody opened a file for writing in between, and keeps the mount busy.
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    done.check_returncode()
     try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", str(disk)], check=True)
         yield
     finally:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
