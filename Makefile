@@ -76,7 +76,7 @@ dist: $(INSTALLED) ## Build what other machines install, into dist.
 
 .PHONY: docs
 docs: $(INSTALLED) ## Make the pages that are made from the code.
-	@for page in settings errors; do \
+	@for page in settings errors metrics; do \
 		echo "Making docs/$$page.md"; \
 		$(BIN)/connector $$page >docs/$$page.md.new && mv docs/$$page.md.new docs/$$page.md || exit 1; \
 	done

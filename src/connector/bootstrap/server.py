@@ -18,7 +18,7 @@ from typing import Any
 import uvloop
 
 from connector import __version__, exposure, serving
-from connector.bootstrap import admin_certificates, audit_log, gateways, objects, start
+from connector.bootstrap import admin_certificates, audit_log, gateways, objects, start, watching
 from connector.bootstrap.checking import check_settings
 from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
 from connector.bootstrap.crls import keep_published, publishing
@@ -33,6 +33,7 @@ from connector.settings import Settings
 from connector.storage import Database
 from connector.storage.moments import now
 from connector.system import keystore, telemetry
+from connector.system.meters import Board, meters
 from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.crls import PublishedCRLs
 from connector.usecases.issuers import Issuers
@@ -40,6 +41,8 @@ from connector.usecases.ocsp import OCSP
 from connector.usecases.refusals import Refusals
 from connector.web.callers import with_circumstances
 from connector.web.console import SettingLine, compile_templates
+from connector.web.meters import metered
+from connector.web.metrics import Metrics
 
 GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
@@ -119,7 +122,17 @@ def _server(
     certificate = objects.server_certificate(settings, issuers, list(contexts.values()), database.clock)
     certificate.load()
     return _Server(
-        settings, database, issuers, outsiders, bound, contexts, certificate, lines, prepared.link, database.clock()
+        settings,
+        database,
+        issuers,
+        outsiders,
+        bound,
+        contexts,
+        certificate,
+        lines,
+        prepared.link,
+        database.clock(),
+        watching.board(settings.serving.workers),
     )
 
 
@@ -137,6 +150,7 @@ class _Server:
     lines: Sequence[SettingLine]
     link: Secret | None
     started: datetime
+    board: Board
 
     def run(self, say: Callable[[str], None]) -> None:
         """Serve in this process, or let workers serve."""
@@ -156,6 +170,7 @@ class _Server:
     def _run(self, ready: Callable[[], None]) -> None:
         workers = self.settings.serving.workers
         if workers == 1:
+            meters().row = self.board.row(1)
             uvloop.run(self._serve(ready))
             return
         loads = {name: serving.Loads(workers) for name in self.bound}
@@ -174,6 +189,7 @@ class _Server:
     def _work(self, worker: serving.Worker, loads: Mapping[str, serving.Loads]) -> None:
         """Run one worker."""
         log = self.settings.log
+        meters().row = self.board.row(worker.number)
         telemetry.configure(log.level, log.format, fields={"worker": worker.number, "pid": os.getpid()})
 
         async def main() -> None:
@@ -224,6 +240,7 @@ class _Server:
         yield keep_answering(ocsp.responders)
         yield compare_clocks(now, self.database.clock, self.settings.maintenance.interval)
         yield record_repeats(refusals, store)
+        yield watching.watch()
         yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
 
     def _issuers_changed(self) -> None:
@@ -244,6 +261,7 @@ class _Server:
             gateways=gateways.gateways(self.settings, self.issuers, store, clock, bearers),
             crls=crls,
             ocsp=ocsp,
+            metrics=Metrics(self.board, self.issuers, crls),
         )
         if self.settings.console.enabled:
             web = replace(web, desk=objects.desk(self.settings, web, bearers, self.lines))
@@ -258,7 +276,7 @@ class _Server:
             apps["forwarded"] = partial(web.forwarded, forwarding)
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():
-            app = with_circumstances(apps[name]())
+            app = with_circumstances(metered(apps[name]()))
             yield serving.Listener(
                 each, app, self.contexts.get(name), limits, loads.get(name), strangers=name in STRANGERS
             )

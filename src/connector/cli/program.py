@@ -139,6 +139,14 @@ def errors() -> None:
     print(errors_page(), end="")
 
 
+@app.command()
+def metrics() -> None:
+    """Print the page that documents every metric (docs/metrics.md)."""
+    from connector.bootstrap.watching import document  # noqa: PLC0415 - no other command needs the web
+
+    print(document(), end="")
+
+
 def run() -> None:
     """Run the command; a refusal is one sentence on standard error and an exit status of its own."""
     os.umask(_OWNER_ALONE)

@@ -134,6 +134,11 @@ class PublishedCRLs:
         found = self._crls.get(scope)
         return 0 if found is None else found.record.number
 
+    @property
+    def served(self) -> Mapping[bytes, CRL]:
+        """The newest CRL of each scope that has one."""
+        return {scope: crl for scope in self.scopes if (crl := self._crls.get(scope)) is not None}
+
     def of_issuer(self, issuer: bytes) -> CRL | None:
         """The CRL of the CA whose certificate has this SHA-256, ended or not; None where there is none."""
         scope = next((each.id for each in self.scopes.values() if issuer in each.issuers), None)

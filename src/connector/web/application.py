@@ -54,6 +54,7 @@ from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
 from connector.web.legacy import Addresses, CatalogueAPI, Guards, LegacyAPI, Metadata
+from connector.web.metrics import Metrics
 from connector.web.oauth import OAuthEndpoints
 from connector.web.ocsp import OCSPEndpoint, is_ocsp
 from connector.web.patience import Patience
@@ -116,6 +117,7 @@ class Web:
     gateways: Gateways | None = None
     crls: PublishedCRLs | None = None
     ocsp: OCSP | None = None
+    metrics: Metrics | None = None
     patience: Patience = field(default_factory=Patience)
 
     def public(self) -> ASGIApp:
@@ -172,7 +174,8 @@ class Web:
 
     def internal(self) -> ASGIApp:
         """For the platform itself. Only the endpoints for gateways see a gateway's statement about its client."""
-        application = self._application(self._health())
+        metrics = [] if self.metrics is None else [Route("/metrics", self.metrics.scraped)]
+        application = self._application([*self._health(), *metrics])
         if self.gateways is None:
             return application
         return _first(self.gateways.endpoints(self.store, self.enrollment, self.settings.body), application)

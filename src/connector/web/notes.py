@@ -6,7 +6,9 @@ from connector.domain.refusals import Refusal, Unavailable
 from connector.domain.refusals.callers import JWTRefused
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.ports.audit import CIRCUMSTANCES
+from connector.system.meters import meters
 from connector.system.telemetry import logger
+from connector.web.meters import INTERNAL, REFUSALS
 
 log = logger()
 
@@ -14,6 +16,7 @@ log = logger()
 def note(error: BaseException) -> None:
     """Log a refusal by its code, and any other error with all details, with the request in which it happened."""
     request = _request()
+    meters().add(REFUSALS, (error.code if isinstance(error, Refusal) else INTERNAL,))
     if isinstance(error, StorageUnavailable):
         log.warning("storage.unavailable", code=error.code, reason=_reason(error.__cause__), **request)
     elif isinstance(error, Unavailable):

@@ -1,0 +1,84 @@
+"""What the web counts of its requests, by the door through which they come."""
+
+from itertools import product
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from connector.domain.pairing import CONNECTOR_PATH, DIRECTOR_PATH, METADATA_PATH
+from connector.system.meters import Family, Kind, meters
+from connector.web.problems import PROBLEMS
+
+OTHER, INTERNAL = "other", "internal"
+# By the beginning of the path: first come, first served.
+_DOORS = (
+    (CONNECTOR_PATH, "connector"),
+    (DIRECTOR_PATH, "director"),
+    ("/verdict/", "verdict"),
+    ("/ocsp", "ocsp"),
+    ("/console", "console"),
+    ("/hydrators/", "resolver"),
+    ("/v1/", "legacy"),
+    ("/oauth2/", "oauth"),
+    (METADATA_PATH, "oauth"),
+    ("/healthz", "health"),
+    ("/readyz", "health"),
+    ("/metrics", "health"),
+)
+_NAMES = (*dict.fromkeys(name for _, name in _DOORS), "pki", OTHER)
+_STATUSES = ("2xx", "3xx", "4xx", "5xx")
+_SIGNED_OBJECTS = (".crl", ".crt", ".pem")
+
+REQUESTS = Family(
+    "connector_requests",
+    Kind.COUNTER,
+    "Requests that were answered, by door and by the first digit of the status.",
+    ("door", "status"),
+    tuple(product(_NAMES, _STATUSES)),
+)
+
+SECONDS = Family(
+    "connector_request_seconds",
+    Kind.HISTOGRAM,
+    "Seconds from a request's head to the beginning of its answer, by door.",
+    ("door",),
+    tuple((name,) for name in _NAMES),
+)
+
+REFUSALS = Family(
+    "connector_refusals",
+    Kind.COUNTER,
+    "Requests, and fields of GraphQL requests, that were refused, by the code of docs/errors.md.",
+    ("code",),
+    tuple((code,) for code in sorted({*(kind.code for kind in PROBLEMS), INTERNAL})),
+)
+
+FAMILIES = (REQUESTS, SECONDS, REFUSALS)
+
+
+def door(path: str) -> str:
+    """The door of a path."""
+    for beginning, name in _DOORS:
+        if path.startswith(beginning):
+            return name
+    return "pki" if path.endswith(_SIGNED_OBJECTS) else OTHER
+
+
+def metered(app: ASGIApp) -> ASGIApp:
+    """The application, whose requests are counted."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        name, since, counted = door(scope["path"]), perf_counter(), meters()
+
+        async def send_counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                counted.observe(SECONDS, (name,), perf_counter() - since)
+                counted.add(REQUESTS, (name, f"{message['status'] // 100}xx"))
+            await send(message)
+
+        await app(scope, receive, send_counted)
+
+    return wrapped
