@@ -126,6 +126,7 @@ AT_THE_TRANSACTION = {
     "usecases/renewal.py": {"inventory"},
     "usecases/resolving.py": {"subjects", "tenants"},
     "usecases/revocation.py": {"inventory"},
+    "usecases/sightings.py": {"sightings"},
     "usecases/verdicts.py": {"subjects"},
     "web/console/signing.py": {"administrators", "links"},
     "web/console/visits.py": {"sessions"},

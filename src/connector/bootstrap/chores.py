@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from connector.domain.refusals import Unavailable
@@ -13,11 +13,12 @@ from connector.system import telemetry
 from connector.usecases.issuers import Issuers, read
 from connector.usecases.maintenance import BATCH
 from connector.usecases.refusals import Refusals
+from connector.usecases.sightings import Sightings
 
 # Between two batches others come to their turn.
 PAUSE_SECONDS = 0.1
 # Of repeated refusals the first is recorded at once, the others by their number at the end of the minute.
-REPEATS_SECONDS = 60.0
+MINDED_SECONDS = 60.0
 # A change of the issuers is in effect everywhere within two seconds.
 ISSUERS_SECONDS = 1.5
 APART = timedelta(seconds=10)
@@ -76,19 +77,28 @@ async def follow_issuers(store: Store, issuers: Issuers, changed: Callable[[], N
             log.warning("issuers.unknown", code=error.code)
 
 
-async def record_repeats(refusals: Refusals, store: Store) -> None:
-    """Record at the end of each minute, until cancelled, how often refusals were repeated in it."""
+@dataclass(frozen=True, slots=True)
+class Minded:
+    """What a process keeps in mind for a while: how often refusals were repeated, and who was seen."""
+
+    refusals: Refusals = field(default_factory=Refusals)
+    sightings: Sightings = field(default_factory=Sightings)
+
+
+async def record_minded(minded: Minded, store: Store) -> None:
+    """Record it at the end of each minute, until cancelled."""
     while True:
-        await asyncio.sleep(REPEATS_SECONDS)
-        await flush(refusals, store)
+        await asyncio.sleep(MINDED_SECONDS)
+        await flush(minded, store)
 
 
-async def flush(refusals: Refusals, store: Store) -> None:
-    """Record how often refusals were repeated. While the storage is unavailable they are still counted."""
-    try:
-        await refusals.flush(store)
-    except StorageUnavailable as error:
-        telemetry.logger().warning("repeats.kept", code=error.code)
+async def flush(minded: Minded, store: Store) -> None:
+    """Record it. While the storage is unavailable it is still kept in mind."""
+    for what, write in (("repeats", minded.refusals.flush), ("sightings", minded.sightings.flush)):
+        try:
+            await write(store)
+        except StorageUnavailable as error:
+            telemetry.logger().warning(f"{what}.kept", code=error.code)
 
 
 async def _do(store: Store, chore: Chore) -> None:

@@ -7,7 +7,7 @@ from connector.bootstrap.secrets import gateway_secret
 from connector.domain.distinguished_names import ATTRIBUTES, DistinguishedName, NameAttribute
 from connector.pki.distinguished_names import read_name
 from connector.ports.oidc import Bearers
-from connector.ports.transaction import Clock, Store
+from connector.ports.transaction import Clock
 from connector.settings import Problem, Settings, SettingsError
 from connector.system import telemetry
 from connector.usecases.forwarding import ForwardedCertificates
@@ -19,10 +19,8 @@ _DIALECTS = "It is one of: nginx, apache, traefik, envoy, rfc9440."
 _OWN = NameAttribute(ATTRIBUTES["CN"], "x")
 
 
-def gateways(
-    settings: Settings, issuers: Issuers, store: Store, clock: Clock, bearers: Bearers | None
-) -> Gateways | None:
-    """The endpoints for gateways; None if the settings name none.
+def gateways(settings: Settings, verdicts: Verdicts, bearers: Bearers | None) -> Gateways | None:
+    """The endpoints for gateways, which give these verdicts; None if the settings name none.
 
     Raises:
         KeystoreError: the file with the secret cannot be used.
@@ -31,7 +29,7 @@ def gateways(
     proxies = _proxies(settings)
     rule = settings.subject.policy() if settings.gateways.subject_rule else None
     foreign = Foreign(settings.gateways.mapped(), rule, settings.gateways.authenticator, bearers)
-    return None if proxies is None else Gateways(proxies, Verdicts(store, issuers, clock), foreign)
+    return None if proxies is None else Gateways(proxies, verdicts, foreign)
 
 
 def forwarding(settings: Settings, issuers: Issuers, clock: Clock) -> Forwarding | None:

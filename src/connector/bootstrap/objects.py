@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from connector import serving
-from connector.bootstrap.chores import Chore
+from connector.bootstrap.chores import Chore, Minded
 from connector.domain.administrators import SessionPolicy
 from connector.domain.overview import overdue_within
 from connector.domain.pairing import Links
@@ -30,7 +30,6 @@ from connector.usecases.enrollment import Enrollment, EnrollmentPolicy
 from connector.usecases.issuers import Issuers
 from connector.usecases.maintenance import BATCH, remove_ended_access_tokens, remove_ended_tokens
 from connector.usecases.quotas import Allowances
-from connector.usecases.refusals import Refusals
 from connector.web.application import Web, WebSettings
 from connector.web.console import Desk, SettingLine
 from connector.web.graphql.allowance import AnswerLimits
@@ -110,7 +109,7 @@ def web(
     urls: Mapping[str, str],
     *,
     clock: Clock,
-    refusals: Refusals,
+    minded: Minded,
 ) -> Web:
     """The builder of the applications."""
     policy = EnrollmentPolicy(settings.profiles, settings.token_policy, settings.renewal_policy)
@@ -120,7 +119,16 @@ def web(
         store=store,
         tokens=policy.tokens,
         allowances=allowances,
-        enrollment=Enrollment(store, issuers, policy, clock, token_bytes, refusals=refusals, allowances=allowances),
+        enrollment=Enrollment(
+            store,
+            issuers,
+            policy,
+            clock,
+            token_bytes,
+            refusals=minded.refusals,
+            allowances=allowances,
+            sightings=minded.sightings,
+        ),
         issuers=issuers,
         clock=clock,
         links=Links.of(urls["public"], urls["mtls"], issuers.current.root),

@@ -20,7 +20,7 @@ import uvloop
 from connector import __version__, exposure, serving
 from connector.bootstrap import admin_certificates, audit_log, gateways, objects, start, watching
 from connector.bootstrap.checking import check_settings
-from connector.bootstrap.chores import compare_clocks, flush, follow_issuers, keep_up, record_repeats
+from connector.bootstrap.chores import Minded, compare_clocks, flush, follow_issuers, keep_up, record_minded
 from connector.bootstrap.crls import keep_published, publishing
 from connector.bootstrap.ocsp import keep_answering, responder
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
@@ -38,7 +38,7 @@ from connector.usecases.admin_certificates import AdminCertificates
 from connector.usecases.crls import PublishedCRLs
 from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
-from connector.usecases.refusals import Refusals
+from connector.usecases.verdicts import Verdicts
 from connector.web.callers import with_circumstances
 from connector.web.console import SettingLine, compile_templates
 from connector.web.meters import metered
@@ -207,12 +207,12 @@ class _Server:
         loads: Mapping[str, serving.Load] | None = None,
     ) -> None:
         store = self.database.reopen()
-        refusals = Refusals()
+        minded = Minded()
         crls = PublishedCRLs(self.issuers, started=self.started)
         ocsp = responder(self.settings, self.issuers, store, self.database.clock)
-        background = [asyncio.create_task(each) for each in self._background_tasks(store, refusals, crls, ocsp)]
+        background = [asyncio.create_task(each) for each in self._background_tasks(store, minded, crls, ocsp)]
         try:
-            listeners = list(self._listeners(store, loads or {}, refusals, crls, ocsp))
+            listeners = list(self._listeners(store, loads or {}, minded, crls, ocsp))
             _calm_collector()
             grace = self.settings.limits.grace.total_seconds()
             memory = serving.Memory(self.settings.limits.memory)
@@ -224,11 +224,11 @@ class _Server:
                 task.cancel()
             if self.outsiders.bearers is not None:
                 await self.outsiders.bearers.close()
-            await flush(refusals, store)
+            await flush(minded, store)
             await store.close()
 
     def _background_tasks(
-        self, store: Store, refusals: Refusals, crls: PublishedCRLs, ocsp: OCSP
+        self, store: Store, minded: Minded, crls: PublishedCRLs, ocsp: OCSP
     ) -> Iterator[Coroutine[Any, Any, None]]:
         """The background tasks of a process that serves."""
         self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
@@ -239,7 +239,7 @@ class _Server:
         yield keep_published(publishing(self.settings, self.issuers, store, crls, self.started))
         yield keep_answering(ocsp.responders)
         yield compare_clocks(now, self.database.clock, self.settings.maintenance.interval)
-        yield record_repeats(refusals, store)
+        yield record_minded(minded, store)
         yield watching.watch()
         yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
 
@@ -249,16 +249,16 @@ class _Server:
         self.certificate.refresh(anyway=True)
 
     def _listeners(
-        self, store: Store, loads: Mapping[str, serving.Load], refusals: Refusals, crls: PublishedCRLs, ocsp: OCSP
+        self, store: Store, loads: Mapping[str, serving.Load], minded: Minded, crls: PublishedCRLs, ocsp: OCSP
     ) -> Iterator[serving.Listener]:
         clock = self.database.clock
-        web = objects.web(self.settings, self.issuers, store, self._public_urls, clock=clock, refusals=refusals)
+        web = objects.web(self.settings, self.issuers, store, self._public_urls, clock=clock, minded=minded)
         bearers = self.outsiders.bearers
         web = replace(
             web,
             bearers=bearers,
             admin_certificates=self.outsiders.administrators,
-            gateways=gateways.gateways(self.settings, self.issuers, store, clock, bearers),
+            gateways=gateways.gateways(self.settings, Verdicts(store, self.issuers, clock, minded.sightings), bearers),
             crls=crls,
             ocsp=ocsp,
             metrics=Metrics(self.board, self.issuers, crls),

@@ -1,5 +1,6 @@
 """The commands for certificates and the CA that issues them."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -36,7 +37,16 @@ def list_certificates(_: Administration, installation: Installation, tenant_id: 
     realm = installation.enter(tenant_id)
     found = realm.certificates.list(CertificateFilter())
     names = realm.directory.names({each.owner_id for each in found})
-    return [{"serial": each.serial, "name": names.get(each.owner_id), **_certificate(each, realm)} for each in found]
+    seen = realm.certificates.last_seen(found)
+    return [
+        {
+            "serial": each.serial,
+            "name": names.get(each.owner_id),
+            **_certificate(each, realm),
+            "lastSeen": _moment(seen.get(each.fingerprint)),
+        }
+        for each in found
+    ]
 
 
 @command(certificate, "show")
@@ -45,6 +55,7 @@ def show_certificate(_: Administration, installation: Installation, serial: Seri
     realm, found = _certificate_of(installation, serial)
     return {
         **_certificate(found, realm),
+        "lastSeen": _moment(realm.certificates.last_seen([found]).get(found.fingerprint)),
         **_crl(installation, found),
         "fingerprint": found.fingerprint.hex(),
         "pem": Verbatim(chains.pem(found.der)),
@@ -123,6 +134,10 @@ def _crl(installation: Installation, certificate: Certificate) -> Row:
         "crlMadeAt": timestamp(said.record.this_update),
         "crlEndsAt": timestamp(said.record.next_update),
     }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else timestamp(at)
 
 
 def _certificate(certificate: Certificate, realm: Realm) -> Row:

@@ -19,6 +19,7 @@ from connector.ports.keys import ApiKeys
 from connector.ports.ocsp import Statuses
 from connector.ports.permissions import Permissions
 from connector.ports.quotas import Usage
+from connector.ports.sightings import SightingRecords
 from connector.ports.subjects import Subjects
 from connector.ports.tokens import Tokens
 
@@ -70,6 +71,10 @@ class Transaction(Protocol):
     @property
     def subjects(self) -> Subjects:
         """Certificates and their owners, as gateways ask about them."""
+
+    @property
+    def sightings(self) -> SightingRecords:
+        """When certificates were last seen."""
 
     @property
     def audit(self) -> Audit:

@@ -281,6 +281,14 @@ Index(
     postgresql_where=_revoked,
 )
 
+# Apart from the certificates, whose rows are long: this is written again and again.
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
+    Column("seen_at", Moment, nullable=False),
+)
+
 api_keys = Table(
     "api_keys",
     metadata,

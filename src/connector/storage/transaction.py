@@ -28,6 +28,7 @@ from connector.storage.ocsp import SqlStatuses
 from connector.storage.permissions import SqlPermissions
 from connector.storage.quotas import SqlUsage
 from connector.storage.schema import probes
+from connector.storage.sightings import SqlSightings
 from connector.storage.subjects import SqlSubjects
 from connector.storage.tokens import SqlTokens
 
@@ -48,6 +49,7 @@ class SqlTransaction:
         self.tokens = SqlTokens(connection)
         self.inventory = SqlInventory(connection)
         self.subjects = SqlSubjects(connection)
+        self.sightings = SqlSightings(connection)
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
         self.clients = SqlClients(connection)

@@ -28,6 +28,7 @@ from connector.usecases import renewal
 from connector.usecases.quotas import CERTIFICATE_LIMITS, Allowances
 from connector.usecases.refusals import Refusals
 from connector.usecases.renewal import RenewalPolicy
+from connector.usecases.sightings import Sightings
 
 EVER = datetime.min.replace(tzinfo=UTC)
 
@@ -115,6 +116,7 @@ class Admission:
     most_refusals: int
     refusals: Refusals = field(default_factory=Refusals)
     allowances: Allowances = field(default_factory=Allowances)
+    sightings: Sightings = field(default_factory=Sightings)
 
     async def admit(self, credential: Credential, request: CertificateRequest) -> Grant:
         """The grant that the credential brings.
@@ -168,7 +170,9 @@ class Admission:
         Raises:
             CertificateUnknown, CertificateRevoked, CertificateExpired: the holder may not act with it.
         """
-        return inventory.check(await self._find_certificate(fingerprint), now=self.now)
+        found = inventory.check(await self._find_certificate(fingerprint), now=self.now)
+        self.sightings.see(fingerprint, now=self.now)
+        return found
 
     async def note_holder(self, holder: Certificate, refusal: Refusal) -> None:
         """Record that the holder of a certificate was refused."""

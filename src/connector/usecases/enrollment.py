@@ -19,6 +19,7 @@ from connector.usecases.issuing import Issuing
 from connector.usecases.quotas import TOKEN_LIMITS, Allowances
 from connector.usecases.refusals import Refusals
 from connector.usecases.renewal import RenewalPolicy, Window
+from connector.usecases.sightings import Sightings
 from connector.usecases.signing import Signing
 
 
@@ -51,6 +52,7 @@ class Enrollment:
     signing: Signing = field(default_factory=Signing)
     refusals: Refusals = field(default_factory=Refusals)
     allowances: Allowances = field(default_factory=Allowances)
+    sightings: Sightings = field(default_factory=Sightings)
 
     async def configure(self, credential: PresentedToken) -> Configuration:
         """Spend the token, and mint the next one under the same system auth and terms.
@@ -181,8 +183,15 @@ class Enrollment:
     @property
     def _admission(self) -> Admission:
         """Admission for one call, at the moment of now."""
-        refusals, most = self.refusals, self.policy.tokens.refusals
-        return Admission(self.store, self.clock(), self.policy.renewal, most, refusals, self.allowances)
+        return Admission(
+            self.store,
+            self.clock(),
+            self.policy.renewal,
+            self.policy.tokens.refusals,
+            self.refusals,
+            self.allowances,
+            self.sightings,
+        )
 
     def _mint(self, tx: Transaction, owner: OneTimeToken | Certificate, *before: Event) -> Minted:
         """Record the next token of a bearer, or one for a holder. Tokens that hang on a certificate are short-lived."""

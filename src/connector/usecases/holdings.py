@@ -141,6 +141,12 @@ class TenantCertificates:
         """Those of the system auths under which a certificate was ever issued."""
         return self._tx.inventory.certified(self.tenant_id, system_auth_ids)
 
+    def last_seen(self, certificates: Collection[Certificate]) -> Mapping[bytes, datetime]:
+        """When the holders of these certificates of the tenant were last seen, by fingerprint; those that never were
+        are left out.
+        """
+        return self._tx.sightings.find([each.fingerprint for each in certificates if each.tenant_id == self.tenant_id])
+
     def tally(self, *, soon: datetime) -> CertificateTally:
         """The number in each state now; expiring are those issued that end by ``soon``."""
         return self._tx.inventory.tally(self.tenant_id, now=self._tx.now, soon=soon)

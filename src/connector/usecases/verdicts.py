@@ -9,6 +9,7 @@ from connector.domain import subjects
 from connector.domain.subjects import Narrowing, Owner, Subject
 from connector.ports.transaction import Clock, Store
 from connector.usecases.issuers import Issuers
+from connector.usecases.sightings import Sightings
 from connector.usecases.together import Together
 
 
@@ -27,6 +28,7 @@ class Verdicts:
     store: Store
     issuers: Issuers
     clock: Clock
+    sightings: Sightings = field(default_factory=Sightings, repr=False)
     _subjects: Together[bytes, Subject] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -42,6 +44,7 @@ class Verdicts:
         """
         subject = await self.find(fingerprint)
         owner = self.judge(subject)
+        self.sightings.see(fingerprint, now=self.clock())
         narrowing.check(owner)
         assert subject is not None  # noqa: S101 - for the type: an unknown one was refused
         return Verdict(subject, owner)

@@ -50,6 +50,7 @@ class Tables:
     assignments: dict[tuple[str, str], Assignment] = field(default_factory=dict)
     services: dict[str, tuple[Service, Texts]] = field(default_factory=dict)
     permissions: dict[str, Permission] = field(default_factory=dict)
+    sightings: dict[bytes, datetime] = field(default_factory=dict)
     crls: dict[bytes, tuple[CRLRecord, datetime | None, bytes | None]] = field(default_factory=dict)
 
     def copy(self) -> Self:

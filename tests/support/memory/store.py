@@ -23,6 +23,7 @@ from tests.support.memory.issuers import MemoryIssuers
 from tests.support.memory.ocsp import MemoryStatuses
 from tests.support.memory.permissions import MemoryPermissions
 from tests.support.memory.quotas import MemoryUsage
+from tests.support.memory.sightings import MemorySightings
 from tests.support.memory.subjects import MemorySubjects
 
 from connector.domain import tokens as token_rules
@@ -348,6 +349,7 @@ class _MemoryTransaction:
         self.tokens = _MemoryTokens(tables)
         self.inventory = _MemoryInventory(tables)
         self.subjects = MemorySubjects(tables)
+        self.sightings = MemorySightings(tables)
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
         self.clients = MemoryClients(tables)

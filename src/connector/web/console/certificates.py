@@ -75,7 +75,12 @@ async def list_certificates(visit: Visit) -> Response:
 
 async def one(visit: Visit) -> Response:
     """Every field and extension of one, in words."""
-    certificate, owners = await visit.office.read(_found, visit)
+
+    def read(realm: Realm) -> tuple[Certificate, Mapping[str, Owner], datetime | None]:
+        certificate, owners = _found(realm, visit)
+        return certificate, owners, realm.certificates.last_seen([certificate]).get(certificate.fingerprint)
+
+    certificate, owners, seen_at = await visit.office.read(read)
     crl = None if visit.desk.crls is None else visit.desk.crls.of_issuer(certificate.issuer)
     # In a thread: a CRL may have a million entries.
     said = None if crl is None else await to_thread(standing, certificate, crl.record, crl.octets)
@@ -84,6 +89,7 @@ async def one(visit: Visit) -> Response:
         crl=said,
         crl_word=None if said is None else said.word(now=visit.desk.clock()),
         certificate=certificate,
+        seen_at=seen_at,
         owner=owners.get(certificate.owner_id),
         plural=PLURALS.get(certificate.owner_kind),
         fields=described(certificate.der),

@@ -256,6 +256,7 @@ class EntityPage:
     entity: Entity
     standing: Standing | None
     certificates: Sequence[Certificate]
+    seen: Mapping[bytes, datetime]
     tokens: Sequence[OneTimeToken]
     events: Sequence[Recorded]
     formations: Sequence[Formation]
@@ -268,10 +269,12 @@ class EntityPage:
     def read(cls, realm: Realm, kind: EntityKind, id: str) -> "EntityPage":
         """It, as it is now. Of what can be long, the newest; of services, the oldest, as on their own page."""
         publishes = kind is EntityKind.APPLICATION
+        held = realm.certificates.list(CertificateFilter(owner_id=id), most=LAST_RECORDS)
         return cls(
             registration.registered(realm, kind, id),
             realm.certificates.standings([id]).get(id),
-            realm.certificates.list(CertificateFilter(owner_id=id), most=LAST_RECORDS),
+            held,
+            realm.certificates.last_seen(held),
             realm.tokens.list(TokenFilter(owner_id=id), most=LAST_RECORDS),
             realm.events.page(EventFilter(about=id), most=LAST_EVENTS),
             realm.formations.of_object(id),

@@ -136,7 +136,15 @@ class CertificateFields:
 
 def _tell(realm: Realm, found: Sequence[Certificate], names: frozenset[str]) -> list[Fields]:
     owners = realm.directory.names({each.owner_id for each in found}) if "ownerName" in names else {}
-    return [{**certificate_fields(realm, each), "ownerName": owners.get(each.owner_id)} for each in found]
+    seen = realm.certificates.last_seen(found) if "lastSeenAt" in names else {}
+    return [
+        {
+            **certificate_fields(realm, each),
+            "ownerName": owners.get(each.owner_id),
+            "lastSeenAt": seen.get(each.fingerprint),
+        }
+        for each in found
+    ]
 
 
 def certificate_fields(realm: Realm, certificate: Certificate) -> Fields:
