@@ -161,10 +161,17 @@ class Demo:
         first, url = self.enroll(found, root)
         second = self.live(first, root, url, application)
         with self.certified(second, root) as client:
-            self.show("system", "revokeCertificate", lambda: client.revoke(url), lambda _: "revoked")
+            self.show(
+                "system", "revokeCertificate, the renewed one alone", lambda: client.revoke(url), lambda _: "revoked"
+            )
             self.refused("system", "configuration over mTLS", lambda: client.configuration(url), "certificate_revoked")
         with self.certified(first, root) as client:
-            self.show("system", "configuration with the former certificate", lambda: client.configuration(url), _shown)
+            self.show(
+                "system",
+                "configuration with the former certificate, good until it ends or is revoked",
+                lambda: client.configuration(url),
+                _shown,
+            )
             self.show(
                 "administrator",
                 "unregisterApplication",

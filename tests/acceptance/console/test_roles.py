@@ -35,6 +35,7 @@ VIEWER = {
     f"GET {T}/certificates",
     f"GET {T}/certificates/{{certificate}}",
     f"GET {T}/certificates/{{certificate}}/pem",
+    f"GET {T}/search",
     f"GET {T}/tokens",
     f"GET {T}/audit",
     f"GET {T}/audit/export",

@@ -54,7 +54,7 @@ async def list_certificates(visit: Visit) -> Response:
             state=CertificateState.ISSUED if state == "overdue" else _state(state),
             expires_from=since,
             expires_to=_last(until) if state != "overdue" else realm.now + visit.desk.overdue,
-            **_looked_for(text),
+            **looked_for(text),
         )
         found = rows(
             query,
@@ -165,7 +165,7 @@ def _state(text: str) -> CertificateState | None:
     return CertificateState(text) if text in set(CertificateState) else None
 
 
-def _looked_for(text: str | None) -> dict[str, Any]:
+def looked_for(text: str | None) -> dict[str, Any]:
     """What is in an index where that is whole, else whatever begins so."""
     if text is None:
         return {}

@@ -38,6 +38,16 @@ if (code && location.hash.length > 1) {
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) document.cookie = `connector-zone=${zone}; path=/console; max-age=31536000; secure; samesite=strict`;
 
+// The search is one key away, wherever nobody is typing.
+const find = document.querySelector("[data-find]");
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if (!find || event.key !== "/" || isTyping || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault();
+  find.focus();
+  find.select();
+});
+
 for (const menu of document.querySelectorAll("details.who")) {
   document.addEventListener("click", (event) => { if (!menu.contains(event.target)) menu.open = false; });
   menu.addEventListener("keydown", (event) => {
