@@ -1,5 +1,6 @@
 """The page for operators, against real databases and real balancers."""
 
+import json
 import os
 import re
 import shutil
@@ -15,7 +16,7 @@ from pathlib import Path
 import httpx2
 import psycopg
 import pytest
-from tests.support.pages import DOCS, SHELL, commands
+from tests.support.pages import DOCS, SHELL, blocks, commands
 from tests.support.ports import free_port
 from tests.support.postgres import Postgres
 from tests.support.server import Server, environment
@@ -236,3 +237,62 @@ def test_the_page_starts_a_server_as_it_says(database: str, postgresql: Postgres
         process.wait(20)
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM tenants").fetchone() == (1,)
+
+
+def at(text: str, server: Server) -> str:
+    """The commands with the address at which the pki listener really is."""
+    assert "http://localhost:8080" in text
+    return text.replace("http://localhost:8080", server.urls["pki"])
+
+
+def test_the_page_asks_for_the_state_of_certificates(tmp_path: Path) -> None:
+    """The page's commands fetch the CRL, and again only when it has changed; OpenSSL reads it, and is answered by OCSP;
+    grep finds in the log all that one request did.
+    """
+    lists, status, search = (block for fence, block in blocks(PAGE) if fence == "sh")
+    with Server(tmp_path / "asked" / "data", {"CONNECTOR_LOG__FORMAT": "json"}) as server:
+        identity = server.enroll(server.token(server.application("asked")), tmp_path)
+        shutil.copy(identity.chain, tmp_path / "certificate.pem")
+        for name in ("root.pem", "issuing.pem"):
+            shutil.copy(server.data / "ca" / name, tmp_path)
+        deadline = time.monotonic() + 20
+        while httpx2.get(f"{server.urls['pki']}/issuing.crl").status_code != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for _ in range(2):
+            shell(at(lists, server), tmp_path)
+            assert "BEGIN X509 CRL" in (tmp_path / "issuing.crl.pem").read_text()
+        assert "certificate.pem: good" in shell(at(status, server), tmp_path)
+
+        shutil.copy(server.log, tmp_path / "connector.log")
+        issued = [line for line in server.log.read_text().splitlines() if '"certificate.issued"' in line]
+        (request_id,) = {json.loads(line)["request_id"] for line in issued}
+        found = shell(re.sub("[0-9a-f]{16}", request_id, search), tmp_path)
+        assert {json.loads(line)["event"] for line in found.splitlines()} >= {"token.spent", "certificate.issued"}
+
+
+def test_the_page_says_what_is_refused(tmp_path: Path) -> None:
+    """The sentence about a file that others can read is the command's own; the page's settings are settings."""
+    (told,) = (block for fence, block in blocks(PAGE) if fence == "text")
+    (settings,) = (block for fence, block in blocks(PAGE) if fence == "toml")
+    with Server(tmp_path / "refused" / "data") as server:
+        assert server.stop() == 0
+        (server.data / "connector.toml").write_text(settings)
+        server.command("config", "check")
+        assert "http://pki.example.com" in server.command("config", "show").stdout
+        (server.data / "admin.key").chmod(0o644)
+        refused = server.command("tenant", "list", check=False)
+        assert refused.returncode == 2
+        assert told.replace("/var/lib/connector", str(server.data)).strip() in refused.stderr
+
+
+def test_every_command_of_the_page_is_run() -> None:
+    """No block of the page is one that no test here takes."""
+    run = {"psql", "serve", "copy", "backup", "restore", "dump", "undump"}
+    kinds = [fence for fence, _ in blocks(PAGE)]
+    assert {kind for kind in kinds if kind.startswith("sh ")} == {f"sh {each}" for each in run}
+    assert sorted(kind for kind in kinds if not kind.startswith("sh ")) == [
+        *("haproxy", "nginx"),
+        *("sh", "sh", "sh"),
+        *("text", "toml"),
+    ]
