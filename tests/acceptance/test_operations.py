@@ -62,6 +62,7 @@ def replicas(database: str, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
         "CONNECTOR_URLS__PUBLIC": f"https://localhost:{ports[0]}",
         "CONNECTOR_URLS__MTLS": f"https://localhost:{ports[1]}",
         "CONNECTOR_QUOTAS__TOKENS_A_MINUTE": "0",  # one system asks for its configuration again and again
+        "CONNECTOR_LIMITS__BALANCERS": "127.0.0.1",
     }
     first, second = (Server(tmp_path / name / "data", settings) for name in ("a", "b"))
     with first:
@@ -135,7 +136,7 @@ def outcome(client: Client, url: str) -> str:
 @pytest.mark.parametrize("kind", ["haproxy", "nginx"])
 def test_replicas_behind_a_balancer(kind: str, replicas: tuple[Server, Server], tmp_path: Path) -> None:
     """As the page configures it, a system lives its life through the balancer, on whatever replica it comes out; when
-    one replica is restarted and the other killed, clients go on.
+    one replica is restarted and the other killed, clients go on. The replicas see the clients' own addresses.
     """
     first, second = replicas
     with balancer(kind, replicas, tmp_path):
@@ -148,6 +149,14 @@ def test_replicas_behind_a_balancer(kind: str, replicas: tuple[Server, Server], 
             return outcome(through.holder(identity), through.mtls_connector)
 
         assert [ask() for _ in range(10)] == ["answered"] * 10
+        curl = ["curl", "--silent", "--interface", "127.0.0.5", "--cacert", str(first.data / "ca" / "root.pem")]
+        told = subprocess.run([*curl, f"{public}/nowhere"], check=True, capture_output=True, text=True).stdout
+        assert "path_not_found" in told
+        guess = [*curl, "--json", '{"query": "{ viewer { id } }"}', "-H", "Authorization: Bearer connector-key-guess"]
+        subprocess.run([*guess, f"{public}/director/graphql"], check=True, capture_output=True)
+        logs = first.log.read_text() + second.log.read_text()
+        assert '"127.0.0.5"' in logs
+        assert '"code":"key_unknown","address":"127.0.0.5"' in logs
         second.stop()
         assert ask() == "answered"
         second.start()  # on other ports, which the balancer does not know: the first is left
@@ -294,5 +303,5 @@ def test_every_command_of_the_page_is_run() -> None:
     assert sorted(kind for kind in kinds if not kind.startswith("sh ")) == [
         *("haproxy", "nginx"),
         *("sh", "sh", "sh"),
-        *("text", "toml"),
+        *("text", "toml", "toml balancers"),
     ]

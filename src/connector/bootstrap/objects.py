@@ -276,4 +276,5 @@ def connection_limits(settings: Settings) -> serving.Limits:
         connections=limits.connections,
         connections_per_address=limits.connections_per_address,
         proxies=tuple(map(ip_network, limits.proxies)),
+        balancers=tuple(map(ip_network, limits.balancers)),
     )

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
 
+from connector.serving.announced import Announced
 from connector.serving.loads import Load
-from connector.serving.memory import CLEAR, SECURED, Account, Addresses, Memory
+from connector.serving.memory import CLEAR, SECURED, Account, Addresses, Memory, nothing
+from connector.serving.preamble import Client
 from connector.serving.protocol import Connection, Limits
 from connector.serving.secure import SecureTransport
 
@@ -43,6 +46,7 @@ class _Handshake:
     accepted: socket.socket
     begun: float
     account: Account
+    is_balancer: bool
 
     def cut(self) -> None:
         """End it, as if the peer had. The event loop, which has it in use, then closes it."""
@@ -194,17 +198,24 @@ class Acceptor:
                 self._complain(error)
                 self._rest()
                 return
-            leave = self._addresses.enter(address[0])
+            is_balancer = self._tls is not None and self._is_balancer(address[0])
+            leave = nothing if is_balancer else self._addresses.enter(address[0])
             if leave is None:
                 accepted.close()  # the address has as many strangers as it may
             else:
                 octets = CLEAR if self._tls is None else SECURED
-                self._begin(accepted, Account(self._memory, octets, leave))
+                self._begin(accepted, Account(self._memory, octets, leave), is_balancer=is_balancer)
 
-    def _begin(self, accepted: socket.socket, account: Account) -> None:
+    def _is_balancer(self, address: str) -> bool:
+        if not self._limits.balancers:
+            return False
+        parsed = ip_address(address.partition("%")[0])
+        return any(parsed in network for network in self._limits.balancers)
+
+    def _begin(self, accepted: socket.socket, account: Account, *, is_balancer: bool) -> None:
         accepted.setblocking(False)  # noqa: FBT003 - there is no keyword for it
         loop = asyncio.get_running_loop()
-        handshake = _Handshake(accepted, loop.time(), account)
+        handshake = _Handshake(accepted, loop.time(), account, is_balancer)
         self._handshakes[handshake] = None
         task = loop.create_task(loop.connect_accepted_socket(partial(self._served, handshake), accepted))
         self._connecting.add(task)
@@ -216,12 +227,25 @@ class Acceptor:
             if not self._strangers:
                 handshake.account.vouch()
             return self._connection(handshake.account)
-        return SecureTransport(
-            self._tls,
-            self._connection(handshake.account),
-            timeout=self._limits.handshake_timeout,
-            settled=partial(self._settled, handshake),
+        timeout = self._limits.handshake_timeout
+        settled = partial(self._settled, handshake)
+        secured = SecureTransport(self._tls, self._connection(handshake.account), timeout=timeout, settled=settled)
+        if not handshake.is_balancer:
+            return secured
+        return Announced(
+            secured,
+            timeout=timeout,
+            announced=partial(self._announced, handshake),
+            failed=partial(settled, opened=False),
         )
+
+    def _announced(self, handshake: _Handshake, client: Client) -> bool:
+        """Whether the client may connect that a balancer announced: it counts as if it had come by itself."""
+        leave = self._addresses.enter(client[0])
+        if leave is None:
+            return False
+        handshake.account.move(leave)
+        return True
 
     def _connected(self, handshake: _Handshake, task: asyncio.Task[object]) -> None:
         """The event loop has the socket, or could not take it."""

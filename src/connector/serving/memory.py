@@ -89,7 +89,7 @@ class Addresses:
         """Count one more stranger of this address; what to call when it is gone or known, or None if it is refused."""
         network = self._network(address)
         if network is None:
-            return _nothing
+            return nothing
         if self._counts[network] >= self._most:
             return None
         self._counts[network] += 1
@@ -160,6 +160,14 @@ class Account:
             self._memory.forget(self)
             self._left()
 
+    def move(self, leave: Callable[[], None]) -> None:
+        """Its peer stands for somebody else, who is counted; ``leave`` is called from now on in place of the former."""
+        if self._leave is None:
+            leave()
+            return
+        self._left()
+        self._leave = leave
+
     def close(self) -> None:
         """The connection is closed."""
         held, self._held = self._held, 0
@@ -173,7 +181,7 @@ class Account:
             leave()
 
 
-def _nothing() -> None:
+def nothing() -> None:
     """Nobody is counted."""
 
 

@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
+from connector.serving.announced import CLIENT
 from connector.serving.corked import CorkedAnswer
 from connector.serving.memory import Account
 
@@ -48,7 +49,8 @@ class Limits:
     in which a peer must take some of its answer. Of more than ``connections`` the newest are closed at once; handshakes
     under way are not among them, but have a limit of their own. One address has at most
     ``connections_per_address`` without a good credential, 0 for any number, unless it is in one of the networks of
-    ``proxies``.
+    ``proxies``. Over TLS, a connection from one of the networks of ``balancers`` begins with a PROXY header, and counts
+    for the client that it announces.
     """
 
     head: int = 32 * 1024
@@ -59,6 +61,7 @@ class Limits:
     connections: int = 4096
     connections_per_address: int = 0
     proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    balancers: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @property
     def handshakes(self) -> int:
@@ -114,6 +117,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The connection is open; over TLS, the handshake is done and the client's certificate verified."""
         super().connection_made(transport)
+        self.client = transport.get_extra_info(CLIENT) or self.client
         ssl_object: SSLObject | None = transport.get_extra_info("ssl_object")
         if ssl_object is not None:
             self._tls = {"client_cert": ssl_object.getpeercert(binary_form=True)}

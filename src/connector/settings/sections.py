@@ -246,6 +246,13 @@ class Limits(Section):
         max_length=100,
         description="Addresses and networks of load balancers, to which connections_per_address does not apply.",
     )
+    balancers: Networks = Field(
+        default=(),
+        max_length=100,
+        description="Addresses and networks of load balancers that pass TLS through and begin each connection to the "
+        "public and mtls listeners with a PROXY header, version 1 or 2. The client in it is the one that limits, audit "
+        "and log see. From one of them a connection without the header is closed, from anybody else one with it.",
+    )
     memory: ByteSize = Field(
         default=ByteSize(512 * MIB),
         ge=64 * MIB,
