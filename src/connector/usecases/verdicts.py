@@ -42,9 +42,9 @@ class Verdicts:
             TenantMismatch, KindMismatch, ApplicationMismatch: its owner is not among those that may pass.
             StorageUnavailable: it cannot be looked up.
         """
-        subject = await self.find(fingerprint)
-        owner = self.judge(subject)
-        self.sightings.see(fingerprint, now=self.clock())
+        subject, now = await self.find(fingerprint), self.clock()
+        owner = subjects.check(subject, issuers=self.issuers.good, now=now)
+        self.sightings.see(fingerprint, now=now)
         narrowing.check(owner)
         assert subject is not None  # noqa: S101 - for the type: an unknown one was refused
         return Verdict(subject, owner)
