@@ -288,6 +288,8 @@ def test_the_page_says_what_is_refused(tmp_path: Path) -> None:
         assert server.stop() == 0
         (server.data / "connector.toml").write_text(settings)
         server.command("config", "check")
+        (command,) = (block for fence, block in blocks(PAGE) if fence == "sh doctor")
+        assert "cannot be reached" in shell(f"{command.strip().replace('DIR', str(server.data))} || true", tmp_path)
         assert "http://pki.example.com" in server.command("config", "show").stdout
         (server.data / "admin.key").chmod(0o644)
         refused = server.command("tenant", "list", check=False)
@@ -297,7 +299,7 @@ def test_the_page_says_what_is_refused(tmp_path: Path) -> None:
 
 def test_every_command_of_the_page_is_run() -> None:
     """No block of the page is one that no test here takes."""
-    run = {"psql", "serve", "copy", "backup", "restore", "dump", "undump"}
+    run = {"psql", "serve", "copy", "backup", "restore", "dump", "undump", "doctor"}
     kinds = [fence for fence, _ in blocks(PAGE)]
     assert {kind for kind in kinds if kind.startswith("sh ")} == {f"sh {each}" for each in run}
     assert sorted(kind for kind in kinds if not kind.startswith("sh ")) == [

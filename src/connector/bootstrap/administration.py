@@ -81,7 +81,7 @@ async def administration(*, data_dir: Path | None, config: Path | None) -> Async
     if database.url is None:
         require_file(database)
     root, issuing = (_ca_certificate(directory / "ca" / name) for name in (keystore.ROOT, keystore.ISSUING))
-    urls = _known_urls(settings)
+    urls = known_urls(settings)
     links = Links.of(urls["public"], urls["mtls"], root.fingerprint(SHA256()))
     # The server may be an older version that is running: only a server's start changes the tables.
     store = database.attach()
@@ -117,7 +117,7 @@ def _ca_certificate(path: Path) -> x509.Certificate:
         raise NotReady(f"{path} is not a certificate in PEM. Put it back from the backup.") from error
 
 
-def _known_urls(settings: Settings) -> Mapping[str, str]:
+def known_urls(settings: Settings) -> Mapping[str, str]:
     """The base URLs: as set, or as the server wrote them down at its last start, or as they would be.
 
     Raises:

@@ -61,9 +61,9 @@ async def prepare(settings: Settings, store: Store, clock: Clock) -> Prepared:
                 f"{directory / 'ca'} is gone, while there is a database. Put it back from the backup, or copy it from "
                 "another replica: with a new CA, every certificate that was issued would be worth nothing."
             )
-        held = _open_issuers(settings, now=earliest)
+        held = open_issuers(settings, now=earliest)
     else:
-        held = _open_issuers(settings, now=earliest)
+        held = open_issuers(settings, now=earliest)
         link = await _first_start(store, directory, at=clock())
     if await store.read(lambda tx: _is_unknown(tx, held[0])):
         await store.transaction(lambda tx: _record_root(tx, held[0]))
@@ -96,7 +96,7 @@ def _is_in_use(tx: Transaction) -> bool:
     return tx.keys.any()
 
 
-def _open_issuers(settings: Settings, *, now: datetime) -> Sequence[Issuer]:
+def open_issuers(settings: Settings, *, now: datetime) -> Sequence[Issuer]:
     """All that are in the data directory, the built-in one first."""
     secret = passphrase(settings)
     plan = CAPlan(settings.ca.key, settings.ca.root_validity, settings.ca.issuing_validity, settings.urls.root_pointers)

@@ -23,9 +23,10 @@ from connector.cli import (
     moving,
     permissions,
 )
-from connector.cli.command import Place, command
-from connector.cli.exits import EXIT_SETTINGS, end
+from connector.cli.command import AsJSON, Place, command
+from connector.cli.exits import EXIT_FAILED, EXIT_SETTINGS, end
 from connector.cli.grouping import grouped
+from connector.cli.output import Output
 from connector.domain.directory import EntityKind
 from connector.domain.refusals import Refusal
 from connector.exposure import Exposed, forbid_core_dumps
@@ -125,6 +126,22 @@ command(app, "audit", nothing="No such event. Other tenants: --tenant ID. Events
 )
 command(app, "gateway")(gateways.print_gateway)
 command(app, "revoke", writes=True, asks=certificates.REVOKE)(certificates.revoke_certificate)
+
+
+@app.command("doctor")
+@grouped
+def doctor(place: Place, as_json: AsJSON = False) -> None:
+    """Say what is wrong with an installation and what to do: files, database, CA, disk, addresses, server.
+
+    Nothing is changed. The exit status is 1 if something is not well.
+    """
+    from connector.bootstrap.doctor import examine  # noqa: PLC0415 - no other command needs what serves
+
+    found = list(examine(data_dir=place.data_dir, config=place.config))
+    rows = [{"what": fact.what, "found": fact.found, "advice": fact.advice} for fact in found]
+    Output(as_json=as_json).show(rows, nothing="")
+    if any(fact.advice for fact in found):
+        end("Something is not well: see the advice.", EXIT_FAILED)
 
 
 @app.command()
