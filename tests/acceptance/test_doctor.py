@@ -48,15 +48,16 @@ def test_wrong_settings_come_first(server: Server) -> None:
         assert found["settings"][1] == "Correct it, then ask again: nothing else was looked at."
 
 
-def test_clients_are_refused_where_the_name_is_wrong(server: Server) -> None:
+def test_clients_are_refused_where_the_name_is_wrong(tmp_path: Path) -> None:
     """The URL that clients are told has a host that the certificate does not: they refuse it, and so does this."""
-    port = server.urls["public"].rpartition(":")[2]
-    status, found = examined(server, CONNECTOR_URLS__PUBLIC=f"https://127.0.0.1:{port}")
-    assert status == 1
-    told, advice = found["public address"]
-    assert told.startswith(f"127.0.0.1:{port}: IP address mismatch")
-    assert advice == "Clients refuse it too. Add the name to tls.names, or correct urls or tls.certificate_file."
-    assert found["mtls address"][1] is None
+    with Server(tmp_path / "named" / "data", arguments=("--public", "0.0.0.0:0")) as server:
+        port = server.urls["public"].rpartition(":")[2]
+        status, found = examined(server, CONNECTOR_URLS__PUBLIC=f"https://127.0.0.2:{port}")
+        assert status == 1
+        told, advice = found["public address"]
+        assert told.startswith(f"127.0.0.2:{port}: IP address mismatch")
+        assert advice == "Clients refuse it too. Add the name to tls.names, or correct urls or tls.certificate_file."
+        assert found["mtls address"][1] is None
 
 
 def test_the_issuer_of_sign_ins(server: Server) -> None:
