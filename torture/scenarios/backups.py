@@ -12,9 +12,6 @@ from torture.ledger import Ledger
 from torture.scenarios.kills import Load
 from torture.sites import Database, Postgresql, Site, Sqlite, join
 
-# Under this load one system renews more often than a system may by default.
-UNLIMITED = {"CONNECTOR_QUOTAS__CERTIFICATES_A_DAY": "0"}
-
 
 async def restored_elsewhere(site: Site, directory: Path, *, times: int) -> dict[str, int | float]:
     """What had been answered before a backup under load began is in it, and works where it is restored; spent tokens

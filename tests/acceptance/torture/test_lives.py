@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.acceptance.torture.conftest import Run
 from tests.support.postgres import Postgres
+from torture.plan import UNLIMITED
 from torture.scenarios import backups, loads, readers, upgrades
 from torture.sites import Site, postgresql_site, sqlite_site
 
@@ -40,7 +41,7 @@ def test_the_first_version_beside_this_one_on_postgresql(postgresql: Postgres, t
 
 def test_restored_elsewhere(tmp_path: Path, run: Run) -> None:
     """What was answered before a backup under load is in it; where it is restored, spent tokens stay spent (R10)."""
-    with sqlite_site(tmp_path, backups.UNLIMITED) as site:
+    with sqlite_site(tmp_path, UNLIMITED) as site:
         counts = run(backups.restored_elsewhere(site, tmp_path, times=1))
 
     assert counts["in the last backup"] > 0
