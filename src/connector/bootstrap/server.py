@@ -39,9 +39,8 @@ from connector.usecases.crls import PublishedCRLs
 from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
 from connector.usecases.verdicts import Verdicts
-from connector.web.callers import with_circumstances
 from connector.web.console import SettingLine, compile_templates
-from connector.web.meters import metered
+from connector.web.meters import observed
 from connector.web.metrics import Metrics
 
 GARBAGE_THRESHOLD = 50_000
@@ -276,7 +275,7 @@ class _Server:
             apps["forwarded"] = partial(web.forwarded, forwarding)
         limits = objects.connection_limits(self.settings)
         for name, each in self.bound.items():
-            app = with_circumstances(metered(apps[name]()))
+            app = observed(apps[name]())
             yield serving.Listener(
                 each, app, self.contexts.get(name), limits, loads.get(name), strangers=name in STRANGERS
             )

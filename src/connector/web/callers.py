@@ -22,19 +22,12 @@ def source(scope: Scope) -> str | None:
     return str(client[0]) if client else None
 
 
-def with_circumstances(app: ASGIApp) -> ASGIApp:
-    """The application, each of whose requests has its circumstances, for the audit and the log."""
-
-    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            # The path without the query: that may hold a token.
-            path = scope["path"][:MOST_OF_A_PATH]
-            CIRCUMSTANCES.set(
-                Circumstances(source(scope), f"{getrandbits(8 * ID_OCTETS):0{2 * ID_OCTETS}x}", scope["method"], path)
-            )
-        await app(scope, receive, send)
-
-    return wrapped
+def set_circumstances(scope: Scope) -> None:
+    """Note a request's circumstances, for the audit and the log."""
+    # The path without the query: that may hold a token.
+    path = scope["path"][:MOST_OF_A_PATH]
+    request_id = f"{getrandbits(8 * ID_OCTETS):0{2 * ID_OCTETS}x}"  # to be told from others, and no secret
+    CIRCUMSTANCES.set(Circumstances(source(scope), request_id, scope["method"], path))
 
 
 def certificate(scope: Scope) -> bytes | None:

@@ -1,5 +1,6 @@
 """What the web counts of its requests, by the door through which they come."""
 
+from collections.abc import Awaitable
 from itertools import product
 from time import perf_counter
 
@@ -7,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.domain.pairing import CONNECTOR_PATH, DIRECTOR_PATH, METADATA_PATH
 from connector.system.meters import Family, Kind, meters
+from connector.web.callers import set_circumstances
 from connector.web.problems import PROBLEMS
 
 OTHER, INTERNAL = "other", "internal"
@@ -64,20 +66,24 @@ def door(path: str) -> str:
     return "pki" if path.endswith(_SIGNED_OBJECTS) else OTHER
 
 
-def metered(app: ASGIApp) -> ASGIApp:
-    """The application, whose requests are counted."""
+def observed(app: ASGIApp) -> ASGIApp:
+    """The application, whose requests are counted, each with its circumstances: in one layer, since every request goes
+    through it.
+    """
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        name, since, counted = door(scope["path"]), perf_counter(), meters()
+        set_circumstances(scope)
+        name, since = door(scope["path"]), perf_counter()
 
-        async def send_counted(message: Message) -> None:
+        def send_counted(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
+                counted = meters()
                 counted.observe(SECONDS, (name,), perf_counter() - since)
                 counted.add(REQUESTS, (name, f"{message['status'] // 100}xx"))
-            await send(message)
+            return send(message)
 
         await app(scope, receive, send_counted)
 

@@ -12,7 +12,7 @@ from starlette.types import Message, Receive, Scope, Send
 from connector.bootstrap import watching
 from connector.domain.refusals.tokens import TokenSpent
 from connector.system.meters import Board, meters
-from connector.web.meters import FAMILIES, REFUSALS, REQUESTS, SECONDS, door, metered
+from connector.web.meters import FAMILIES, REFUSALS, REQUESTS, SECONDS, door, observed
 from connector.web.notes import note
 
 ROOT = Path(__file__).parents[3]
@@ -71,7 +71,7 @@ def test_a_request_is_counted_once(board: Board, status: int) -> None:
         return {}
 
     for kind in ("http", "lifespan"):
-        asyncio.run(metered(answer)({"type": kind, "path": "/ocsp"}, nothing, nothing))  # type: ignore[arg-type]
+        asyncio.run(observed(answer)({"type": kind, "path": "/ocsp", "method": "GET"}, nothing, nothing))  # type: ignore[arg-type]
     counted = {values: number for values, number in board.totals(REQUESTS).items() if number}
     assert counted == {("ocsp", f"{status // 100}xx"): 1}
     assert board.durations(SECONDS)["ocsp",].counts[-1] == 1
