@@ -284,7 +284,7 @@ def test_a_forgotten_state_is_made_anew(directory: Path) -> None:
 
 def test_the_base_install_needs_no_server_library() -> None:
     """What a base install brings, all the way down, holds no library of the server; with the extra it would."""
-    base, whole = needed("connector", frozenset()), needed("connector", frozenset({"server"}))
+    base, whole = needed("connector-mtls", frozenset()), needed("connector-mtls", frozenset({"server"}))
 
     assert not base & SERVER_ONLY, base
     assert whole >= SERVER_ONLY

@@ -60,6 +60,7 @@ def test_formation_by_keyboard_alone(browser: Browser, stage: Stage) -> None:
         press(page, "object")
         page.keyboard.type(f"{kind}-{name}")
         page.keyboard.press("Enter")
+        expect(page.get_by_role("link", name=f"{kind}-{name}")).to_be_visible()
         expect(page.get_by_role("status")).to_have_text("Assigned.")
     assert seen(stage, id_) == [f"app-{name}"]
     follow(page, "Delete …", f"Delete {name}?")
@@ -72,6 +73,7 @@ def test_formation_by_keyboard_alone(browser: Browser, stage: Stage) -> None:
     for kind in ("app", "run"):
         press(page, f"Unassign {kind}-{name}")
         page.keyboard.press("Enter")
+        expect(page.get_by_role("link", name=f"{kind}-{name}")).to_have_count(0)
         expect(page.get_by_role("status")).to_have_text("Unassigned.")
     assert seen(stage, id_) == []
     follow(page, "Delete …", f"Delete {name}?")

@@ -24,16 +24,17 @@ def test_an_upgrade_that_is_killed(site: Site, tmp_path: Path, run: Run) -> None
     assert counts["rows"] > 300
 
 
-def test_the_first_version_beside_this_one(site: Site, tmp_path: Path, run: Run) -> None:
+def test_the_first_version_beside_this_one(tmp_path: Path, run: Run) -> None:
     """The first version's statements work on this one's tables, beside it; newer tables are refused (R9)."""
-    counts = run(upgrades.side_by_side(site, tmp_path, certificates=300, lives=20))
+    with sqlite_site(tmp_path, UNLIMITED) as site:
+        counts = run(upgrades.side_by_side(site, tmp_path, certificates=300, lives=20))
 
     assert counts["newer tables refused"] == 1
 
 
 def test_the_first_version_beside_this_one_on_postgresql(postgresql: Postgres, tmp_path: Path, run: Run) -> None:
     """So they do on PostgreSQL (R9)."""
-    with postgresql_site(postgresql, tmp_path, replicas=1) as site:
+    with postgresql_site(postgresql, tmp_path, replicas=1, settings=UNLIMITED) as site:
         counts = run(upgrades.side_by_side(site, tmp_path, certificates=300, lives=20))
 
     assert counts["newer tables refused"] == 1
