@@ -53,7 +53,7 @@ def connect(server: Server, header: bytes, *, source: str = "") -> ssl.SSLSocket
         raw.sendall(header)
     try:
         return context.wrap_socket(raw, server_hostname="localhost")
-    except BaseException:
+    except BaseException:  # no socket is left open, whatever it was
         raw.close()
         raise
 

@@ -9,7 +9,7 @@ import pysqlite3.dbapi2 as sqlite
 import pytest
 from tests.support.server import Server
 
-from connector.bootstrap.doctor import CA_WARNING, LEAST_FREE, disk, end
+from connector.bootstrap.doctor import CA_WARNING, LEAST_FREE, ca, disk
 
 WELL = ["settings", "tables", "root CA", "issuing CA", "disk", "public address", "mtls address", "server"]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -65,8 +65,8 @@ def test_the_issuer_of_sign_ins(server: Server) -> None:
     status, found = examined(server, CONNECTOR_OIDC__ISSUER="https://localhost:1", CONNECTOR_OIDC__AUDIENCE="connector")
     assert status == 1
     told, advice = found["OpenID Connect"]
-    assert told.startswith("https://localhost:1/.well-known/openid-configuration: ")
-    assert advice == "Sign-ins there fail until it answers: see oidc.issuer."
+    assert told == "The issuer cannot be reached: fetching its discovery document failed (ConnectError)"
+    assert advice == "Sign-ins there fail until it answers: see [oidc]."
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_server_that_is_not_ready(tmp_path: Path) -> None:
 )
 def test_ends_are_told_in_time(left: timedelta, found: str, *, is_advised: bool) -> None:
     """Half a year before a CA ends it is time to do something."""
-    fact = end("root CA", NOW + left, now=NOW, warning=CA_WARNING)
+    fact = ca("root CA", NOW + left, now=NOW)
     assert (fact.found, fact.advice is not None) == (found, is_advised)
 
 

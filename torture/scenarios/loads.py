@@ -104,15 +104,6 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def processor(site: Site) -> float:
-    """The seconds of processor time that its servers have taken so far (proc(5): utime and stime)."""
-    ticks = 0
-    for pid in processes(site):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 async def overloaded(
     site: Site,
     *,

@@ -19,10 +19,8 @@ ROUND = 20
 """Onboardings that are measured together; between two rounds the clients rest, so that the load is a normal one."""
 REST_SECONDS = 0.5
 SETTLE_SECONDS = 30.0
-KEPT_MIB = 64
-"""So much more memory than before a process may keep. Six floods of a viewer, one after another, left 34 to 56: the
-allocator keeps it for the next, and it is no leak.
-"""
+KEPT_MIB = 50
+"""So much more memory than before a process may keep."""
 
 Flood = Callable[[], AbstractAsyncContextManager[None]]
 

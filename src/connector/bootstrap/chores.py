@@ -17,8 +17,8 @@ from connector.usecases.sightings import Sightings
 
 # Between two batches others come to their turn.
 PAUSE_SECONDS = 0.1
-# Of repeated refusals the first is recorded at once, the others by their number at the end of the minute.
-MINDED_SECONDS = 60.0
+# Repeats of refusals by their number, and who was seen, are recorded at the end of the minute.
+PENDING_SECONDS = 60.0
 # A change of the issuers is in effect everywhere within two seconds.
 ISSUERS_SECONDS = 1.5
 APART = timedelta(seconds=10)
@@ -78,23 +78,23 @@ async def follow_issuers(store: Store, issuers: Issuers, changed: Callable[[], N
 
 
 @dataclass(frozen=True, slots=True)
-class Minded:
-    """What a process keeps in mind for a while: how often refusals were repeated, and who was seen."""
+class Pending:
+    """What a process has yet to record: how often refusals were repeated, and who was seen."""
 
     refusals: Refusals = field(default_factory=Refusals)
     sightings: Sightings = field(default_factory=Sightings)
 
 
-async def record_minded(minded: Minded, store: Store) -> None:
+async def record_pending(pending: Pending, store: Store) -> None:
     """Record it at the end of each minute, until cancelled."""
     while True:
-        await asyncio.sleep(MINDED_SECONDS)
-        await flush(minded, store)
+        await asyncio.sleep(PENDING_SECONDS)
+        await flush(pending, store)
 
 
-async def flush(minded: Minded, store: Store) -> None:
-    """Record it. While the storage is unavailable it is still kept in mind."""
-    for what, write in (("repeats", minded.refusals.flush), ("sightings", minded.sightings.flush)):
+async def flush(pending: Pending, store: Store) -> None:
+    """Record it. While the storage is unavailable it stays pending."""
+    for what, write in (("repeats", pending.refusals.flush), ("sightings", pending.sightings.flush)):
         try:
             await write(store)
         except StorageUnavailable as error:

@@ -1,10 +1,10 @@
 """What is wrong with an installation, and what to do about it: one fact for each thing that can be."""
 
+import asyncio
 import shutil
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sized
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,13 @@ from pydantic import BaseModel
 
 from connector.bootstrap import start
 from connector.bootstrap.administration import NotReady, known_urls, require_file
-from connector.bootstrap.checking import Checked, check_files, check_settings
+from connector.bootstrap.checking import check_files, check_settings
+from connector.bootstrap.objects import HTTPS_PORT
 from connector.domain.refusals.storage import StorageUnavailable
 from connector.domain.strict_json import read
 from connector.exposure import Exposed
+from connector.oidc import OIDC
+from connector.oidc.source import KeysUnavailable
 from connector.serving import ServerCertificateError
 from connector.settings import Settings, SettingsError
 from connector.storage.checking import Fact
@@ -43,12 +46,6 @@ class _Told(BaseModel):
     warnings: list[str] = []
 
 
-class _Discovered(BaseModel):
-    """The configuration of an OpenID Connect issuer."""
-
-    issuer: str
-
-
 def examine(*, data_dir: Path | None, config: Path | None) -> Iterator[Fact]:
     """The settings and files, the database, the CA, the disk; then the way to the server, and the server itself."""
     try:
@@ -63,7 +60,7 @@ def examine(*, data_dir: Path | None, config: Path | None) -> Iterator[Fact]:
     yield from _ca(settings, now=datetime.now(UTC))
     yield disk(settings.data_dir, *shutil.disk_usage(_existing(settings.data_dir))[::2])
     yield from _ways(settings)
-    yield from _issuer(checked)
+    yield from _issuer(checked.bearers)
 
 
 def _line(error: BaseException) -> str:
@@ -100,20 +97,21 @@ def _ca(settings: Settings, *, now: datetime) -> Iterator[Fact]:
     try:
         issuers = start.open_issuers(settings, now=now)
     except (KeystoreError, Exposed) as error:
-        yield Fact("CA", _line(error), "Put the files back from the backup, or set the passphrase right.")
+        yield Fact("CA", _line(error), "Put the file back from the backup, or do what this says.")
         return
-    root = x509.load_pem_x509_certificate((directory / keystore.ROOT).read_bytes())
-    for name, certificate in (("root CA", root), ("issuing CA", issuers[0].certificate)):
-        yield end(name, certificate.not_valid_after_utc, now=now, warning=CA_WARNING)
+    for name, certificate in (("root CA", issuers[0].root), ("issuing CA", issuers[0].certificate)):
+        yield ca(name, certificate.not_valid_after_utc, now=now)
 
 
-def end(name: str, at: datetime, *, now: datetime, warning: timedelta) -> Fact:
-    """When something ends, and whether it is time to do something about it."""
-    days = (at - now).days
-    found = f"until {at:%Y-%m-%d}, {days} days" if at > now else f"ended on {at:%Y-%m-%d}"
-    return Fact(
-        name, found, "Replace it: nothing that it signed is good beyond its end." if at - now < warning else None
-    )
+def ca(name: str, at: datetime, *, now: datetime) -> Fact:
+    """When a CA ends, and whether it is time to replace it."""
+    advice = "Replace it: nothing that it signed is good beyond its end." if at - now < CA_WARNING else None
+    return Fact(name, until(at, now=now), advice)
+
+
+def until(at: datetime, *, now: datetime) -> str:
+    """When something ends, in words."""
+    return f"until {at:%Y-%m-%d}, {(at - now).days} days" if at > now else f"ended on {at:%Y-%m-%d}"
 
 
 def disk(directory: Path, total: int, free: int) -> Fact:
@@ -123,53 +121,43 @@ def disk(directory: Path, total: int, free: int) -> Fact:
     return Fact("disk", found, "Free some: a database that is full refuses every change." if is_short else None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """The way to a listener, as clients take it."""
-
-    name: str
-    host: str
-    port: int
-
-
 def _ways(settings: Settings) -> Iterator[Fact]:
+    """The ways to the listeners, as clients take them; then what the server says of itself."""
     try:
         urls = known_urls(settings)
     except NotReady as error:
         yield Fact("addresses", _line(error), "Start the server again.")
         return
     trusted = settings.data_dir / "ca" / keystore.ROOT
-    is_reached = False
-    for name in ("public", "mtls"):
-        url = urlsplit(urls[name])
-        fact = _shown(_Way(f"{name} address", url.hostname or "", url.port or 443), trusted)
-        is_reached = is_reached or fact.advice is None
-        yield fact
-    yield from _ready(urls) if is_reached else ()
+    facts = [_shown(f"{name} address", urls[name], trusted) for name in ("public", "mtls")]
+    yield from facts
+    if any(fact.advice is None for fact in facts):
+        yield from _ready(urls)
 
 
-def _shown(way: _Way, trusted: Path) -> Fact:
+def _shown(name: str, url: str, trusted: Path) -> Fact:
     """The certificate that clients are shown under the name by which they call."""
-    where = f"{way.host}:{way.port}"
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or HTTPS_PORT
     context = ssl.create_default_context()
     if trusted.exists():
         context.load_verify_locations(trusted)
     try:
         with (
-            socket.create_connection((way.host, way.port), timeout=SECONDS) as connection,
-            context.wrap_socket(connection, server_hostname=way.host) as secured,
+            socket.create_connection((host, port), timeout=SECONDS) as connection,
+            context.wrap_socket(connection, server_hostname=host) as secured,
         ):
             certificate = x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
-            shown = end(way.name, certificate.not_valid_after_utc, now=datetime.now(UTC), warning=CERTIFICATE_WARNING)
-            advice = "Renew its file; our own CA's is renewed by the server." if shown.advice else None
-            return Fact(way.name, f"{where}, {secured.version()}, certificate {shown.found}", advice)
+            at, now = certificate.not_valid_after_utc, datetime.now(UTC)
+            ends_soon = at - now < CERTIFICATE_WARNING
+            advice = "Renew its file; our own CA's is renewed by the server." if ends_soon else None
+            return Fact(name, f"{host}:{port}, {secured.version()}, certificate {until(at, now=now)}", advice)
     except ssl.SSLCertVerificationError as error:
-        said = f"{where}: {error.verify_message}"
         advice = "Clients refuse it too. Add the name to tls.names, or correct urls or tls.certificate_file."
-        return Fact(way.name, said, advice)
-    except (OSError, ssl.SSLError) as error:
+        return Fact(name, f"{host}:{port}: {error.verify_message}", advice)
+    except OSError as error:  # TLS's other errors too
         advice = "Start the server; or look at the name, the firewall, the load balancer, and urls in the settings."
-        return Fact(way.name, f"{where} cannot be reached from here: {_line(error)}", advice)
+        return Fact(name, f"{host}:{port} cannot be reached from here: {_line(error)}", advice)
 
 
 def _ready(urls: Mapping[str, str]) -> Iterator[Fact]:
@@ -187,18 +175,19 @@ def _ready(urls: Mapping[str, str]) -> Iterator[Fact]:
     yield Fact("server", said, None if said == "ready" else _LOG)
 
 
-def _issuer(checked: Checked) -> Iterator[Fact]:
-    """The OpenID Connect issuer, where one is set: its configuration, as the server fetches it."""
-    given = checked.settings.oidc
-    if given.issuer is None:
+def _issuer(bearers: OIDC | None) -> Iterator[Fact]:
+    """The OpenID Connect issuer, where one is set: its keys, fetched as the server does."""
+    if bearers is None:
         return
-    url = f"{given.issuer.rstrip('/')}/.well-known/openid-configuration"
-    context = ssl.create_default_context(cafile=None if given.ca_file is None else str(given.ca_file))
     try:
-        issuer = _Discovered.model_validate(read(httpx2.get(url, timeout=SECONDS, verify=context).content)).issuer
-    except (httpx2.HTTPError, ValueError) as error:
-        yield Fact("OpenID Connect", f"{url}: {_line(error)}", "Sign-ins there fail until it answers: see oidc.issuer.")
-        return
-    # OpenID Connect Discovery 1.0, 4.3: exactly the same.
-    advice = None if issuer == given.issuer else "Set oidc.issuer to what it calls itself, to the letter."
-    yield Fact("OpenID Connect", f"issuer {issuer}", advice)
+        keys = asyncio.run(_keys(bearers))
+        yield Fact("OpenID Connect", f"{len(keys)} keys for signatures")
+    except KeysUnavailable as error:
+        yield Fact("OpenID Connect", f"The issuer {_line(error)}", "Sign-ins there fail until it answers: see [oidc].")
+
+
+async def _keys(bearers: OIDC) -> Sized:
+    try:
+        return await bearers.source.keys()
+    finally:
+        await bearers.close()

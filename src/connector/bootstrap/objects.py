@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from connector import serving
-from connector.bootstrap.chores import Chore, Minded
+from connector.bootstrap.chores import Chore, Pending
 from connector.domain.administrators import SessionPolicy
 from connector.domain.overview import overdue_within
 from connector.domain.pairing import Links
@@ -38,6 +38,7 @@ from connector.web.graphql.documents import Custody
 from connector.web.graphql.shelf import Shelf
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.legacy import Addresses
+from connector.web.patience import A_SECOND, Patience
 from connector.web.requests import HELD as HELD_BODIES
 from connector.web.requests import BodyLimits, Budget
 from connector.web.shares import Shares
@@ -109,7 +110,7 @@ def web(
     urls: Mapping[str, str],
     *,
     clock: Clock,
-    minded: Minded,
+    pending: Pending,
 ) -> Web:
     """The builder of the applications."""
     policy = EnrollmentPolicy(settings.profiles, settings.token_policy, settings.renewal_policy)
@@ -125,9 +126,9 @@ def web(
             policy,
             clock,
             token_bytes,
-            refusals=minded.refusals,
+            refusals=pending.refusals,
             allowances=allowances,
-            sightings=minded.sightings,
+            sightings=pending.sightings,
         ),
         issuers=issuers,
         clock=clock,
@@ -137,6 +138,7 @@ def web(
         throttle=Throttle(share(limits.attempts, settings.serving.workers), monotonic),
         shares=Shares(allowances.quotas, settings.serving.workers, monotonic),
         custody=Custody(Shelf(settings.graphql.kept)),
+        patience=Patience(share(A_SECOND, settings.serving.workers)),
     )
 
 

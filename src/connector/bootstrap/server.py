@@ -18,9 +18,9 @@ from typing import Any
 import uvloop
 
 from connector import __version__, exposure, serving
-from connector.bootstrap import admin_certificates, audit_log, gateways, objects, start, watching
+from connector.bootstrap import admin_certificates, audit_log, gateways, metrics, objects, start
 from connector.bootstrap.checking import check_settings
-from connector.bootstrap.chores import Minded, compare_clocks, flush, follow_issuers, keep_up, record_minded
+from connector.bootstrap.chores import Pending, compare_clocks, flush, follow_issuers, keep_up, record_pending
 from connector.bootstrap.crls import keep_published, publishing
 from connector.bootstrap.ocsp import keep_answering, responder
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
@@ -40,8 +40,8 @@ from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
 from connector.usecases.verdicts import Verdicts
 from connector.web.console import SettingLine, compile_templates
-from connector.web.meters import observed
 from connector.web.metrics import Metrics
+from connector.web.observing import observed
 
 GARBAGE_THRESHOLD = 50_000
 TLS_LISTENERS = ("public", "mtls")
@@ -131,7 +131,7 @@ def _server(
         lines,
         prepared.link,
         database.clock(),
-        watching.board(settings.serving.workers),
+        metrics.board(settings.serving.workers),
     )
 
 
@@ -206,12 +206,12 @@ class _Server:
         loads: Mapping[str, serving.Load] | None = None,
     ) -> None:
         store = self.database.reopen()
-        minded = Minded()
+        pending = Pending()
         crls = PublishedCRLs(self.issuers, started=self.started)
         ocsp = responder(self.settings, self.issuers, store, self.database.clock)
-        background = [asyncio.create_task(each) for each in self._background_tasks(store, minded, crls, ocsp)]
+        background = [asyncio.create_task(each) for each in self._background_tasks(store, pending, crls, ocsp)]
         try:
-            listeners = list(self._listeners(store, loads or {}, minded, crls, ocsp))
+            listeners = list(self._listeners(store, loads or {}, pending, crls, ocsp))
             _calm_collector()
             grace = self.settings.limits.grace.total_seconds()
             memory = serving.Memory(self.settings.limits.memory)
@@ -223,11 +223,11 @@ class _Server:
                 task.cancel()
             if self.outsiders.bearers is not None:
                 await self.outsiders.bearers.close()
-            await flush(minded, store)
+            await flush(pending, store)
             await store.close()
 
     def _background_tasks(
-        self, store: Store, minded: Minded, crls: PublishedCRLs, ocsp: OCSP
+        self, store: Store, pending: Pending, crls: PublishedCRLs, ocsp: OCSP
     ) -> Iterator[Coroutine[Any, Any, None]]:
         """The background tasks of a process that serves."""
         self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
@@ -238,8 +238,8 @@ class _Server:
         yield keep_published(publishing(self.settings, self.issuers, store, crls, self.started))
         yield keep_answering(ocsp.responders)
         yield compare_clocks(now, self.database.clock, self.settings.maintenance.interval)
-        yield record_minded(minded, store)
-        yield watching.watch()
+        yield record_pending(pending, store)
+        yield metrics.watch()
         yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
 
     def _issuers_changed(self) -> None:
@@ -248,16 +248,16 @@ class _Server:
         self.certificate.refresh(anyway=True)
 
     def _listeners(
-        self, store: Store, loads: Mapping[str, serving.Load], minded: Minded, crls: PublishedCRLs, ocsp: OCSP
+        self, store: Store, loads: Mapping[str, serving.Load], pending: Pending, crls: PublishedCRLs, ocsp: OCSP
     ) -> Iterator[serving.Listener]:
         clock = self.database.clock
-        web = objects.web(self.settings, self.issuers, store, self._public_urls, clock=clock, minded=minded)
+        web = objects.web(self.settings, self.issuers, store, self._public_urls, clock=clock, pending=pending)
         bearers = self.outsiders.bearers
         web = replace(
             web,
             bearers=bearers,
             admin_certificates=self.outsiders.administrators,
-            gateways=gateways.gateways(self.settings, Verdicts(store, self.issuers, clock, minded.sightings), bearers),
+            gateways=gateways.gateways(self.settings, Verdicts(store, self.issuers, clock, pending.sightings), bearers),
             crls=crls,
             ocsp=ocsp,
             metrics=Metrics(self.board, self.issuers, crls),

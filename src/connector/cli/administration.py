@@ -129,6 +129,7 @@ def update_tenant(
         profiles = admin.settings.profiles
         if profiles.named(to.profile or None) is None:
             raise InvalidData(f"There is no certificate profile of that name. Use {' or '.join(profiles.names)}.")
+        # Entered again: it has another name by now.
         tenants.choose_profile(installation.enter(external_id), to.profile or None)
     return _tenant(installation.enter(external_id).tenant)
 

@@ -24,8 +24,8 @@ def check(place: Place, as_json: AsJSON = False) -> None:
     Nothing is started or made, and the CA and the database are not opened. What is wrong is said with its source, and
     the exit status is that of a start.
     """
-    from connector.bootstrap.checking import check_files, check_settings  # noqa: PLC0415 - no other command needs
-    from connector.serving import ServerCertificateError  # noqa: PLC0415 - what serves
+    from connector.bootstrap.checking import check_files, check_settings  # noqa: PLC0415 - it imports what serves
+    from connector.serving import ServerCertificateError  # noqa: PLC0415 - it is what serves
 
     checked = check_settings(data_dir=place.data_dir, config=place.config)
     try:

@@ -159,7 +159,7 @@ def errors() -> None:
 @app.command()
 def metrics() -> None:
     """Print the page that documents every metric (docs/metrics.md)."""
-    from connector.bootstrap.watching import document  # noqa: PLC0415 - no other command needs the web
+    from connector.bootstrap.metrics import document  # noqa: PLC0415 - no other command needs the web
 
     print(document(), end="")
 

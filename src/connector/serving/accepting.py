@@ -11,9 +11,9 @@ from ipaddress import ip_address
 
 from connector.serving.announced import Announced
 from connector.serving.loads import Load
-from connector.serving.memory import CLEAR, SECURED, Account, Addresses, Memory, nothing
-from connector.serving.preamble import Client
+from connector.serving.memory import CLEAR, SECURED, Account, Addresses, Memory, is_within, nothing
 from connector.serving.protocol import Connection, Limits
+from connector.serving.proxy_header import Client
 from connector.serving.secure import SecureTransport
 
 # How many are accepted before the event loop turns to what else there is to do.
@@ -207,10 +207,8 @@ class Acceptor:
                 self._begin(accepted, Account(self._memory, octets, leave), is_balancer=is_balancer)
 
     def _is_balancer(self, address: str) -> bool:
-        if not self._limits.balancers:
-            return False
-        parsed = ip_address(address.partition("%")[0])
-        return any(parsed in network for network in self._limits.balancers)
+        balancers = self._limits.balancers
+        return bool(balancers) and is_within(ip_address(address.partition("%")[0]), balancers)
 
     def _begin(self, accepted: socket.socket, account: Account, *, is_balancer: bool) -> None:
         accepted.setblocking(False)  # noqa: FBT003 - there is no keyword for it

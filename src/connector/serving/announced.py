@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, cast
 
-from connector.serving.preamble import BadPreambleError, Client, Preamble, read
+from connector.serving.proxy_header import BadProxyHeaderError, Client, ProxyHeader, read
 
 CLIENT = "announced_client"
 """By this name a transport says who was announced."""
@@ -53,7 +53,6 @@ class Announced(asyncio.Protocol):
         self._failed = failed
         self._received = b""
         self._timer: asyncio.TimerHandle | None = None
-        self._over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for the header."""
@@ -62,18 +61,18 @@ class Announced(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Some octets came."""
-        if self._over:
+        if self._raw.is_closing():
             return
         self._received += data
         try:
             found = read(self._received)
-        except BadPreambleError:
-            self._refuse()
+        except BadProxyHeaderError:
+            self._raw.abort()
             return
         if found is None:
             return
         if found.client is not None and not self._announced(found.client):
-            self._refuse()
+            self._raw.abort()
         else:
             self._hand_over(found)
 
@@ -82,11 +81,7 @@ class Announced(asyncio.Protocol):
         self._stop_timer()
         self._failed()
 
-    def _refuse(self) -> None:
-        self._over = True
-        self._raw.abort()
-
-    def _hand_over(self, found: Preamble) -> None:
+    def _hand_over(self, found: ProxyHeader) -> None:
         self._stop_timer()
         self._raw.set_protocol(self._inner)
         self._inner.connection_made(cast("asyncio.Transport", AnnouncedTransport(self._raw, found.client)))

@@ -9,7 +9,7 @@ back to the system: it does not do so by itself.
 import ctypes
 from collections import Counter
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 MIB = 1024 * 1024
 
@@ -107,7 +107,7 @@ class Addresses:
         if not self._exempt and ":" not in address:
             return address
         parsed = ip_address(address.partition("%")[0])
-        if any(parsed in network for network in self._exempt):
+        if is_within(parsed, self._exempt):
             return None
         if isinstance(parsed, IPv6Address):
             return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
@@ -179,6 +179,11 @@ class Account:
         leave, self._leave = self._leave, None
         if leave is not None:
             leave()
+
+
+def is_within(address: IPv4Address | IPv6Address, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether the address is in one of the networks."""
+    return any(address in network for network in networks)
 
 
 def nothing() -> None:

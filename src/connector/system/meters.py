@@ -15,8 +15,8 @@ from threading import Lock
 
 _OCTETS = 8
 
-SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""The bounds of a histogram's buckets."""
+BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""The bounds of a histogram's buckets, in seconds."""
 
 
 Values = tuple[str, ...]
@@ -47,7 +47,7 @@ class Family:
     @property
     def slots(self) -> int:
         """The numbers for one value: of a histogram its buckets, the last without a bound, and the sum."""
-        return len(SECONDS) + 2 if self.kind is Kind.HISTOGRAM else 1
+        return len(BOUNDS) + 2 if self.kind is Kind.HISTOGRAM else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +123,8 @@ class Row:
         place = self._places.get((family.name, values))
         if place is not None:
             with self._lock:
-                self._numbers[place + bisect_left(SECONDS, seconds)] += 1
-                self._numbers[place + len(SECONDS) + 1] += seconds
+                self._numbers[place + bisect_left(BOUNDS, seconds)] += 1
+                self._numbers[place + len(BOUNDS) + 1] += seconds
 
 
 class Meters:

@@ -134,11 +134,13 @@ class Realm:
         """How much the tenant has of what quotas limit."""
         return TenantUsage(self._tx, self.tenant_id)
 
-    def update_tenant(self, *, name: str, profile: str | None) -> Tenant:
-        """Write the tenant's name and its default certificate profile; None for the installation's."""
-        updated = replace(self.tenant, name=name, profile=profile)
-        self._tx.tenants.update(updated)
-        return updated
+    def update_tenant(self, tenant: Tenant) -> None:
+        """Write the tenant's name and its default certificate profile, as they are in this record of it. The realm goes
+        on with the former record: whoever needs the new one enters again.
+        """
+        if tenant.id != self.tenant_id:
+            raise ValueError("another tenant's record")
+        self._tx.tenants.update(tenant)
 
     def record(self, action: Action, *abouts: About, reason: str | None = None) -> None:
         """Record one event about each of these, or about the tenant itself where there is none."""

@@ -23,8 +23,9 @@ AT_ONCE = 500
 
 @dataclass(slots=True)
 class Sightings:
-    """The sightings of one process. It is called from one thread."""
+    """The sightings of one process, with no more than ``most`` in mind. It is called from one thread."""
 
+    most: int = MOST
     _seen: dict[bytes, datetime] = field(default_factory=dict, init=False, repr=False)
     _unwritten: dict[bytes, datetime] = field(default_factory=dict, init=False, repr=False)
 
@@ -33,7 +34,7 @@ class Sightings:
         last = self._seen.get(fingerprint)
         if last is not None and now - last < PRECISION:
             return
-        if len(self._seen) >= MOST:
+        if len(self._seen) >= self.most:
             self._seen.clear()
         self._seen[fingerprint] = self._unwritten[fingerprint] = now
 

@@ -1,5 +1,7 @@
 """Tenants."""
 
+from dataclasses import replace
+
 from connector.domain import changes, directory
 from connector.domain.audit import Action
 from connector.domain.directory import Tenant
@@ -29,7 +31,8 @@ def choose_profile(realm: Realm, profile: str | None) -> Tenant:
     tenant = realm.tenant
     if profile == tenant.profile:
         return tenant
-    updated = realm.update_tenant(name=tenant.name, profile=profile)
+    updated = replace(tenant, profile=profile)
+    realm.update_tenant(updated)
     realm.record(Action.PROFILE_CHOSEN, reason=directory.profile_change(tenant.profile, profile))
     return updated
 
@@ -44,4 +47,5 @@ def rename_tenant(realm: Realm, name: str) -> Tenant:
     if renamed == tenant:
         return tenant
     realm.record(Action.TENANT_RENAMED, reason=changes.of_value("name", tenant.name, name))
-    return realm.update_tenant(name=name, profile=tenant.profile)
+    realm.update_tenant(renamed)
+    return renamed

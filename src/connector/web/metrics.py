@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from connector import __version__
-from connector.system.meters import SECONDS, Board, Family, Kind
+from connector.system.meters import BOUNDS, Board, Family, Kind
 from connector.usecases.crls import CRL, PublishedCRLs
 from connector.usecases.issuers import Issuers
 
@@ -79,7 +79,7 @@ def _gauge(board: Board, family: Family) -> Metric:
 
 def _histogram(board: Board, family: Family) -> Metric:
     metric = HistogramMetricFamily(family.name, family.help, labels=family.labels)
-    bounds = (*map(str, SECONDS), "+Inf")
+    bounds = (*map(str, BOUNDS), "+Inf")
     for values, durations in board.durations(family).items():
         metric.add_metric(values, list(zip(bounds, durations.counts, strict=True)), durations.sum)
     return metric

@@ -8,7 +8,7 @@ from connector.domain.refusals.storage import StorageUnavailable
 from connector.ports.audit import CIRCUMSTANCES
 from connector.system.meters import meters
 from connector.system.telemetry import logger
-from connector.web.meters import INTERNAL, REFUSALS
+from connector.web.observing import INTERNAL, REFUSALS
 
 log = logger()
 

@@ -9,7 +9,7 @@ from time import monotonic
 from connector.web.throttle import MOST_SOURCES, network
 
 A_SECOND = 50
-AT_ONCE = 50
+"""Refusals of one address, after as many at once."""
 LONGEST_SECONDS = 2.0
 
 
@@ -19,9 +19,10 @@ class Patience:
 
     A refusal costs half a millisecond, and whoever gets it may ask again at once: eight connections that do nothing
     else would take a third of what others could have signed. A wait costs nothing. An honest caller without a
-    credential is refused once.
+    credential is refused once. ``a_second`` is this process's share of all workers' pace.
     """
 
+    a_second: int = A_SECOND
     clock: Callable[[], float] = monotonic
     most: int = MOST_SOURCES
     _due: OrderedDict[str, float] = field(default_factory=OrderedDict)
@@ -35,7 +36,8 @@ class Patience:
     def reserve(self, source: str | None) -> float:
         """Take the next place in the pace of this address; in how many seconds it comes."""
         key, now = network(source), self.clock()
-        due = max(self._due.get(key, 0.0), now - AT_ONCE / A_SECOND) + 1 / A_SECOND
+        # As many as a second allows are refused at once.
+        due = max(self._due.get(key, 0.0), now - 1.0) + 1 / self.a_second
         self._due[key] = due = min(due, now + LONGEST_SECONDS)
         self._due.move_to_end(key)
         if len(self._due) > self.most:

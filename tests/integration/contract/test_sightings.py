@@ -1,6 +1,6 @@
 """When certificates were last seen, over every store."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.integration.contract.conftest import Stored
@@ -20,9 +20,9 @@ def test_who_was_never_seen_is_left_out(furnished: Stored) -> None:
 
 
 @pytest.mark.parametrize("moments", [(NOW, LATER), (LATER, NOW), (NOW, NOW)])
-def test_the_newest_moment_stays(furnished: Stored, moments: tuple[object, object]) -> None:
+def test_the_newest_moment_stays(furnished: Stored, moments: tuple[datetime, datetime]) -> None:
     """In whatever order processes write what they saw: the newest counts, to the microsecond."""
-    first, second = (at + timedelta(microseconds=1) for at in moments)  # type: ignore[operator]
+    first, second = (at + timedelta(microseconds=1) for at in moments)
     furnished.write(lambda tx: tx.sightings.see({digest(1): first}))
     furnished.write(lambda tx: tx.sightings.see({digest(1): second, digest(2): NOW}))
     found = furnished.read(lambda tx: tx.sightings.find([digest(1), digest(2)]))

@@ -7,7 +7,7 @@ from threading import Thread
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.system.meters import SECONDS, Board, Family, Kind, Meters
+from connector.system.meters import BOUNDS, Board, Family, Kind, Meters
 
 ASKED = Family("asked", Kind.COUNTER, "How often.", ("door", "status"), (("a", "2xx"), ("a", "4xx"), ("b", "2xx")))
 TOOK = Family("took", Kind.HISTOGRAM, "How long.", ("door",), (("a",), ("b",)))
@@ -32,9 +32,9 @@ def test_durations_are_in_the_buckets_of_prometheus(observed: list[tuple[int, fl
         board.row(worker).observe(TOOK, ("a",), seconds)
     found = board.durations(TOOK)
     every = sorted(seconds for _, seconds in observed)
-    assert found["a",].counts == [*(bisect_right(every, bound) for bound in SECONDS), len(every)]
+    assert found["a",].counts == [*(bisect_right(every, bound) for bound in BOUNDS), len(every)]
     assert abs(found["a",].sum - sum(every)) < 1e-6
-    assert found["b",].counts == [0] * (len(SECONDS) + 1)
+    assert found["b",].counts == [0] * (len(BOUNDS) + 1)
 
 
 @given(st.tuples(st.text(), st.text()))

@@ -11,7 +11,6 @@ from tests.support.memory.store import MemoryStore
 from tests.support.records import NOW, digest
 
 from connector.domain.refusals.storage import StorageUnavailable
-from connector.usecases import sightings
 from connector.usecases.sightings import PRECISION, Sightings
 
 
@@ -77,12 +76,11 @@ def test_nothing_is_lost_while_the_storage_is_away() -> None:
     asyncio.run(scenario())
 
 
-def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_is_bounded() -> None:
     """However many are seen: no more are kept in mind than is allowed, and each is written."""
-    monkeypatch.setattr(sightings, "MOST", 10)
 
     async def scenario() -> None:
-        minded, store = Sightings(), MemoryStore()
+        minded, store = Sightings(most=10), MemoryStore()
         for number in range(100):
             minded.see(digest(number), now=NOW)
             assert len(minded._seen) <= 10  # noqa: SLF001 - what takes the memory

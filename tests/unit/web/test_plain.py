@@ -12,7 +12,18 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
-from graphql import DocumentNode, ExecutionResult, Executor, GraphQLScalarType, build_schema, execute, parse, validate
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    Executor,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLUnionType,
+    build_schema,
+    execute,
+    parse,
+    validate,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,9 +57,11 @@ def _free(value: object) -> object:
 _SCALAR = SCHEMA.type_map["Free"]
 assert isinstance(_SCALAR, GraphQLScalarType)
 _SCALAR.coerce_output_value = _free
-_THING = SCHEMA.type_map["Thing"]
-_THING.fields["resolved"].resolve = lambda source, _: f"of {type(source).__name__}"  # type: ignore[attr-defined]
-SCHEMA.type_map["Either"].resolve_type = lambda value, *_: value["kind"]  # type: ignore[attr-defined]
+_THING, _EITHER = SCHEMA.type_map["Thing"], SCHEMA.type_map["Either"]
+assert isinstance(_THING, GraphQLObjectType)
+assert isinstance(_EITHER, GraphQLUnionType)
+_THING.fields["resolved"].resolve = lambda source, _: f"of {type(source).__name__}"
+_EITHER.resolve_type = lambda value, *_: value["kind"]
 _LEAVES = ("name", "id", "flag", "count", "size", "kind", "free", "texts", "table", "resolved", "sized", "__typename")
 _OBJECTS, _ABSTRACT = ("thing", "sure", "things"), ("named", "either")
 
@@ -201,7 +214,7 @@ def test_the_answer_is_graphql_cores(
     asyncio.run(both())
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEMA.type_map["Thing"].fields if name not in _ABSTRACT])  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", [name for name in _THING.fields if name not in _ABSTRACT])
 def test_each_field_of_each_value_is_graphql_cores(name: str) -> None:
     """A value of any kind, as it is, from a function, or awaited, gives what graphql-core gives for it."""
     below = " { name }" if name in _OBJECTS else ""

@@ -38,8 +38,8 @@ Completer = Callable[[Any], Any]
 """Turns a value into its part of the answer; raises NotPlain."""
 
 
-class Document(Protocol):
-    """What is known of the document."""
+class Selections(Protocol):
+    """Finds what is asked for below a field."""
 
     schema: GraphQLSchema
 
@@ -87,14 +87,14 @@ class Selection:
         return {key: complete(getattr(source, name, None)) for key, (name, complete) in self.plain.items()}
 
 
-def selection(parent: GraphQLObjectType, fields: GroupedFieldSet, document: Document) -> Selection:
+def selection(parent: GraphQLObjectType, fields: GroupedFieldSet, selections: Selections) -> Selection:
     """The selection of these fields of an object."""
     plain, others = dict[str, tuple[str, Completer]](), dict[str, FieldDetailsList]()
     for key, details in fields.items():
         name = details[0].node.name.value
         definition = parent.fields.get(name)
         is_attribute = definition is not None and definition.resolve is None and not definition.args
-        complete = _completer(definition.type, details, document) if definition is not None and is_attribute else None
+        complete = _completer(definition.type, details, selections) if definition is not None and is_attribute else None
         if complete is None:
             others[key] = details
         else:
@@ -102,9 +102,9 @@ def selection(parent: GraphQLObjectType, fields: GroupedFieldSet, document: Docu
     return Selection(plain, others)
 
 
-def _completer(type_: GraphQLOutputType, details: FieldDetailsList, document: Document) -> Completer | None:
+def _completer(type_: GraphQLOutputType, details: FieldDetailsList, selections: Selections) -> Completer | None:
     """None where something has to be resolved."""
-    return _leaf(type_) or _object(type_, details, document)
+    return _leaf(type_) or _object(type_, details, selections)
 
 
 @lru_cache(maxsize=1024)
@@ -119,18 +119,18 @@ def _leaf(type_: GraphQLOutputType) -> Completer | None:
     return None
 
 
-def _object(type_: GraphQLOutputType, details: FieldDetailsList, document: Document) -> Completer | None:
+def _object(type_: GraphQLOutputType, details: FieldDetailsList, selections: Selections) -> Completer | None:
     """For an object, or a list of some, all of whose fields are plain."""
     match type_:
         case GraphQLNonNull() | GraphQLList():
-            inner = _object(type_.of_type, details, document)
+            inner = _object(type_.of_type, details, selections)
             return None if inner is None else _wrapped(type_, inner)
         case GraphQLObjectType() if type_.is_type_of is None:
-            inside = document.below(type_, details)
+            inside = selections.below(type_, details)
             return None if inside is None or inside.others else inside.whole
         case GraphQLInterfaceType() | GraphQLUnionType() if type_.resolve_type is not None:
             possible = {
-                each.name: _object(each, details, document) for each in document.schema.get_possible_types(type_)
+                each.name: _object(each, details, selections) for each in selections.schema.get_possible_types(type_)
             }
             return _one_of(possible, type_.resolve_type, type_)
     return None
@@ -214,7 +214,7 @@ def _coerced(type_: GraphQLScalarType | GraphQLEnumType) -> Completer:
             raise NotPlain
         try:
             coerced = type_.coerce_output_value(value)
-        except Exception as error:
+        except Exception as error:  # whatever a type's own code raises, graphql-core meets it again
             raise NotPlain from error
         if coerced is None or coerced is Undefined:
             raise NotPlain

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from graphql import GraphQLObjectType
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList, GroupedFieldSet
 
-from connector.web.graphql.plain import Document, Selection, selection
+from connector.web.graphql.plain import Selection, Selections, selection
 
 Key = tuple[object, ...]
 """A type, and the identity of a field's nodes: these live as long as the document does."""
@@ -44,13 +44,13 @@ class Shape:
             self._collected[key] = found
             self._selections[id(fields)] = None
 
-    def selection(self, parent: GraphQLObjectType, fields: GroupedFieldSet, document: Document) -> Selection | None:
+    def selection(self, parent: GraphQLObjectType, fields: GroupedFieldSet, selections: Selections) -> Selection | None:
         """The selection of these fields of an object, if the fields are kept."""
         if id(fields) not in self._selections:
             return None
         made = self._selections[id(fields)]
         if made is None:
-            made = self._selections[id(fields)] = selection(parent, fields, document)
+            made = self._selections[id(fields)] = selection(parent, fields, selections)
         return made
 
 

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from connector.bootstrap import watching
+from connector.bootstrap import metrics
 from connector.domain.refusals.tokens import TokenSpent
 from connector.system.meters import Board, meters
-from connector.web.meters import FAMILIES, REFUSALS, REQUESTS, SECONDS, door, observed
 from connector.web.notes import note
+from connector.web.observing import FAMILIES, REFUSALS, REQUESTS, SECONDS, door, observed
 
 ROOT = Path(__file__).parents[3]
 
@@ -67,11 +68,11 @@ def test_a_request_is_counted_once(board: Board, status: int) -> None:
             await send({"type": "http.response.body", "body": b"a", "more_body": True})
             await send({"type": "http.response.body", "body": b"b"})
 
-    async def nothing(_: Message | None = None) -> Message:
+    async def nothing(*_: object) -> Any:
         return {}
 
     for kind in ("http", "lifespan"):
-        asyncio.run(observed(answer)({"type": kind, "path": "/ocsp", "method": "GET"}, nothing, nothing))  # type: ignore[arg-type]
+        asyncio.run(observed(answer)({"type": kind, "path": "/ocsp", "method": "GET"}, nothing, nothing))
     counted = {values: number for values, number in board.totals(REQUESTS).items() if number}
     assert counted == {("ocsp", f"{status // 100}xx"): 1}
     assert board.durations(SECONDS)["ocsp",].counts[-1] == 1
@@ -89,4 +90,4 @@ def test_refusals_are_counted_by_code(board: Board) -> None:
 
 def test_the_page_is_made_from_the_code() -> None:
     """docs/metrics.md is what the code says; `make docs` makes it anew."""
-    assert (ROOT / "docs" / "metrics.md").read_text() == watching.document()
+    assert (ROOT / "docs" / "metrics.md").read_text() == metrics.document()

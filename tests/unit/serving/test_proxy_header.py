@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.serving.preamble import MOST, SIGNATURE, BadPreambleError, Preamble, read
+from connector.serving.proxy_header import MOST, SIGNATURE, BadProxyHeaderError, ProxyHeader, read
 
 PORTS = st.integers(0, 65535)
 ADDRESSES = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6).filter(lambda each: each.ipv4_mapped is None))
@@ -31,7 +31,7 @@ def test_the_client_is_found_as_soon_as_the_header_is_whole(
     nothing yet, wherever it is cut.
     """
     header = version_1(client, port) if version == 1 else version_2(client, port, further)
-    assert read(header + REST) == Preamble((str(client), port), len(header))
+    assert read(header + REST) == ProxyHeader((str(client), port), len(header))
     for cut in range(len(header)):
         assert read(header[:cut]) is None
 
@@ -45,7 +45,7 @@ def test_whatever_comes_is_a_header_or_none_or_bad(received: bytes) -> None:
     """No octets raise anything else, and no header is longer than what came."""
     try:
         found = read(received)
-    except BadPreambleError:
+    except BadProxyHeaderError:
         return
     assert found is None or 0 < found.octets <= len(received)
 
@@ -64,7 +64,7 @@ def test_whatever_comes_is_a_header_or_none_or_bad(received: bytes) -> None:
 )
 def test_a_balancer_that_connects_for_itself(header: bytes) -> None:
     """Health checks, and what the balancer does not know: nobody is announced."""
-    assert read(header + REST) == Preamble(None, len(header))
+    assert read(header + REST) == ProxyHeader(None, len(header))
 
 
 @pytest.mark.parametrize(
@@ -95,10 +95,10 @@ def test_a_balancer_that_connects_for_itself(header: bytes) -> None:
 )
 def test_what_is_no_header_is_refused(received: bytes) -> None:
     """At once, without waiting for more."""
-    with pytest.raises(BadPreambleError):
+    with pytest.raises(BadProxyHeaderError):
         read(received)
 
 
 def test_ipv4_over_ipv6_is_one_client() -> None:
     """A client has one address, whichever way the balancer writes it."""
-    assert read(version_2(IPv6Address("::ffff:192.0.2.7"), 5)) == Preamble(("192.0.2.7", 5), 52)
+    assert read(version_2(IPv6Address("::ffff:192.0.2.7"), 5)) == ProxyHeader(("192.0.2.7", 5), 52)

@@ -1,4 +1,4 @@
-"""What a process that serves counts of itself, and the board of all that is counted."""
+"""The metrics: the board of all that is counted, what a process counts of itself, and the page that lists them."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from time import perf_counter
 
 from connector.bootstrap import audit_log
 from connector.system.meters import Board, Family, Kind, meters
-from connector.web import meters as web_meters
+from connector.web import observing
 from connector.web.metrics import READINGS
 
 LAG_SECONDS = 0.5
@@ -30,7 +30,7 @@ PROCESSOR = Family(
     "connector_worker_cpu_seconds", Kind.GAUGE, "Processor time that each worker has taken since its own start."
 )
 
-FAMILIES = (*web_meters.FAMILIES, audit_log.EVENTS, LAG, MEMORY, PROCESSOR)
+FAMILIES = (*observing.FAMILIES, audit_log.EVENTS, LAG, MEMORY, PROCESSOR)
 
 
 def board(workers: int) -> Board:

@@ -26,23 +26,23 @@ Client = tuple[str, int]
 """An address and a port."""
 
 
-class BadPreambleError(ValueError):
+class BadProxyHeaderError(ValueError):
     """What came is no PROXY header."""
 
 
 @dataclass(frozen=True, slots=True)
-class Preamble:
-    """A header: the client, None where the balancer itself connects, and how many octets it took."""
+class ProxyHeader:
+    """What it says: the client, None where the balancer itself connects, and how many octets it took."""
 
     client: Client | None
     octets: int
 
 
-def read(received: bytes) -> Preamble | None:
+def read(received: bytes) -> ProxyHeader | None:
     """The header with which this begins; None while it is not whole.
 
     Raises:
-        BadPreambleError: it begins with none, or with one that is too long.
+        BadProxyHeaderError: it begins with none, or with one that is too long.
     """
     if received.startswith(SIGNATURE):
         return _version_2(received)
@@ -50,56 +50,56 @@ def read(received: bytes) -> Preamble | None:
         return _version_1(received)
     if SIGNATURE.startswith(received) or _V1.startswith(received):
         return None
-    raise BadPreambleError
+    raise BadProxyHeaderError
 
 
-def _version_1(received: bytes) -> Preamble | None:
+def _version_1(received: bytes) -> ProxyHeader | None:
     line, end, _ = received[:_V1_MOST].partition(b"\r\n")
     if not end:
         if len(received) >= _V1_MOST or b"\n" in line:
-            raise BadPreambleError
+            raise BadProxyHeaderError
         return None
     octets = len(line) + len(end)
     words = line.split(b" ")
     if words[1] == b"UNKNOWN":  # and whatever follows
-        return Preamble(None, octets)
+        return ProxyHeader(None, octets)
     kind = _WORDS.get(words[1])
     if kind is None or len(words) != len(("PROXY", "TCP4", "source", "destination", "port", "port")):
-        raise BadPreambleError
+        raise BadProxyHeaderError
     try:
         source, _ = (kind(each.decode("ascii")) for each in words[2:4])
         port, _ = (_port(each) for each in words[4:])
     except (AddressValueError, UnicodeDecodeError) as error:
-        raise BadPreambleError from error
-    return Preamble((_shown(source), port), octets)
+        raise BadProxyHeaderError from error
+    return ProxyHeader((_shown(source), port), octets)
 
 
 def _port(text: bytes) -> int:
     if not text.isdigit() or len(text) > len(str(_MOST_PORT)) or int(text) > _MOST_PORT:
-        raise BadPreambleError
+        raise BadProxyHeaderError
     return int(text)
 
 
-def _version_2(received: bytes) -> Preamble | None:
+def _version_2(received: bytes) -> ProxyHeader | None:
     if len(received) < _V2_HEAD:
         return None
     command, family, length = unpack("!BBH", received[len(SIGNATURE) : _V2_HEAD])
     octets = _V2_HEAD + length
     if command not in (_LOCAL, _PROXY) or octets > MOST:
-        raise BadPreambleError
+        raise BadProxyHeaderError
     if len(received) < octets:
         return None
     # Section 2.2: of these the real addresses of the connection count.
     if command == _LOCAL or family in (_UNSPECIFIED, _UNIX):
-        return Preamble(None, octets)
+        return ProxyHeader(None, octets)
     if family not in _FAMILIES:
-        raise BadPreambleError
+        raise BadProxyHeaderError
     kind, size = _FAMILIES[family]
     if length < 2 * size + 4:
-        raise BadPreambleError
+        raise BadProxyHeaderError
     ports = _V2_HEAD + 2 * size
     (port,) = unpack("!H", received[ports : ports + 2])
-    return Preamble((_shown(kind(received[_V2_HEAD : _V2_HEAD + size])), port), octets)
+    return ProxyHeader((_shown(kind(received[_V2_HEAD : _V2_HEAD + size])), port), octets)
 
 
 def _shown(address: _Address) -> str:
