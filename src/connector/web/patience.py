@@ -9,7 +9,8 @@ from time import monotonic
 from connector.web.throttle import MOST_SOURCES, network
 
 A_SECOND = 50
-"""Refusals of one address, after as many at once."""
+AT_ONCE = 10
+"""Refusals of one address that no pace holds back, in each process."""
 LONGEST_SECONDS = 2.0
 
 
@@ -35,9 +36,8 @@ class Patience:
 
     def reserve(self, source: str | None) -> float:
         """Take the next place in the pace of this address; in how many seconds it comes."""
-        key, now = network(source), self.clock()
-        # As many as a second allows are refused at once.
-        due = max(self._due.get(key, 0.0), now - 1.0) + 1 / self.a_second
+        key, now, pause = network(source), self.clock(), 1 / self.a_second
+        due = max(self._due.get(key, 0.0), now - AT_ONCE * pause) + pause
         self._due[key] = due = min(due, now + LONGEST_SECONDS)
         self._due.move_to_end(key)
         if len(self._due) > self.most:

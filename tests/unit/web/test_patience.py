@@ -2,24 +2,24 @@
 
 import pytest
 
-from connector.web.patience import A_SECOND, LONGEST_SECONDS, Patience
+from connector.web.patience import A_SECOND, AT_ONCE, LONGEST_SECONDS, Patience
 
 
 @pytest.mark.parametrize("pace", [A_SECOND, A_SECOND // 4, 1])
 def test_an_address_is_refused_at_a_pace(pace: int) -> None:
-    """As many as the pace allows in a second are refused at once, then at the pace, and nobody waits for more than two
-    seconds; another address waits for nobody, and after a pause it all begins anew. A worker has its share of the pace.
+    """A few are refused at once, then as many as the pace allows, and nobody waits for more than two seconds; another
+    address waits for nobody, and after a pause it all begins anew. A worker has its share of the pace.
     """
     now = 1000.0
     patience = Patience(pace, lambda: now)
-    waits = [patience.reserve("192.0.2.1") for _ in range(pace + 500)]
+    waits = [patience.reserve("192.0.2.1") for _ in range(500)]
 
-    assert max(waits[:pace]) <= 1e-6
-    assert abs(waits[pace] - 1 / pace) < 1e-6
+    assert max(waits[:AT_ONCE]) <= 1e-6
+    assert abs(waits[AT_ONCE] - 1 / pace) < 1e-6
     assert waits == sorted(waits)
     assert max(waits) <= LONGEST_SECONDS + 1e-6
     assert patience.reserve("192.0.2.2") <= 0
-    now += LONGEST_SECONDS + 1
+    now += LONGEST_SECONDS + AT_ONCE / pace
     assert patience.reserve("192.0.2.1") <= 0
 
 
