@@ -134,7 +134,9 @@ def listed(server: Server, tenant: str, key: str) -> Iterator[str]:
 def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Party, Party]]:
     """A server with two tenants."""
     directory = tmp_path_factory.mktemp("tenants")
-    with Server(directory / "data") as server:
+    # One caller asks as fast as it can.
+    settings = {"CONNECTOR_QUOTAS__REQUESTS_A_SECOND": "100000", "CONNECTOR_QUOTAS__TENANT_REQUESTS_A_SECOND": "100000"}
+    with Server(directory / "data", settings=settings) as server:
         yield server, furnish(server, "hither", directory), furnish(server, "yonder", directory)
 
 

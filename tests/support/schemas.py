@@ -155,11 +155,13 @@ def crowd(server: Server) -> Iterator[Iterator[httpx2.Client]]:
 
 
 def rows(server: Server, *without: str) -> dict[str, list[Any]]:
-    """All that is in the database, but for these tables; probes and CRLs are made in between by themselves."""
+    """All that is in the database, but for these tables; probes, CRLs and sightings are written in between by
+    themselves.
+    """
     with closing(sqlite.connect(f"file:{server.data / 'connector.db'}?mode=ro", uri=True)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
         return {
             name: sorted(connection.execute(f"SELECT * FROM {name}"), key=repr)  # noqa: S608 - our own names
             for (name,) in tables
-            if name not in ("probes", "crls", *without)
+            if name not in ("probes", "crls", "sightings", *without)
         }
