@@ -1,5 +1,6 @@
 """A throw-away CA of the tests' own, two levels deep, and what it issues: good certificates and bad ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -66,6 +67,31 @@ class CA:
     def trusted(self) -> list[bytes]:
         """Both certificates, as a server loads them."""
         return [self.root.der, self.issuing.der]
+
+    def crl(
+        self,
+        *revoked: int,
+        number: int | None = 1,
+        since: timedelta = -DAY,
+        until: timedelta = DAY,
+        of_root: bool = False,
+        key: ec.EllipticCurvePrivateKey | None = None,
+        special: Sequence[x509.ExtensionType] = (),
+    ) -> bytes:
+        """The issuing CA's CRL (DER) of these serial numbers, valid from and until then; the root's, without a number,
+        or with critical extensions, where that is said. ``key`` signs it in place of the CA's own.
+        """
+        now, ca = datetime.now(UTC), self.root if of_root else self.issuing
+        builder = x509.CertificateRevocationListBuilder().issuer_name(ca.certificate.subject)
+        builder = builder.last_update(now + since).next_update(now + until)
+        for serial in revoked:
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - DAY)
+            builder = builder.add_revoked_certificate(entry.build())
+        if number is not None:
+            builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+        for each in special:
+            builder = builder.add_extension(each, critical=True)
+        return builder.sign(key or ca.key, SHA256()).public_bytes(Encoding.DER)
 
     def server(self, name: str = "localhost", **validity: datetime) -> Credential:
         """A certificate for servers on loopback."""

@@ -17,6 +17,7 @@ _OWNER_ALONE = 0o077
 PATIENCE_SECONDS = 60.0
 STATUS_SECONDS = 5.0
 CHECK_SECONDS = 240.0
+CRL_SECONDS = 30.0
 
 EXITS = """\
 exit status:
@@ -43,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     status.set_defaults(patience=STATUS_SECONDS)
     _renew(commands.add_parser("renew", parents=[shared], help="renew the certificate now"))
     _run(commands.add_parser("run", parents=[shared], help="stay, and renew when it is time"))
+    _crl(commands.add_parser("crl", parents=[shared], help="keep the CRLs fresh in files, as gateways read them"))
     _call(commands.add_parser("call", parents=[shared], help="send a GraphQL query over mutual TLS"))
     revoke = commands.add_parser("revoke", parents=[shared], help="have the certificate revoked, for good")
     revoke.add_argument("--yes", action="store_true", help="do not ask")
@@ -89,9 +91,10 @@ def _enroll(command: argparse.ArgumentParser) -> None:
     command.add_argument("--replace", action="store_true", help="give up the identity that the directory holds")
 
 
-def _hooks(command: argparse.ArgumentParser) -> None:
+def _hooks(command: argparse.ArgumentParser, *names: str) -> None:
     command.add_argument(
-        "--reload",
+        *names,
+        dest="reload",
         action="append",
         default=[],
         metavar="COMMAND",
@@ -100,25 +103,35 @@ def _hooks(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--reload-seconds", type=_duration, default=HOOK_SECONDS, metavar="TIME", help="its time limit (30s)"
     )
+
+
+def _renewal(command: argparse.ArgumentParser) -> None:
+    _hooks(command, "--reload")
     command.add_argument("--same-key", action="store_true", help="keep the key, instead of making a new one")
 
 
 def _renew(command: argparse.ArgumentParser) -> None:
-    _hooks(command)
+    _renewal(command)
     command.add_argument("--if-due", action="store_true", help="only if it is time to: for a timer")
 
 
 def _run(command: argparse.ArgumentParser) -> None:
-    _hooks(command)
-    command.add_argument("--metrics", type=Path, metavar="FILE", help="a .prom file for node_exporter's collector")
+    _renewal(command)
+    _stay(command, CHECK_SECONDS, "ask the server at least so often whether it still accepts the certificate (4m)")
 
-    command.add_argument(
-        "--check",
-        type=_duration,
-        default=CHECK_SECONDS,
-        metavar="TIME",
-        help="ask the server at least so often whether it still accepts the certificate (4m)",
-    )
+
+def _crl(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--to", type=Path, required=True, metavar="DIR", help="the directory of the files")
+    command.add_argument("--url", help="where the server has its CRLs, such as http://pki.example.com (the identity's)")
+    command.add_argument("--root", type=Path, metavar="FILE", help="the root certificate, PEM (the identity's)")
+    _hooks(command, "--then", "--reload")
+    command.add_argument("--once", action="store_true", help="fetch them and end: for a timer")
+    _stay(command, CRL_SECONDS, "ask the server so often (30s)")
+
+
+def _stay(command: argparse.ArgumentParser, seconds: float, how_often: str) -> None:
+    command.add_argument("--metrics", type=Path, metavar="FILE", help="a .prom file for node_exporter's collector")
+    command.add_argument("--check", type=_duration, default=seconds, metavar="TIME", help=how_often)
 
 
 def _duration(text: str) -> float:

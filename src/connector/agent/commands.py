@@ -5,13 +5,19 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 
+from connector import exposure
 from connector.agent import doctor as examining
 from connector.agent import enrolling, exporting
 from connector.agent.asking import EXPIRED, Asking, holder, once
+from connector.agent.crl_files import CRLFiles
+from connector.agent.crl_keeping import CRLAgent, CRLKeeper
+from connector.agent.crl_source import CRLSource
 from connector.agent.directory import Connection, Directory, Pair, read_passphrase
 from connector.agent.hooks import Hooks, split
 from connector.agent.metrics import Metrics
@@ -31,9 +37,11 @@ from connector.agent.schedule import Plan
 from connector.agent.terminal import Output
 from connector.client.trust import TIMEOUT_SECONDS, context
 from connector.domain.strict_json import JSONError, read_object, read_text
+from connector.exposure import Trusted
 from connector.exposure.files import group_id
 
 MAX_PAIRING = 65536
+MAX_ROOTS = 65536
 
 _WORDS = {"certificate_revoked": "revoked", EXPIRED: "expired"}
 _ENDS: Mapping[type[AgentError], str] = {
@@ -107,8 +115,28 @@ def renew(given: argparse.Namespace, output: Output) -> int:
 def run(given: argparse.Namespace, output: Output) -> int:
     """Stay, and renew when it is time."""
     renewing = _renewing(given, output, seconds=0)
-    metrics = None if given.metrics is None else given.metrics.absolute()
-    Agent(renewing, Metrics(metrics, renewing.directory.path), given.check).run()
+    metrics = _metrics(given, renewing.directory.path, "renewals_total")
+    Agent(renewing, metrics, given.check).run()
+    return Exit.FINE
+
+
+def crl(given: argparse.Namespace, output: Output) -> int:
+    """Keep the CRLs fresh in files, or fetch them once."""
+    keeper = CRLKeeper(_crl_source(given), CRLFiles(given.to.absolute()), _run_by(given), output.event)
+    if not given.once:
+        CRLAgent(keeper, _metrics(given, keeper.files.path), given.check).run()
+        return Exit.FINE
+    with keeper.files.locked():
+        done = Asking(output, given.patience).persist("crl", keeper.whole_round)
+    output.result(
+        {
+            "status": "fresh",
+            "file": keeper.files.crls,
+            "cas": ", ".join(each.ca.title for each in done.crls),
+            "entries": sum(each.entries for each in done.crls),
+            "nextUpdate": f"{min(each.next_update for each in done.crls):%Y-%m-%dT%H:%M:%SZ}",
+        }
+    )
     return Exit.FINE
 
 
@@ -215,13 +243,46 @@ def _pairing(given: argparse.Namespace) -> str | None:
     return None if given.pairing is None else str(given.pairing)
 
 
-def _renewing(given: argparse.Namespace, output: Output, seconds: float | None = None) -> Renewing:
+def _crl_source(given: argparse.Namespace) -> CRLSource:
+    """From where, and judged by which anchors: the identity says both where the options do not."""
+    with explained():
+        root = (
+            None
+            if given.root is None
+            else exposure.read(given.root, is_secret=False, most=MAX_ROOTS, trusted=Trusted.here())
+        )
+    url, directory = given.url, Directory(given.directory.absolute(), _group(given))
+    if url is None or root is None:
+        if directory.current is None:
+            raise BadInput(
+                "no_source",
+                f"Name the server and its root certificate: --url URL --root FILE. There is no identity in "
+                f"{directory.path} that says them.",
+            )
+        pair, connection = _directory(given).identity()
+        url, root = url or f"https://{urlsplit(connection.connector).netloc}/pki", root or pair.anchors
+    if root is None:
+        raise BadInput("no_anchors", "This identity trusts the system's store. Name the root: --root FILE.")
+    return CRLSource(url, root)
+
+
+def _metrics(given: argparse.Namespace, directory: Path, *counters: str) -> Metrics:
+    path = None if given.metrics is None else given.metrics.absolute()
+    return Metrics(path, directory, dict.fromkeys((*counters, "failures_total", "up"), 0.0))
+
+
+def _run_by(given: argparse.Namespace) -> Hooks:
+    """The commands to run after a change. What cannot be read is refused before anything is done."""
     for command in given.reload:
-        split(command)  # what cannot be read is refused before anything is done
+        split(command)
+    return Hooks(given.reload, given.reload_seconds, given.umask)
+
+
+def _renewing(given: argparse.Namespace, output: Output, seconds: float | None = None) -> Renewing:
     return Renewing(
         _directory(given),
         Asking(output, given.patience if seconds is None else seconds),
-        Hooks(given.reload, given.reload_seconds, given.umask),
+        _run_by(given),
         output.event,
         given.same_key,
     )

@@ -12,9 +12,7 @@
 Every change is one rename. Anything that a kill leaves behind has a name that begins with a dot, or is taken up again.
 """
 
-import fcntl
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -36,7 +34,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from connector import exposure
 from connector.agent import files
-from connector.agent.outcomes import BadInput, FilesUnusable, Locked, explained
+from connector.agent.locking import locked
+from connector.agent.outcomes import BadInput, FilesUnusable, explained
 from connector.client.keys import PrivateKey
 from connector.domain.strict_json import JSONError, read_object
 from connector.exposure import Finding, Trusted
@@ -170,20 +169,8 @@ class Directory:
         """
         with explained():
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Open for reading: what nothing is written to does not keep a file system from being remounted.
-            descriptor = os.open(
-                self.path / name, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, files.PRIVATE
-            )
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise Locked(
-                    "locked", f"Another connector-agent works in {self.path}. Wait for it, or stop it first."
-                ) from error
+        with locked(self.path / name):
             yield
-        finally:
-            os.close(descriptor)
 
     def _pair(self, link: str) -> Pair | None:
         try:

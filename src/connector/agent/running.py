@@ -1,8 +1,5 @@
 """The agent that stays: it asks, waits, renews, and tells."""
 
-import signal
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,13 +7,13 @@ from random import random
 
 from connector.agent.directory import RUN_LOCK, Pair
 from connector.agent.enrolling import ENROLLMENT
-from connector.agent.metrics import Metrics
-from connector.agent.notify import notify, watchdog_seconds
+from connector.agent.metrics import Metrics, measure
+from connector.agent.notify import notify
 from connector.agent.outcomes import AgentError, BadInput, Locked, ServerRefused, Unreachable, explained
 from connector.agent.renewing import Renewing
 from connector.agent.schedule import Plan, backoff
+from connector.agent.staying import Stay
 
-SHORTEST_WAIT = 1.0
 BUSY_SECONDS = 2.0
 
 
@@ -27,8 +24,7 @@ class Agent:
     renewing: Renewing
     metrics: Metrics
     check_seconds: float
-    stop: threading.Event = field(default_factory=threading.Event)
-    wake: threading.Event = field(default_factory=threading.Event)
+    stay: Stay = field(default_factory=Stay)
     failures: int = 0
     is_ready: bool = False
 
@@ -40,13 +36,11 @@ class Agent:
             BadInput: there is no identity, and no enrollment under way.
             Locked: another agent stays here.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._end())
-        signal.signal(signal.SIGHUP, lambda *_: self.wake.set())
+        self.stay.begin()
         with self.renewing.directory.locked(RUN_LOCK):
             self.renewing.event("agent.started", directory=str(self.renewing.directory.path))
-            while not self.stop.is_set():
-                self._wait(self.cycle())
+            while not self.stay.is_over:
+                self.stay.wait(self.cycle())
             notify("STOPPING=1")
             self.renewing.event("agent.stopped")
 
@@ -129,12 +123,7 @@ class Agent:
         )
 
     def _measure(self, values: Mapping[str, float]) -> None:
-        """Write the figures; that they cannot be written is no reason to stop."""
-        try:
-            with explained():
-                self.metrics.set(values)
-        except AgentError as error:
-            self.renewing.event("metrics.failed", reason=str(error))
+        measure(self.metrics, values, self.renewing.event)
 
     def _be_ready(self) -> None:
         """Say so once the server was asked, if there is an identity to use.
@@ -145,17 +134,3 @@ class Agent:
             self.is_ready = True
             notify("READY=1")
             self.renewing.event("agent.ready")
-
-    def _end(self) -> None:
-        self.stop.set()
-        self.wake.set()
-
-    def _wait(self, seconds: float) -> None:
-        """Wait, and say meanwhile that we are alive."""
-        end = time.monotonic() + max(seconds, SHORTEST_WAIT)
-        beat = watchdog_seconds()
-        while (left := end - time.monotonic()) > 0 and not self.wake.wait(min(left, beat or left)):
-            notify("WATCHDOG=1")
-        notify("WATCHDOG=1")
-        if self.wake.is_set():
-            self.wake.clear()

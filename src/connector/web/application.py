@@ -251,6 +251,7 @@ class Web:
             "root.pem": lambda: pem(issuers.root).encode(),
             "issuing.crt": lambda: issuers.current.der,
             "issuing.pem": lambda: pem(issuers.current.der).encode(),
+            "cas.pem": lambda: "".join(map(pem, issuers.trusted)).encode(),
         }
         # RFC 2585 4.1
         types = {"crt": "application/pkix-cert", "pem": "application/x-pem-file"}

@@ -127,7 +127,7 @@ def test_java(server: Server, directory: Path, tmp_path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("kind", ["connector-agent@", "connector-agent-renew@", "connector"])
+@pytest.mark.parametrize("kind", ["connector-agent@", "connector-agent-renew@", "connector", "connector-crl"])
 def test_systemd(tmp_path: Path, kind: str) -> None:
     """Systemd finds no fault with the units, and grants them little: its measure of exposure is below 2 of 10."""
     for path in (EXAMPLES / "systemd").iterdir():
@@ -152,9 +152,9 @@ def test_commands_in_the_examples_are_the_agents() -> None:
         found += re.findall(r"^ExecStart=\S*connector-agent (.*?)(?: \$OPTIONS)?$", text, re.MULTILINE)
         found += [each.replace(",", "") for each in re.findall(r"\[connector-agent, (.*)\]$", text, re.MULTILINE)]
         found += re.findall(r"exec connector-agent (.*)$", text, re.MULTILINE)
-    assert len(found) == 5
+    assert len(found) == 6
     for line in found:
-        assert parser().parse_args(line.split()).command in {"run", "renew", "enroll", "status"}
+        assert parser().parse_args(line.split()).command in {"run", "renew", "enroll", "status", "crl"}
 
 
 def test_a_directory_is_shaped_like_a_secret(directory: Path) -> None:

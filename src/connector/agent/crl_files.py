@@ -1,0 +1,84 @@
+"""The CRLs in files, as gateways read them.
+
+    DIR/cas.pem     the certificates of the CAs
+    DIR/crls.pem    the newest CRL of each
+    DIR/.untold     there while programs are still to be told that a file has changed
+    DIR/.lock       held by the agent that works here
+
+Each file is replaced in one step. Everybody may read them; only the agent's user may write.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+
+from connector import exposure
+from connector.agent import files
+from connector.agent.crls import CRL, CRLUnusable, cas, kept
+from connector.agent.locking import locked
+from connector.agent.outcomes import explained
+from connector.exposure import Trusted
+
+CAS, CRLS, UNTOLD, LOCK = "cas.pem", "crls.pem", ".untold", ".lock"
+PUBLIC, PUBLIC_DIRECTORY = 0o644, 0o755
+
+
+@dataclass(frozen=True, slots=True)
+class CRLFiles:
+    """The directory of the files."""
+
+    path: Path
+
+    @property
+    def crls(self) -> Path:
+        """The file of the CRLs."""
+        return self.path / CRLS
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the directory if need be, and hold it.
+
+        Raises:
+            Locked: another agent holds it.
+            FilesUnusable: it cannot be made, or other users can write it.
+        """
+        with explained():
+            if not self.path.exists():
+                self.path.mkdir(mode=0o700, parents=True)
+                self.path.chmod(PUBLIC_DIRECTORY)  # whatever the umask is
+            exposure.refuse(exposure.directory(self.path, Trusted.within(self.path)))
+        with locked(self.path / LOCK):
+            yield
+
+    def held(self, anchors: Sequence[x509.Certificate]) -> Sequence[CRL]:
+        """The CRLs in the files, as far as they are good; none where there are no files."""
+        try:
+            known = cas(files.read(self.path / CAS) or b"", anchors)
+        except CRLUnusable:
+            return []
+        return list(kept(files.read(self.crls) or b"", known))
+
+    def publish(self, crls: Sequence[CRL]) -> bool:
+        """Put these into the files; whether that changed anything.
+
+        That programs are to be told is noted before, so that a kill in between is made up for.
+        """
+        content = {CAS: b"".join(each.ca.pem for each in crls), CRLS: b"".join(each.pem for each in crls)}
+        changed = [name for name, octets in content.items() if files.read(self.path / name) != octets]
+        if changed:
+            files.replace(self.path / UNTOLD, b"")
+        for name in changed:
+            files.replace(self.path / name, content[name], PUBLIC)
+        return bool(changed)
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether programs are still to be told of a change."""
+        return (self.path / UNTOLD).exists()
+
+    def told(self) -> None:
+        """Programs were told."""
+        (self.path / UNTOLD).unlink()
