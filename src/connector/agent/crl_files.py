@@ -2,7 +2,7 @@
 
     DIR/cas.pem     the certificates of the CAs
     DIR/crls.pem    the newest CRL of each
-    DIR/.untold     there while programs are still to be told that a file has changed
+    DIR/.reload     there while programs have yet to read the files again
     DIR/.lock       held by the agent that works here
 
 Each file is replaced in one step. Everybody may read them; only the agent's user may write.
@@ -22,7 +22,7 @@ from connector.agent.locking import locked
 from connector.agent.outcomes import explained
 from connector.exposure import Trusted
 
-CAS, CRLS, UNTOLD, LOCK = "cas.pem", "crls.pem", ".untold", ".lock"
+CAS, CRLS, RELOAD, LOCK = "cas.pem", "crls.pem", ".reload", ".lock"
 PUBLIC, PUBLIC_DIRECTORY = 0o644, 0o755
 
 
@@ -64,21 +64,21 @@ class CRLFiles:
     def publish(self, crls: Sequence[CRL]) -> bool:
         """Put these into the files; whether that changed anything.
 
-        That programs are to be told is noted before, so that a kill in between is made up for.
+        That programs must read them again is noted first, so that a kill in between loses nothing.
         """
         content = {CAS: b"".join(each.ca.pem for each in crls), CRLS: b"".join(each.pem for each in crls)}
         changed = [name for name, octets in content.items() if files.read(self.path / name) != octets]
         if changed:
-            files.replace(self.path / UNTOLD, b"")
+            files.replace(self.path / RELOAD, b"")
         for name in changed:
             files.replace(self.path / name, content[name], PUBLIC)
         return bool(changed)
 
     @property
-    def is_untold(self) -> bool:
-        """Whether programs are still to be told of a change."""
-        return (self.path / UNTOLD).exists()
+    def is_reload_due(self) -> bool:
+        """Whether programs have yet to read the files again."""
+        return (self.path / RELOAD).exists()
 
-    def told(self) -> None:
-        """Programs were told."""
-        (self.path / UNTOLD).unlink()
+    def reloaded(self) -> None:
+        """Programs have read the files."""
+        (self.path / RELOAD).unlink()

@@ -1,4 +1,4 @@
-"""Keeping CRLs fresh in files: fetched, checked, put in place, and programs told."""
+"""Keeping CRLs fresh in files: they are fetched, checked and put in place, and programs read them again."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,7 +43,7 @@ class CRLKeeper:
         Raises:
             ServerRefused, ServerUntrusted, Unreachable: nothing is held that a gateway could use.
             FilesUnusable: the files cannot be written.
-            HookFailed: a program did not take up the files; the next round tells it again.
+            HookFailed: a program did not take up the files; the next round repeats its command.
         """
         now, held = datetime.now(UTC), self._hold()
         failures = self._ask(held, now)
@@ -51,9 +51,9 @@ class CRLKeeper:
         if not crls and failures:
             raise failures[0]
         is_changed = self.files.publish(crls)
-        if self.files.is_untold:
+        if self.files.is_reload_due:
             self.hooks.run(self.files.path, self.event)
-            self.files.told()
+            self.files.reloaded()
         return Round(crls, is_changed, failures)
 
     def whole_round(self) -> Round:
@@ -98,7 +98,7 @@ class CRLKeeper:
             return held
         try:
             crl = read(ca, octets or b"")
-            judge(crl, held, now=now)
+            judge(crl, held, now)
         except CRLUnusable as error:
             self.source.forget(ca)
             raise ServerUntrusted("crl_unusable", f"{self.source.url}: {error}.") from error

@@ -137,7 +137,7 @@ def read(ca: CA, octets: bytes) -> CRL:
     return CRL(ca, octets, number, crl.last_update_utc, crl.next_update_utc, len(crl))
 
 
-def judge(crl: CRL, held: CRL | None, *, now: datetime) -> None:
+def judge(crl: CRL, held: CRL | None, now: datetime) -> None:
     """Return if this CRL may follow the one that is held.
 
     Raises:

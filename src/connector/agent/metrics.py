@@ -24,7 +24,7 @@ FIGURES = {
 
 @dataclass(slots=True)
 class Metrics:
-    """What is counted, and the file that tells it; without a path nothing is written."""
+    """The figures, and the file that they are written to; without a path nothing is written."""
 
     path: Path | None
     directory: Path

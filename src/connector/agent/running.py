@@ -1,4 +1,4 @@
-"""The agent that stays: it asks, waits, renews, and tells."""
+"""The agent as a daemon: it asks the server, waits, renews, and reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -14,7 +14,7 @@ from connector.web.metrics import READINGS
 
 LAG_SECONDS = 0.5
 SELF_EVERY = 10
-"""After so many looks at the loop, one at the process."""
+"""The process is measured once in this number of measurements of the loop."""
 
 _STATM = Path("/proc/self/statm")
 

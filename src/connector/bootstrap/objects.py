@@ -199,7 +199,7 @@ def _web_settings(settings: Settings, public_url: str) -> WebSettings:
 
 
 def is_name_of_its_own(url: str) -> bool:
-    """Whether the host is a DNS name that serves nothing but this server, as far as its URL tells.
+    """Whether the host is a DNS name that serves nothing but this server, as far as its URL shows.
 
     Strict Transport Security holds for a host with all its ports (RFC 6797 section 8.3). On another port than 443 the
     name may be that of a machine with other services, some without TLS. localhost is everybody's, and the header has

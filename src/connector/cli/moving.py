@@ -26,7 +26,7 @@ imports = typer.Typer(help="Move in from Compass: import, status, end.", no_args
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What the old installation holds, and as what."""
+    """What the old installation holds, and what becomes of it here."""
 
     database: Annotated[
         str,

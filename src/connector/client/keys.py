@@ -51,7 +51,7 @@ def kind(key: PrivateKey) -> str | None:
 
 
 def make_csr(key: PrivateKey, subject: str) -> bytes:
-    """A CSR's PEM for the subject as the configuration tells it."""
+    """A CSR's PEM for the subject in the form of the configuration."""
     csr = x509.CertificateSigningRequestBuilder(subject_name=name(subject))
     return csr.sign(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()).public_bytes(
         Encoding.PEM
@@ -59,7 +59,7 @@ def make_csr(key: PrivateKey, subject: str) -> bytes:
 
 
 def name(subject: str) -> x509.Name:
-    """The distinguished name in the text that the configuration tells.
+    """The distinguished name in the text of the configuration.
 
     Raises:
         ValueError: it is no such text.

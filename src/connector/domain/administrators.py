@@ -179,7 +179,7 @@ def link_url(public: str, code: str, name: str) -> str:
 
 
 def code_of(link: str) -> str:
-    """The code in what was typed: a whole link, or a part of it."""
+    """The code in what was typed: a whole link, or a part."""
     return link.rpartition("#")[2].partition("&")[0]
 
 

@@ -63,7 +63,7 @@ class Service:
         return self.octets + self.text_octets
 
     def part_id(self, part: str) -> str:
-        """The id by which clients know a part of it, such as its API: the same each time."""
+        """The id by which clients know one of its parts, such as an API: the same each time."""
         return str(uuid5(UUID(self.id), part))
 
 

@@ -32,7 +32,7 @@ class Permitted:
 
     @property
     def facts(self) -> Mapping[str, str | None]:
-        """What callers are shown of it, by the names of the API, but for the time."""
+        """What callers see, by the names of the API, except for the time."""
         return {
             "id": self.permission.id,
             "integrationSystemID": self.permission.system_id,

@@ -55,7 +55,7 @@ def _constant(text: str) -> ColumnElement[str]:
 
 
 # The serial number has the usual length, also as an INTEGER. That it has no other characters than hexadecimal digits,
-# `unhexlify` tells.
+# `unhexlify` says.
 _IS_USUAL = and_(
     func.length(certificates.c.serial) == 2 * USUAL_SERIAL_OCTETS,
     certificates.c.serial >= _constant("1"),

@@ -51,7 +51,7 @@ class Prepared:
         """Nothing is compiled yet.
 
         Args:
-            statement: no parameter of it is a list.
+            statement: none of its parameters is a list.
             names: the columns that an INSERT gives values for, if it is one.
         """
         self._statement = statement

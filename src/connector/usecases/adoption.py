@@ -1,6 +1,6 @@
 """Adoption: a certificate of another installation's CA becomes its holder's when it first comes in.
 
-Nothing is known of such a certificate before. Its serial number tells nothing: the other installation gave the same to
+Nothing is known of such a certificate before. Its serial number says nothing: the other installation gave the same to
 all. So it is identified once, by its only common name, and from then on by its fingerprint like every other one.
 """
 

@@ -67,7 +67,7 @@ class Batch:
                     [] if name == source.name else [f"It is named {name} here: its name is taken, or may be none."]
                 )
                 return entity, [*renamed, *changes]
-        raise Left("Its name is taken, and so is the one that was made of it.")
+        raise Left("Its name is taken, and so is the name that was derived from it.")
 
     def _is_free(self, entity: Entity, home: Home) -> bool:
         if self.is_dry and self.places.is_given(entity):

@@ -135,7 +135,7 @@ class Realm:
         return TenantUsage(self._tx, self.tenant_id)
 
     def update_tenant(self, tenant: Tenant) -> None:
-        """Write the tenant's name and its default certificate profile, as they are in this record of it. The realm goes
+        """Write the tenant's name and its default certificate profile, as this record has them. The realm goes
         on with the former record: whoever needs the new one enters again.
         """
         if tenant.id != self.tenant_id:

@@ -1,4 +1,4 @@
-"""A request's statements about its caller: address, certificate, Idempotency-Key. None of it has been checked yet."""
+"""A request's statements about its caller: address, certificate, Idempotency-Key. Nothing has been checked yet."""
 
 from hashlib import sha256
 from random import getrandbits
@@ -26,7 +26,7 @@ def set_circumstances(scope: Scope) -> None:
     """Note a request's circumstances, for the audit and the log."""
     # The path without the query: that may hold a token.
     path = scope["path"][:MOST_OF_A_PATH]
-    request_id = f"{getrandbits(8 * ID_OCTETS):0{2 * ID_OCTETS}x}"  # to be told from others, and no secret
+    request_id = f"{getrandbits(8 * ID_OCTETS):0{2 * ID_OCTETS}x}"  # to distinguish requests; no secret
     CIRCUMSTANCES.set(Circumstances(source(scope), request_id, scope["method"], path))
 
 

@@ -33,7 +33,7 @@ def encode(leaf: bytes, above: Sequence[bytes]) -> EncodedChain:
 
 @lru_cache(maxsize=16)
 def _above(certificates: tuple[bytes, ...]) -> tuple[str, str]:
-    """The CAs' PEM, and the base64 of it: the same for every certificate of an issuer."""
+    """The CAs' PEM and its base64: the same for every certificate of an issuer."""
     text = "".join([pem(each) for each in certificates])
     return text, _base64(text)
 

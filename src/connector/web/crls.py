@@ -66,7 +66,7 @@ class CRLEndpoints:
             crl = self.published.find(find(request), now=now)
         except Refusal as refusal:
             return error_answer(refusal, {"cache-control": "no-store"})
-        headers = _headers(crl, now=now)
+        headers = _headers(crl, now)
         if _is_known(request, crl):
             return Response(status_code=304, headers=headers)
         headers = {**headers, "content-type": CRL_TYPE, "x-content-type-options": "nosniff"}
@@ -100,7 +100,7 @@ def _scope(text: str) -> bytes:
     return scope
 
 
-def _headers(crl: CRL, *, now: datetime) -> Mapping[str, str]:
+def _headers(crl: CRL, now: datetime) -> Mapping[str, str]:
     left = int((crl.record.next_update - now).total_seconds())
     return {
         "etag": _tag(crl),

@@ -64,8 +64,8 @@ def test_a_good_crl_is_read() -> None:
     assert (crl.number, crl.entries, crl.ca) == (5, 2, ISSUING)
     assert crl.next_update - crl.this_update == timedelta(days=2)
     assert x509.load_pem_x509_crl(crl.pem).public_bytes(Encoding.DER) == SIGNED
-    judge(crl, None, now=now())
-    judge(crl, crl, now=now())
+    judge(crl, None, now())
+    judge(crl, crl, now())
 
 
 @given(st.sampled_from([OURS.root.der, OURS.issuing.der]), st.data())
@@ -112,19 +112,19 @@ def test_a_crl_that_is_over_or_to_come_is_refused() -> None:
     """By the clock here, with some patience for one that is ahead elsewhere."""
     crl = read(ISSUING, SIGNED)
 
-    judge(crl, None, now=crl.this_update - SKEW)
-    judge(crl, None, now=crl.next_update)
+    judge(crl, None, crl.this_update - SKEW)
+    judge(crl, None, crl.next_update)
     with pytest.raises(CRLUnusable, match="begins at"):
-        judge(crl, None, now=crl.this_update - SKEW - MINUTE)
+        judge(crl, None, crl.this_update - SKEW - MINUTE)
     with pytest.raises(CRLUnusable, match="ended at"):
-        judge(crl, None, now=crl.next_update + MINUTE)
+        judge(crl, None, crl.next_update + MINUTE)
 
 
 def test_an_older_crl_than_the_held_one_is_refused() -> None:
     """A CRL that was good yesterday does not undo what was revoked since."""
     held = read(ISSUING, OURS.crl(number=6))
     with pytest.raises(CRLUnusable, match="has the number 5, and 6 is held"):
-        judge(read(ISSUING, SIGNED), held, now=now())
+        judge(read(ISSUING, SIGNED), held, now())
 
 
 def test_what_a_file_holds_is_read_again() -> None:

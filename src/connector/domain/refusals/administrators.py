@@ -1,4 +1,4 @@
-"""Signing in to the console is refused, or a form of it."""
+"""Signing in to the console, or one of its forms, is refused."""
 
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import Unauthenticated

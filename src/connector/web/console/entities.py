@@ -251,7 +251,7 @@ PLURALS = {each.kind: each.plural for each in (APPLICATIONS, RUNTIMES)}
 
 @dataclass(frozen=True, slots=True)
 class EntityPage:
-    """All that the page of one tells."""
+    """The contents of an entity's page."""
 
     entity: Entity
     standing: Standing | None
@@ -302,7 +302,7 @@ class _Ending:
 
 
 def outstanding_tokens(realm: Realm, owner_id: str) -> int:
-    """How many tokens of it can still be redeemed."""
+    """The number of its tokens that can still be redeemed."""
     return realm.tokens.count(TokenFilter(owner_id=owner_id, state=TokenState.MINTED))
 
 

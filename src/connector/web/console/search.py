@@ -24,7 +24,7 @@ MOST = 10
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One thing that was found: of which kind, its name, what else tells it from others, and its page."""
+    """One thing that was found: its kind, its name, what else distinguishes it, and its page."""
 
     kind: str
     name: str
@@ -91,4 +91,4 @@ _FILTERS = {
     "request": "Events of this request",
     "address": "Events from this address",
 }
-"""By which parameters the audit is filtered. It is not looked into here: not all of it has an index."""
+"""By which parameters the audit is filtered. The search leaves it out: not all filters have an index."""

@@ -30,7 +30,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """What the page of an application's services shows of it."""
+    """A service as the page of an application's services shows it."""
 
     application: Entity
     size: Size

@@ -25,7 +25,7 @@ from connector.web.graphql.text import Text, lift
 
 KEPT_OCTETS = 16 * 1024 * 1024
 
-# Clients set out the standing documents in their own ways: so many of these are recognized without taking them apart,
+# Clients set out the standing documents in their own ways: many of these are recognized without taking them apart,
 # whoever sends them, if they have no more characters than the second.
 SPELLINGS, SHORT = 256, 1000
 

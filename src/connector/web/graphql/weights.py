@@ -113,7 +113,7 @@ def _heaviest(weights: list[Weight]) -> Weight:
 
 
 def _introspection(schema: GraphQLSchema) -> Mapping[str, int]:
-    """How long the lists are in which the schema tells about itself."""
+    """How long the lists are in which the schema describes itself."""
     kinds = list(schema.type_map.values())
     fields = [field for kind in kinds for field in getattr(kind, "fields", {}).values()]
     described = [*fields, *schema.directives]

@@ -7,5 +7,5 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Drop the index. An older server goes on next to this one: no statement of it needs the index."""
+    """Drop the index. An older server goes on next to this one: none of its statements needs the index."""
     op.drop_index("ix_audit_events_action_id", "audit_events")
