@@ -10,13 +10,13 @@ from tests.support.issuing import DAY, PROFILE, make_issuer, only
 
 from connector.domain.certificates import Certificate
 from connector.domain.directory import Entity, EntityKind, Tenant
-from connector.domain.principals import Caller, Role
+from connector.domain.principals import Caller, PresentedCertificate, PresentedToken, Role
 from connector.domain.quotas import Quotas
 from connector.domain.tokens import Minted, TokenPolicy, TokenType
 from connector.pki.profile import Profiles
 from connector.ports.transaction import Clock, Store
 from connector.usecases import registration
-from connector.usecases.admission import LapsedCertificate, PresentedCertificate, PresentedToken
+from connector.usecases.admission import LapsedCertificate
 from connector.usecases.enrollment import Configuration, Enrollment, EnrollmentPolicy
 from connector.usecases.offices import Office
 from connector.usecases.quotas import Allowances

@@ -86,17 +86,20 @@ class Anonymous:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenBearer:
-    """Somebody who presented a text as a one-time token. Whether it is one is decided by the operation."""
+class PresentedToken:
+    """A text that was presented as a one-time token, and the address from which. Whether it is one is decided by the
+    operation.
+    """
 
     text: str = field(repr=False)
+    source: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """Somebody who proved in the TLS handshake to hold the key of a certificate, known by its fingerprint.
+class PresentedCertificate:
+    """A client certificate that was presented on a TLS connection, by its fingerprint: the caller has its key.
 
-    Whether that certificate is ours, and still good, is decided by the operation in the inventory.
+    Whether it is one of ours, and still good, is decided by the operation in the inventory.
     """
 
     fingerprint: bytes
@@ -121,7 +124,7 @@ class AdminHolder:
     by_page: bool = False
 
 
-Principal = Anonymous | TokenBearer | Bearer | Holder | AdminHolder
+Principal = Anonymous | PresentedToken | Bearer | PresentedCertificate | AdminHolder
 """The caller, as far as the connection and the headers identify them."""
 
 

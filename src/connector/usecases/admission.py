@@ -14,6 +14,7 @@ from connector.domain import steps, tokens
 from connector.domain.audit import Action, Event, event
 from connector.domain.certificates import Certificate
 from connector.domain.directory import Identity
+from connector.domain.principals import PresentedCertificate, PresentedToken
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.certificates import CertificateExpired
@@ -31,21 +32,6 @@ from connector.usecases.renewal import RenewalPolicy
 from connector.usecases.sightings import Sightings
 
 EVER = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class PresentedToken:
-    """A one-time token, and the address from which it was presented."""
-
-    text: str = field(repr=False)
-    source: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PresentedCertificate:
-    """A client certificate that was presented on a TLS connection, by its fingerprint."""
-
-    fingerprint: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +126,10 @@ class Admission:
         Raises:
             TokenUnknown, TokenSpent, TokenExpired, TokenWithdrawn, TokenSourceRefused: the token is not good.
         """
-        presented = tokens.digest(credential.text)
-        found = await self._find_token(presented)
+        digest = tokens.digest(credential.text)
+        found = await self._find_token(digest)
         try:
-            tokens.check(found, presented, now=self.now)
+            tokens.check(found, digest, now=self.now)
             tokens.check_source(found, credential.source)
         except Unauthenticated as refusal:
             await self.note_token(found, refusal)
@@ -184,14 +170,14 @@ class Admission:
         await self.refusals.record(self.store, token, refusal, most=self.most_refusals, now=self.now)
 
     async def _by_token(self, credential: PresentedToken, request: CertificateRequest) -> Grant:
-        presented = tokens.digest(credential.text)
-        token = await self._find_token(presented)
+        digest = tokens.digest(credential.text)
+        token = await self._find_token(digest)
         barred: Refusal | None = None
         if token.certificate is not None:
             barred = self.allowances.standing(token.system_auth_id, CERTIFICATE_LIMITS, now=self.now)
         try:
             try:
-                tokens.check(token, presented, now=self.now)
+                tokens.check(token, digest, now=self.now)
             except TokenSpent as refusal:
                 barred = refusal
             tokens.check_source(token, credential.source)
@@ -213,7 +199,7 @@ class Admission:
             spend=spend,
             note_refusal=lambda refusal: self.note_token(token, refusal),
             key=token.key,
-            step=request.step(presented),
+            step=request.step(digest),
             replays_since=self.now - TOKEN_REPLAY,
             barred=barred,
         )
@@ -273,8 +259,8 @@ class Admission:
         """The grant of a renewal by the former certificate, but for how it is spent."""
         return partial(Grant, at=self.now, identity=former.identity, by=former, action=Action.CERTIFICATE_RENEWED)
 
-    async def _find_token(self, presented: bytes) -> OneTimeToken:
-        token = await self.store.read(lambda tx: tx.tokens.find(presented), single=True)
+    async def _find_token(self, digest: bytes) -> OneTimeToken:
+        token = await self.store.read(lambda tx: tx.tokens.find(digest), single=True)
         if token is None:
             raise TokenUnknown
         return token

@@ -7,13 +7,14 @@ from connector.domain import tokens
 from connector.domain.audit import Action, Event, event
 from connector.domain.certificates import Certificate
 from connector.domain.origins import Origin
+from connector.domain.principals import PresentedToken
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.quotas import LimitReached
 from connector.domain.tokens import NO_TERMS, Minted, OneTimeToken, TokenPolicy, TokenType
 from connector.pki.profile import Profiles
 from connector.ports.transaction import Clock, Random, Store, Transaction
 from connector.usecases import renewal
-from connector.usecases.admission import Admission, CertificateRequest, Credential, PresentedToken, redeem
+from connector.usecases.admission import Admission, CertificateRequest, Credential, redeem
 from connector.usecases.issuers import Issuers
 from connector.usecases.issuing import Issuing
 from connector.usecases.quotas import TOKEN_LIMITS, Allowances

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connector.domain.pairing import CONNECTOR_PATH, DIRECTOR_PATH, Links
-from connector.domain.principals import Anonymous, Bearer, Holder, Principal, TokenBearer
+from connector.domain.principals import Anonymous, Bearer, PresentedCertificate, PresentedToken, Principal
 from connector.domain.refusals.requests import BadRequest, MethodNotAllowed, PathNotFound
 from connector.domain.tokens import TokenPolicy
 from connector.ports.oidc import Bearers
@@ -308,7 +308,8 @@ def _with_headers(app: ASGIApp, headers: Sequence[tuple[bytes, bytes]]) -> ASGIA
 
 def _token_bearer(scope: Scope) -> Call:
     text = header(scope, b"connector-token")
-    return Call(TokenBearer(text) if text is not None else Anonymous(), source(scope), step=step_key(scope))
+    principal = PresentedToken(text, source(scope)) if text is not None else Anonymous()
+    return Call(principal, source(scope), step=step_key(scope))
 
 
 def _bearer(scope: Scope, suggestion_header: bytes) -> Call:
@@ -322,7 +323,7 @@ def _bearer(scope: Scope, suggestion_header: bytes) -> Call:
 
 def _holder(scope: Scope) -> Call:
     fingerprint = certificate_fingerprint(scope)
-    principal = Holder(fingerprint) if fingerprint is not None else Anonymous()
+    principal = PresentedCertificate(fingerprint) if fingerprint is not None else Anonymous()
     is_safe = scope["method"] == "GET"
     return Call(principal, source(scope), header(scope, b"tenant"), step=step_key(scope), is_safe=is_safe)
 

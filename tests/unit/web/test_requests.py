@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 from tests.support.serving import connect, exchange, listener, read_answer, run
 
-from connector.domain.principals import Anonymous, TokenBearer
+from connector.domain.principals import Anonymous, PresentedToken
 from connector.domain.quotas import Quotas
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
@@ -140,7 +140,7 @@ def served(client: Callable[[int], object], limits: BodyLimits) -> None:
 
     def authenticate(scope: Scope) -> Call:
         text = header(scope, b"connector-token")
-        return Call(TokenBearer(text) if text else Anonymous(), None)
+        return Call(PresentedToken(text, None) if text else Anonymous(), None)
 
     async def recognize(_: Call, __: str | None) -> str:
         return "somebody"

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connector.domain.consumers import MappedSubjects
+from connector.domain.principals import PresentedToken
 from connector.domain.refusals import Unavailable
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.gateways import (
@@ -25,7 +26,6 @@ from connector.domain.subjects import Owner
 from connector.pki.names import SubjectPolicy
 from connector.ports.oidc import Bearers
 from connector.ports.transaction import Store
-from connector.usecases.admission import PresentedToken
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.verdicts import Verdicts
 from connector.web.answers import error_answer, octets_answer

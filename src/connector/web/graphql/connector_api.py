@@ -9,13 +9,13 @@ from ariadne import MutationType, QueryType, make_executable_schema
 from graphql import GraphQLSchema
 
 from connector.domain.pairing import Links, timestamp
-from connector.domain.principals import Holder, TokenBearer
+from connector.domain.principals import PresentedCertificate, PresentedToken
 from connector.domain.refusals.callers import CredentialMissing
 from connector.domain.refusals.csr import BadCSR
 from connector.domain.refusals.objects import InvalidData
 from connector.domain.refusals.requests import MethodNotAllowed
 from connector.ports.transaction import Store
-from connector.usecases.admission import Credential, LapsedCertificate, PresentedCertificate, PresentedToken
+from connector.usecases.admission import Credential, LapsedCertificate
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.renewal import Window
 from connector.usecases.revocation import revoke_presented
@@ -51,21 +51,21 @@ class ConnectorAPI:
     async def recognize(self, call: Call, field: str | None) -> str:
         """The caller, by the subject of their CSRs; raises Unauthenticated as the field of this name does."""
         match call.principal:
-            case Holder(fingerprint):
+            case PresentedCertificate(fingerprint):
                 return self.enrollment.subject_text((await self.enrollment.identify(fingerprint)).system_auth_id)
-            case TokenBearer(text) if field != REVOKE:
-                return await self.enrollment.describe(PresentedToken(text, call.source), call.step)
+            case PresentedToken() as presented if field != REVOKE:
+                return await self.enrollment.describe(presented, call.step)
         raise _missing(field)
 
     async def _configuration(self, _: None, info: Info) -> dict[str, Any]:
         match info.context.principal:
-            case TokenBearer(text) if "token" in wanted(info):
-                found = await self.enrollment.configure(PresentedToken(text, info.context.source))
+            case PresentedToken() as presented if "token" in wanted(info):
+                found = await self.enrollment.configure(presented)
                 return self._answer(found.subject, {"token": found.minted.secret.text})
-            case TokenBearer(text):
+            case PresentedToken() as presented:
                 # The next one is not asked for: to spend this one would leave the system with none.
-                return self._answer(await self.enrollment.describe(PresentedToken(text, info.context.source)))
-            case Holder(fingerprint):
+                return self._answer(await self.enrollment.describe(presented))
+            case PresentedCertificate(fingerprint):
                 certificate = await self.enrollment.identify(fingerprint)
                 info.context.enter(certificate.tenant_id)
 
@@ -95,10 +95,8 @@ class ConnectorAPI:
 
     async def _sign(self, _: None, info: Info, csr: str) -> dict[str, str]:
         match info.context.principal:
-            case TokenBearer(text):
-                return await self._certificate(PresentedToken(text, info.context.source), csr, info)
-            case Holder(fingerprint):
-                return await self._certificate(PresentedCertificate(fingerprint), csr, info)
+            case PresentedToken() | PresentedCertificate() as credential:
+                return await self._certificate(credential, csr, info)
         raise CredentialMissing
 
     async def _renew_expired(self, _: None, info: Info, certificate: str, csr: str, proof: str) -> dict[str, str]:
@@ -119,7 +117,7 @@ class ConnectorAPI:
 
     async def _revoke(self, _: None, info: Info) -> bool:
         match info.context.principal:
-            case Holder(fingerprint):
+            case PresentedCertificate(fingerprint):
                 await self.store.transaction(lambda tx: revoke_presented(tx, fingerprint))
                 return True
         raise _missing(REVOKE)

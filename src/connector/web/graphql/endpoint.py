@@ -19,7 +19,7 @@ from graphql import (
 )
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connector.domain.principals import AdminHolder, Anonymous, Bearer, Holder, TokenBearer
+from connector.domain.principals import AdminHolder, Anonymous, Bearer, PresentedCertificate, PresentedToken
 from connector.domain.refusals import Refusal, Unavailable
 from connector.domain.refusals.callers import CredentialMissing, JWTRefused, Unauthenticated
 from connector.domain.refusals.clients import AccessTokenUnknown
@@ -104,7 +104,7 @@ class GraphQLEndpoint:
             try:
                 call = self.authenticate(scope)
                 call.seat = seat
-                if isinstance(call.principal, Bearer | Holder | AdminHolder):
+                if isinstance(call.principal, Bearer | PresentedCertificate | AdminHolder):
                     seat.take(call.principal)
                 answer = await self._answer(call, scope, receive, seat)
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
@@ -113,7 +113,7 @@ class GraphQLEndpoint:
             await answer(scope, receive, send)
 
     async def _answer(self, call: Call, scope: Scope, receive: Receive, seat: Seat) -> ASGIApp:
-        if isinstance(call.principal, TokenBearer | Bearer):
+        if isinstance(call.principal, PresentedToken | Bearer):
             self.throttle.admit(call.source)
         request = await self._read(scope, receive, anonymous=isinstance(call.principal, Anonymous))
         text = lift(request.query)

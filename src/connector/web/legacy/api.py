@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from connector.domain.principals import PresentedCertificate, PresentedToken
 from connector.domain.refusals.requests import BadRequest
 from connector.domain.strict_json import JSONError, read_object
 from connector.ports.transaction import Store
-from connector.usecases.admission import CertificateRequest, PresentedCertificate, PresentedToken
+from connector.usecases.admission import CertificateRequest
 from connector.usecases.enrollment import Enrollment
 from connector.usecases.own_application import own_application
 from connector.usecases.revocation import revoke_presented

@@ -4,9 +4,9 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.types import Scope
 
+from connector.domain.principals import PresentedCertificate, PresentedToken
 from connector.domain.refusals.callers import CredentialMissing
 from connector.domain.refusals.requests import BadRequest
-from connector.usecases.admission import PresentedCertificate, PresentedToken
 from connector.web.callers import certificate_fingerprint, source
 from connector.web.requests import header
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from connector.domain.principals import Holder
+from connector.domain.principals import PresentedCertificate
 from connector.domain.refusals.callers import CredentialMissing
 from connector.domain.refusals.requests import MethodNotAllowed
 from connector.domain.refusals.tokens import TokenUnknown
@@ -46,7 +46,7 @@ class LegacyEndpoint:
             try:
                 fingerprint = certificate_fingerprint(scope)
                 if fingerprint is not None:
-                    seat.take(Holder(fingerprint))
+                    seat.take(PresentedCertificate(fingerprint))
                 answer = await self._answer(Call(scope, receive, seat))
             except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
                 answer = await self._refused(error, scope)

@@ -9,7 +9,7 @@ from connector.domain.certificates import Certificate
 from connector.domain.clients import ACCESS_PREFIX, Access
 from connector.domain.directory import EntityKind, SystemAuth
 from connector.domain.pairing import Links
-from connector.domain.principals import KEY_PREFIX, AdminHolder, Bearer, Caller, Holder, Scope
+from connector.domain.principals import KEY_PREFIX, AdminHolder, Bearer, Caller, PresentedCertificate, Scope
 from connector.domain.refusals.callers import CredentialMissing, InsufficientScopes, JWTRefused
 from connector.domain.refusals.keys import KeyUnknown
 from connector.domain.refusals.objects import InvalidData, ObjectNotFound
@@ -90,7 +90,7 @@ class Director:
             AccessTokenUnknown, AccessTokenExpired: the access token is not good.
         """
         match info.context.principal:
-            case Holder():
+            case PresentedCertificate():
                 return True
             case Bearer(text) if text.startswith(ACCESS_PREFIX):
                 return not (await self._access(text)).is_integration_system
@@ -134,7 +134,7 @@ class Director:
         def enter(tx: Transaction) -> Realm:
             way_in: Certificate | Access
             match principal:
-                case Holder(fingerprint):
+                case PresentedCertificate(fingerprint):
                     way_in = certificates.check(tx.inventory.find(fingerprint), now=tx.now)
                 case Bearer(text):
                     way_in = access_of(tx, text)
@@ -157,7 +157,7 @@ class Director:
             InsufficientScopes: the access token does not hold the field's scope.
         """
         match info.context.principal:
-            case Holder(fingerprint):
+            case PresentedCertificate(fingerprint):
                 return await self.enrollment.identify(fingerprint)
             case Bearer(text) if text.startswith(ACCESS_PREFIX):
                 access, scope = await self._access(text), required(info.parent_type, info.field_name)
@@ -183,7 +183,7 @@ class Director:
                 return (await self._access(text)).actor
             case Bearer(text):
                 return (await self._bearer(text)).actor
-            case Holder(fingerprint):
+            case PresentedCertificate(fingerprint):
                 return self.enrollment.subject_text((await self.enrollment.identify(fingerprint)).system_auth_id)
             case AdminHolder() as holder:
                 return (await self.store.read(lambda tx: self._admin_holder(tx, holder), single=True)).actor
@@ -202,7 +202,7 @@ class Director:
                 find = partial(_known, caller=await self._bearer(text))
             case AdminHolder() as holder:
                 find = partial(self._admin_holder, holder=holder)
-            case Holder():
+            case PresentedCertificate():
                 await self.way_in(info)
                 raise InsufficientScopes(
                     f"Insufficient scopes provided: {scope} is required. The holder of a certificate may only ask for "
