@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA1, Hash
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509 import ocsp
 
 from bench.connection import request
+from bench.server import AUDIENCE
 from connector.client import make_csr, make_key
 from connector.domain.pairing import TOKEN_PATH
 from connector.pki.names import SubjectPolicy
@@ -83,6 +84,12 @@ def access_token(client_id: str, secret: str) -> bytes:
     """An OAuth 2.0 client asks for an access token, with HTTP Basic."""
     basic = b"Authorization: Basic %b\r\n" % b64encode(f"{client_id}:{secret}".encode())
     return request(TOKEN_PATH, b"grant_type=client_credentials", basic, b"application/x-www-form-urlencoded")
+
+
+def identity_token() -> bytes:
+    """The holder of a certificate asks for an identity token."""
+    body = urlencode({"grant_type": "client_credentials", "audience": AUDIENCE}).encode()
+    return request(TOKEN_PATH, body, b"", b"application/x-www-form-urlencoded")
 
 
 def configuration(token: str) -> bytes:

@@ -22,6 +22,7 @@ ACCESS = "access token"
 LEGACY = "legacy REST"
 VERDICT = "verdict"
 STATUS = "OCSP"
+IDENTITY = "identity token"
 CERTIFICATES = 10_000
 RENEWAL, CONFIGURATION = "renewal, mTLS", "configuration, mTLS"
 
@@ -278,6 +279,30 @@ class Mutual:
             identity = await clients.enroll(secret, text, context, self.directory, connection.send)
             self.holders.append(Holder(identity, self.server.address("mtls", context)))
         connection.close()
+
+
+@dataclass(slots=True)
+class IdentityToken(Mutual):
+    """An identity token over mutual TLS, over kept connections: the certificate judged, the token signed."""
+
+    async def prepare(self, count: int) -> Sequence[object]:
+        """The same request each time; the connections tell who asks."""
+        if not self.holders:
+            await self._enroll()
+        return [clients.identity_token()] * count
+
+    async def open(self, count: int) -> Sequence[object]:
+        """Connect, with the holders' certificates in turns."""
+        return [await holder.address.open() for holder in islice(cycle(self.holders), count)]
+
+    async def do(self, client: object, item: object) -> object:
+        """Ask."""
+        return await cast("Connection", client).send(cast("bytes", item))
+
+    def close(self, opened: Sequence[object]) -> None:
+        """Close the connections."""
+        for connection in opened:
+            cast("Connection", connection).close()
 
 
 @dataclass(slots=True)

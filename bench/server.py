@@ -23,6 +23,9 @@ START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.002
 OK = 200
+AUDIENCE = "https://bench.example.com"
+"""Whom identity tokens are for."""
+
 # A few clients do here within seconds what quotas allow them within weeks. What is counted is counted all the same.
 UNLIMITED = {
     f"CONNECTOR_QUOTAS__{name}": "1000000000"
@@ -139,7 +142,12 @@ class Server:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
-        kept |= {**UNLIMITED, "CONNECTOR_GATEWAYS__PROXIES": "127.0.0.1"}
+        audiences = [{"name": AUDIENCE, "tenants": ["*"]}]
+        kept |= {
+            **UNLIMITED,
+            "CONNECTOR_GATEWAYS__PROXIES": "127.0.0.1",
+            "CONNECTOR_IDENTITY_TOKENS__AUDIENCES": json.dumps(audiences),
+        }
         if self.url is not None:
             kept["CONNECTOR_DATABASE__URL"] = self.url
         return kept

@@ -12,6 +12,7 @@ from bench.documents import Documents
 from bench.lanes import (
     ACCESS,
     CONFIGURATION,
+    IDENTITY,
     LEGACY,
     ONBOARDING,
     RENEWAL,
@@ -19,6 +20,7 @@ from bench.lanes import (
     STATUS,
     VERDICT,
     Access,
+    IdentityToken,
     LegacySigning,
     Mutual,
     Onboarding,
@@ -44,6 +46,7 @@ PHASES = {
     "legacy": "signing by the legacy REST API, beside GraphQL",
     "verdicts": "verdicts for gateways",
     "ocsp": "answers to verifiers",
+    "identity": "identity tokens for holders of certificates",
     "crls": "a long CRL",
     "mtls": "renewal and configuration over mutual TLS",
     "certificates": "the same with a full inventory",
@@ -57,7 +60,7 @@ PHASES = {
 }
 
 # What is measured on every server, and compared with nothing else.
-ALONE = {"onboarding": ONBOARDING, "clients": ACCESS, "verdicts": VERDICT, "ocsp": STATUS}
+ALONE = {"onboarding": ONBOARDING, "clients": ACCESS, "verdicts": VERDICT, "ocsp": STATUS, "identity": IDENTITY}
 HANDSHAKES_AT_ONCE = 16
 OPENBAO = "OpenBao"
 SQLITE, POSTGRES, TWO = "SQLite", "PostgreSQL", "PostgreSQL, two workers"
@@ -222,6 +225,9 @@ _LANES: dict[str, _Make] = {
     ACCESS: lambda suite, what, on, server: Access(what, on, server, suite.database_pid(server)),
     VERDICT: lambda suite, what, on, server: Verdict(what, on, server, suite.database_pid(server)),
     STATUS: lambda suite, what, on, server: Status(what, on, server, suite.database_pid(server)),
+    IDENTITY: lambda suite, what, on, server: IdentityToken(
+        what, on, server, suite.directory, suite.database_pid(server)
+    ),
     RENEWAL: lambda suite, what, on, server: Renewal(what, on, server, suite.directory, suite.database_pid(server)),
     CONFIGURATION: lambda suite, what, on, server: Mutual(
         what, on, server, suite.directory, suite.database_pid(server)

@@ -10,6 +10,7 @@ from typing import Any
 from tests.support.local_users import UNPRIVILEGED
 from tests.support.postgres import Postgres
 
+from connector.bootstrap.chores import PENDING_SECONDS
 from torture.faults import Clock, small_disk
 from torture.proxy import proxied
 from torture.scenarios import (
@@ -287,7 +288,7 @@ def _greed() -> list[Check]:
     what = "one holder with four connections, as fast as he can"
 
     def bounded(site: Site, directory: Path) -> Any:
-        return holders.bounded(site, directory, settling=10, lasting=90)
+        return holders.bounded(site, directory, settling=10, rest=PENDING_SECONDS, lasting=90)
 
     return [
         _on("SQLite", "R27", what, bounded),

@@ -116,6 +116,7 @@ AT_THE_TRANSACTION = {
     "usecases/enrollment.py": {"audit", "inventory", "tokens"},
     "usecases/import_entities.py": {"tokens"},
     "usecases/import_records.py": {"imports"},
+    "usecases/identity_tokens.py": {"token_keys"},
     "usecases/importing.py": {"anchors", "imports", "inventory", "issuers"},
     "usecases/issuers.py": {"anchors", "imports", "issuers"},
     "usecases/issuing.py": {"audit", "directory", "inventory"},

@@ -16,6 +16,7 @@ from torture.sites import Postgresql, Site
 from torture.wire import Answer, Connection
 
 MEGABYTE = 1_000_000
+CONNECTIONS = 4
 DAY_SECONDS = 86_400.0
 # Transactions a second that could write, of two servers. One that is refused leaves dead rows, and has a number too.
 MOST_WRITTEN = 10
@@ -34,20 +35,23 @@ Ask = Callable[[Connection], Coroutine[Any, Any, Answer]]
 
 
 async def bounded(
-    site: Site, directory: Path, *, settling: float, lasting: float, connections: int = 4, most: float = 50.0
+    site: Site, directory: Path, *, settling: float, rest: float, lasting: float, most: float = 50.0
 ) -> dict[str, int | float]:
-    """One holder renews, has renewals refused, and asks for configurations, as fast as he can. Once his limits are met,
-    the database grows by so many megabytes a day at most, and another holder is served as before.
+    """One holder renews, has renewals refused, and asks for configurations, as fast as he can over four connections.
+    Once his limits are met, and after a rest, the database grows by so many megabytes a day at most, and another holder
+    is served as before.
     """
     key = make_key()
     his, subject = await enrolled(site, directory / "his.pem", key)
     others, _ = await enrolled(site, directory / "others.pem", key)
     asked = asks(subject, key)
     answers = Counter[str]()
-    opened = site.connections(connections, "mtls", his)
+    opened = site.connections(CONNECTIONS, "mtls", his)
     # Each limit is met on its own first: whoever is refused often has his renewals refused as well.
     for ask in asked:
         await _meet_the_limit(opened, ask, settling, answers)
+    # What the servers write once a minute they write for the first time: a table's first page is none of this flood.
+    await asyncio.sleep(rest)
     await _be_still(site)
     before, written, started = _octets(site), _written(site), time.monotonic()
     answers.clear()

@@ -11,6 +11,7 @@ from connector.ports.transaction import Clock
 from connector.settings import Problem, Settings, SettingsError
 from connector.system import telemetry
 from connector.usecases.forwarding import ForwardedCertificates
+from connector.usecases.identity_tokens import IdentityTokens
 from connector.usecases.issuers import Issuers
 from connector.usecases.verdicts import Verdicts
 from connector.web.gateways import DIALECTS, Foreign, Forwarding, Gateways, Proxies
@@ -19,8 +20,10 @@ _DIALECTS = "It is one of: nginx, apache, traefik, envoy, rfc9440."
 _OWN = NameAttribute(ATTRIBUTES["CN"], "x")
 
 
-def gateways(settings: Settings, verdicts: Verdicts, bearers: Bearers | None) -> Gateways | None:
-    """The endpoints for gateways, which give these verdicts; None if the settings name none.
+def gateways(
+    settings: Settings, verdicts: Verdicts, bearers: Bearers | None, tokens: IdentityTokens | None
+) -> Gateways | None:
+    """The endpoints for gateways, which give these verdicts and judge these tokens; None if the settings name none.
 
     Raises:
         KeystoreError: the file with the secret cannot be used.
@@ -29,7 +32,7 @@ def gateways(settings: Settings, verdicts: Verdicts, bearers: Bearers | None) ->
     proxies = _proxies(settings)
     rule = settings.subject.policy() if settings.gateways.subject_rule else None
     foreign = Foreign(settings.gateways.mapped(), rule, settings.gateways.authenticator, bearers)
-    return None if proxies is None else Gateways(proxies, verdicts, foreign)
+    return None if proxies is None else Gateways(proxies, verdicts, foreign, tokens)
 
 
 def forwarding(settings: Settings, issuers: Issuers, clock: Clock) -> Forwarding | None:

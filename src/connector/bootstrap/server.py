@@ -22,6 +22,7 @@ from connector.bootstrap import admin_certificates, audit_log, gateways, metrics
 from connector.bootstrap.checking import check_settings
 from connector.bootstrap.chores import Pending, compare_clocks, flush, follow_issuers, keep_up, record_pending
 from connector.bootstrap.crls import keep_published, publishing
+from connector.bootstrap.identity_tokens import TokenKeys, identity_tokens, keep_keys, token_keys
 from connector.bootstrap.ocsp import keep_answering, responder
 from connector.bootstrap.start import ADDRESSES, ADMIN_KEY, ADMINISTRATOR, Prepared
 from connector.domain.administrators import link_url
@@ -99,6 +100,16 @@ class _Outsiders:
         if not self.authorities:
             return serving.ServerContext()
         return serving.ServerContext(client_ca=self.authorities, optional=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What one process serves besides the records, and keeps up to date in the background."""
+
+    pending: Pending
+    crls: PublishedCRLs
+    ocsp: OCSP
+    token_keys: TokenKeys | None
 
 
 def _server(
@@ -209,9 +220,11 @@ class _Server:
         pending = Pending()
         crls = PublishedCRLs(self.issuers, started=self.started)
         ocsp = responder(self.settings, self.issuers, store, self.database.clock)
-        background = [asyncio.create_task(each) for each in self._background_tasks(store, pending, crls, ocsp)]
+        keys = token_keys(self.settings, store, self.database.clock)
+        work = [*self._background_tasks(store, pending, crls, ocsp), *([] if keys is None else [keep_keys(keys)])]
+        background = [asyncio.create_task(each) for each in work]
         try:
-            listeners = list(self._listeners(store, loads or {}, pending, crls, ocsp))
+            listeners = list(self._listeners(store, loads or {}, _Served(pending, crls, ocsp, keys)))
             _calm_collector()
             grace = self.settings.limits.grace.total_seconds()
             memory = serving.Memory(self.settings.limits.memory)
@@ -248,19 +261,23 @@ class _Server:
         self.certificate.refresh(anyway=True)
 
     def _listeners(
-        self, store: Store, loads: Mapping[str, serving.Load], pending: Pending, crls: PublishedCRLs, ocsp: OCSP
+        self, store: Store, loads: Mapping[str, serving.Load], served: _Served
     ) -> Iterator[serving.Listener]:
-        clock = self.database.clock
+        clock, pending = self.database.clock, served.pending
         web = objects.web(self.settings, self.issuers, store, self._public_urls, clock=clock, pending=pending)
-        bearers = self.outsiders.bearers
+        bearers, verdicts = self.outsiders.bearers, Verdicts(store, self.issuers, clock, pending.sightings)
+        tokens = None
+        if served.token_keys is not None:
+            tokens = identity_tokens(self.settings, served.token_keys, verdicts, web.links.issuer)
         web = replace(
             web,
             bearers=bearers,
             admin_certificates=self.outsiders.administrators,
-            gateways=gateways.gateways(self.settings, Verdicts(store, self.issuers, clock, pending.sightings), bearers),
-            crls=crls,
-            ocsp=ocsp,
-            metrics=Metrics(self.board, self.issuers, crls),
+            gateways=gateways.gateways(self.settings, verdicts, bearers, tokens),
+            crls=served.crls,
+            ocsp=served.ocsp,
+            metrics=Metrics(self.board, self.issuers, served.crls),
+            identity_tokens=tokens,
         )
         if self.settings.console.enabled:
             web = replace(web, desk=objects.desk(self.settings, web, bearers, self.lines))

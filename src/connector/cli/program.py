@@ -19,6 +19,7 @@ from connector.cli import (
     databases,
     formations,
     gateways,
+    identity_keys,
     keys,
     moving,
     permissions,
@@ -53,6 +54,7 @@ app.add_typer(formations.formation, name="formation")
 app.add_typer(administration.token, name="token")
 app.add_typer(certificates.certificate, name="certificate")
 app.add_typer(keys.key, name="key")
+app.add_typer(identity_keys.identity_key, name="identity-key")
 app.add_typer(administrators.admin, name="admin")
 app.add_typer(certificates.ca, name="ca")
 app.add_typer(configuring.config, name="config")

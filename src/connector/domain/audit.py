@@ -31,6 +31,8 @@ class Action(StrEnum):
     SIGN_IN_REFUSED = "sign_in.refused"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
+    TOKEN_KEY_PUBLISHED = "token_key.published"
+    TOKEN_KEY_REMOVED = "token_key.removed"
     ENTITY_REGISTERED = "entity.registered"
     ENTITY_UPDATED = "entity.updated"
     ENTITY_UNREGISTERED = "entity.unregistered"

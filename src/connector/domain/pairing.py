@@ -23,13 +23,17 @@ LEGACY_PATH = "/v1/applications/signingRequests/info"
 TOKEN_PATH = "/oauth2/token"  # noqa: S105 - a path
 REVOCATION_PATH = "/oauth2/revoke"
 METADATA_PATH = "/.well-known/oauth-authorization-server"
+DISCOVERY_PATH = "/.well-known/openid-configuration"
+JWKS_PATH = "/oauth2/jwks"
+INTROSPECTION_PATH = "/oauth2/introspect"
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
     """Where an external system finds us: absolute https URLs as it must use them, and what to pin.
 
-    ``issuer`` is the base URL of the authorization server of OAuth 2.0 clients.
+    ``issuer`` is the base URL of the authorization server of OAuth 2.0 clients, ``identity_tokens`` where holders of
+    certificates get tokens for others.
     """
 
     connector: str
@@ -38,6 +42,7 @@ class Links:
     director: str
     root_fingerprint: bytes
     issuer: str = ""
+    identity_tokens: str = ""
 
     @classmethod
     def of(cls, public: str, mtls: str, root: bytes) -> "Links":
@@ -49,6 +54,7 @@ class Links:
             director=f"{mtls}{DIRECTOR_PATH}",
             root_fingerprint=root,
             issuer=public,
+            identity_tokens=f"{mtls}{TOKEN_PATH}",
         )
 
     @property

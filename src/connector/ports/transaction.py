@@ -13,6 +13,7 @@ from connector.ports.clients import Clients
 from connector.ports.crls import CRLs
 from connector.ports.directory import Directory, Tenants
 from connector.ports.formations import Formations
+from connector.ports.identity_tokens import TokenKeyRecords
 from connector.ports.imports import Imports
 from connector.ports.issuers import IssuerRecords
 from connector.ports.keys import ApiKeys
@@ -123,6 +124,10 @@ class Transaction(Protocol):
     @property
     def imports(self) -> Imports:
         """The records taken over from another installation."""
+
+    @property
+    def token_keys(self) -> TokenKeyRecords:
+        """The public keys of identity tokens."""
 
     @property
     def usage(self) -> Usage:

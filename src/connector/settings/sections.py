@@ -17,6 +17,7 @@ from connector.settings.admin_certificates import AdminCertificates
 from connector.settings.crl import CRL
 from connector.settings.files import Files
 from connector.settings.gateways import Gateways
+from connector.settings.identity_tokens import IdentityTokens
 from connector.settings.issuing import CA, Certificates, Subject
 from connector.settings.ocsp import OCSP
 from connector.settings.oidc import OIDC
@@ -296,6 +297,7 @@ class Settings(BaseModel):
     tls: TLS = TLS()
     database: Database = Database()
     tokens: Tokens = Tokens()
+    identity_tokens: IdentityTokens = IdentityTokens()
     oidc: OIDC = OIDC()
     admin_certificates: AdminCertificates = AdminCertificates()
     console: Console = Console()

@@ -56,6 +56,7 @@ __all__ = [
     "system_auths",
     "tenant_permissions",
     "tenants",
+    "token_keys",
     "tokens",
     "trust_anchors",
 ]
@@ -287,6 +288,16 @@ sightings = Table(
     metadata,
     Column("fingerprint", LargeBinary(DIGEST_OCTETS), primary_key=True),
     Column("seen_at", Moment, nullable=False),
+)
+
+# The public keys of identity tokens, of every replica.
+token_keys = Table(
+    "token_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("spki", LargeBinary, nullable=False),
+    Column("published_at", Moment, nullable=False),
+    Column("removed_at", Moment),
 )
 
 api_keys = Table(

@@ -20,6 +20,7 @@ from connector.storage.clients import SqlClients
 from connector.storage.crls import SqlCRLs
 from connector.storage.directories import SqlDirectory, SqlTenants
 from connector.storage.formations import SqlFormations
+from connector.storage.identity_tokens import SqlTokenKeys
 from connector.storage.imports import SqlImports
 from connector.storage.issuers import SqlIssuers
 from connector.storage.keys import SqlApiKeys
@@ -50,6 +51,7 @@ class SqlTransaction:
         self.inventory = SqlInventory(connection)
         self.subjects = SqlSubjects(connection)
         self.sightings = SqlSightings(connection)
+        self.token_keys = SqlTokenKeys(connection)
         self.audit = SqlAudit(connection)
         self.keys = SqlApiKeys(connection)
         self.clients = SqlClients(connection)

@@ -154,12 +154,31 @@ def write_secret(path: Path, text: str) -> None:
     Raises:
         KeystoreError: it cannot be written.
     """
+    write_file(path, f"{text}\n".encode())
+
+
+def write_file(path: Path, octets: bytes) -> None:
+    """The same with octets as they are."""
     new = path.with_name(f".{path.name}.new")
     with _explained(path):
         new.unlink(missing_ok=True)
-        _write(new, f"{text}\n".encode())
+        _write(new, octets)
         new.replace(path)
         _sync(path.parent)
+
+
+def read_file(path: Path, trusted: Trusted) -> bytes | None:
+    """The content of a secret file; None where there is none any more.
+
+    Raises:
+        KeystoreError: it cannot be read.
+        Exposed: others can read or change it.
+    """
+    with _explained(path):
+        try:
+            return _read(path, trusted, is_secret=True)
+        except FileNotFoundError:
+            return None
 
 
 def _create(directory: Path, files: Mapping[str, bytes]) -> None:

@@ -30,6 +30,7 @@ from connector.ports.audit import EventFilter
 from connector.ports.catalogue import Catalogue
 from connector.ports.directory import Directory
 from connector.ports.formations import Formations
+from connector.ports.identity_tokens import TokenKeyRecords
 from connector.ports.imports import Imports
 from connector.ports.permissions import PermissionFilter
 from connector.ports.transaction import Transaction
@@ -224,6 +225,16 @@ class Installation:
     def tenants(self) -> VisibleTenants:
         """The tenants that the caller may enter."""
         return VisibleTenants(self._tx, self.caller.tenants)
+
+    @property
+    def token_keys(self) -> TokenKeyRecords:
+        """The public keys of identity tokens, for callers with a right to every tenant.
+
+        Raises:
+            TenantForbidden: the caller has none.
+        """
+        self.require_right_to(None)
+        return self._tx.token_keys
 
     @property
     def keys(self) -> VisibleKeys:

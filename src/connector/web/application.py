@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connector.domain.pairing import CONNECTOR_PATH, DIRECTOR_PATH, Links
+from connector.domain.pairing import CONNECTOR_PATH, DIRECTOR_PATH, TOKEN_PATH, Links
 from connector.domain.principals import Anonymous, Bearer, PresentedCertificate, PresentedToken, Principal
 from connector.domain.refusals.requests import BadRequest, MethodNotAllowed, PathNotFound
 from connector.domain.tokens import TokenPolicy
@@ -24,6 +24,7 @@ from connector.usecases.adoption import Adoption
 from connector.usecases.clients import Authorization
 from connector.usecases.crls import PublishedCRLs
 from connector.usecases.enrollment import Enrollment
+from connector.usecases.identity_tokens import IdentityTokens
 from connector.usecases.issuers import Issuers
 from connector.usecases.ocsp import OCSP
 from connector.usecases.publications import Publications
@@ -53,6 +54,7 @@ from connector.web.graphql.endpoint import Authenticate, GraphQLEndpoint
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
+from connector.web.identity_tokens import IdentityTokenEndpoint, VerifierEndpoints
 from connector.web.legacy import Addresses, CatalogueAPI, Guards, LegacyAPI, Metadata
 from connector.web.metrics import Metrics
 from connector.web.oauth import OAuthEndpoints
@@ -119,6 +121,7 @@ class Web:
     ocsp: OCSP | None = None
     metrics: Metrics | None = None
     patience: Patience = field(default_factory=Patience)
+    identity_tokens: IdentityTokens | None = None
 
     def public(self) -> ASGIApp:
         """Bearers of tokens, administrators, OAuth 2.0 clients, health, the CA's certificates."""
@@ -126,12 +129,17 @@ class Web:
         headers = [(b"strict-transport-security", HSTS)] if self.settings.is_strict else []
         authorization = Authorization(self.store, self.settings.access_lifetime)
         oauth = OAuthEndpoints(authorization, self.links, self.settings.body, self.throttle, self.shares)
+        verifiers: Sequence[BaseRoute] = []
+        if self.identity_tokens is not None:
+            endpoints = VerifierEndpoints(self.identity_tokens, self.links)
+            oauth, verifiers = replace(oauth, more=endpoints.metadata), endpoints.routes()
         application = self._application(
             [
                 *([Route("/explorer", explorer)] if self.settings.explorer else []),
                 *self._health(),
                 *(console.routes(self.desk) if self.desk is not None else []),
                 *oauth.routes(),
+                *verifiers,
                 Mount("/pki", routes=self._certificates()),
             ],
             {
@@ -150,6 +158,7 @@ class Web:
             {
                 CONNECTOR_PATH: self._connector(_holder),
                 DIRECTOR_PATH: self._director(_holder),
+                **self._identity_tokens(),
                 **self._legacy(),
             },
         )
@@ -207,6 +216,11 @@ class Web:
         introspection, custody = self.settings.introspection, self.custody
         documents = Documents(schema, limits, introspection=introspection, custody=custody, standing=standing(name))
         self._apis[name] = API(schema, documents, door)
+
+    def _identity_tokens(self) -> Mapping[str, ASGIApp]:
+        if self.identity_tokens is None:
+            return {}
+        return {TOKEN_PATH: IdentityTokenEndpoint(self.identity_tokens, self.settings.body, self.shares)}
 
     def _legacy(self) -> Mapping[str, ASGIApp]:
         settings = self.settings

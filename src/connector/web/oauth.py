@@ -6,7 +6,8 @@ RFC 6749 for client credentials, RFC 7009 for revocation, RFC 8414 for the metad
 import re
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from urllib.parse import parse_qsl, unquote_plus
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from connector.domain.clients import SCOPES
 from connector.domain.pairing import METADATA_PATH, REVOCATION_PATH, TOKEN_PATH, Links
 from connector.domain.refusals import Refusal
+from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.clients import ClientUnknown, GrantTypeUnsupported, OAuthRequestInvalid
 from connector.domain.refusals.requests import BadRequest
 from connector.usecases.clients import Authorization, ClientCredentials
@@ -46,6 +48,8 @@ class OAuthEndpoints:
     limits: BodyLimits
     throttle: Throttle
     shares: Shares
+    more: Mapping[str, object] = field(default_factory=dict)
+    """The metadata of identity tokens, where there are any."""
 
     def routes(self) -> Sequence[BaseRoute]:
         """Where they are served."""
@@ -67,6 +71,7 @@ class OAuthEndpoints:
                 "grant_types_supported": [GRANT_TYPE],
                 "response_types_supported": [],
                 "scopes_supported": sorted({scope.value for scopes in SCOPES.values() for scope in scopes}),
+                **self.more,
             }
         )
 
@@ -79,20 +84,9 @@ class OAuthEndpoints:
         return await self._serve(request, self._revoke)
 
     async def _grant(self, presented: ClientCredentials, parameters: Parameters, seat: Seat) -> Response:
-        if "grant_type" not in parameters:
-            raise OAuthRequestInvalid("The parameter grant_type is missing. Send grant_type=client_credentials.")
-        if parameters["grant_type"] != GRANT_TYPE:
-            raise GrantTypeUnsupported
+        check_grant_type(parameters)
         granted = await self.authorization.grant(presented, parameters.get("scope"), enter=seat.enter)
-        return json_answer(
-            {
-                "access_token": granted.secret.text,
-                "token_type": "Bearer",
-                "expires_in": int(granted.lifetime.total_seconds()),
-                "scope": " ".join(sorted(granted.scopes)),
-            },
-            headers={"pragma": "no-cache"},  # RFC 6749 5.1
-        )
+        return token_answer(granted.secret.text, granted.lifetime, scope=" ".join(sorted(granted.scopes)))
 
     async def _revoke(self, presented: ClientCredentials, parameters: Parameters, seat: Seat) -> Response:
         if "token" not in parameters:
@@ -104,41 +98,58 @@ class OAuthEndpoints:
         source = request.client.host if request.client is not None else None
         try:
             self.throttle.admit(source)
-            parameters = await self._parameters(request)
+            parameters = await read_parameters(request, self.limits)
             presented = _credentials(header(request.scope, b"authorization"), parameters)
             # Of the id and the secret: whoever knows the id alone takes nothing of the client's share.
             with self.shares.seat(presented) as seat:
                 answered = await answer(presented, parameters, seat)
         except ClientUnknown as refusal:
             self.throttle.failed(source)
-            return _refused(refusal, _CHALLENGE)
+            return refused(refusal, _CHALLENGE)
         except Refusal as refusal:
-            return _refused(refusal)
+            return refused(refusal)
         vouch(request.scope)
         return answered
 
-    async def _parameters(self, request: Request) -> Parameters:
-        """The parameters of the body; those without a value are left out (RFC 6749 3.2).
 
-        Raises:
-            OAuthRequestInvalid: they cannot be read, or stand in the URL, where they would get into logs (2.3.1).
-            BadRequest: the body breaks a limit.
-        """
-        if request.scope["query_string"]:
-            raise OAuthRequestInvalid("Parameters in the URL are refused. Send them in the body, and renew the secret.")
-        media_type = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
-        if media_type != "application/x-www-form-urlencoded":
-            raise OAuthRequestInvalid
-        body = await read_body(request.scope, request.receive, self.limits, anonymous=True)
-        try:
-            pairs = parse_qsl(
-                body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict"
-            )
-        except ValueError as error:
-            raise OAuthRequestInvalid from error
-        if len(dict(pairs)) != len(pairs):
-            raise OAuthRequestInvalid("A parameter was sent more than once. Send each once.")
-        return {name: value for name, value in pairs if value}
+async def read_parameters(request: Request, limits: BodyLimits) -> Parameters:
+    """The parameters of the body; those without a value are left out (RFC 6749 3.2).
+
+    Raises:
+        OAuthRequestInvalid: they cannot be read, or stand in the URL, where they would get into logs (2.3.1).
+        BadRequest: the body breaks a limit.
+    """
+    if request.scope["query_string"]:
+        raise OAuthRequestInvalid("Parameters in the URL are refused. Send them in the body, and renew the secret.")
+    media_type = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded":
+        raise OAuthRequestInvalid
+    body = await read_body(request.scope, request.receive, limits, anonymous=True)
+    try:
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS, errors="strict")
+    except ValueError as error:
+        raise OAuthRequestInvalid from error
+    if len(dict(pairs)) != len(pairs):
+        raise OAuthRequestInvalid("A parameter was sent more than once. Send each once.")
+    return {name: value for name, value in pairs if value}
+
+
+def check_grant_type(parameters: Parameters) -> None:
+    """Return if the grant type is that of client credentials.
+
+    Raises:
+        OAuthRequestInvalid, GrantTypeUnsupported: it is missing, or another.
+    """
+    if "grant_type" not in parameters:
+        raise OAuthRequestInvalid("The parameter grant_type is missing. Send grant_type=client_credentials.")
+    if parameters["grant_type"] != GRANT_TYPE:
+        raise GrantTypeUnsupported
+
+
+def token_answer(text: str, lifetime: timedelta, **more: str) -> Response:
+    """The answer with an access token (RFC 6749 5.1)."""
+    content = {"access_token": text, "token_type": "Bearer", "expires_in": int(lifetime.total_seconds()), **more}
+    return json_answer(content, headers={"pragma": "no-cache"})
 
 
 def _credentials(authorization: str | None, parameters: Parameters) -> ClientCredentials:
@@ -172,10 +183,14 @@ def _basic(authorization: str) -> ClientCredentials:
     return found
 
 
-def _refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
     """The refusal as RFC 6749 5.2 has it."""
     note(refusal)
-    code = OAuthRequestInvalid.code if isinstance(refusal, BadRequest) else refusal.code
+    code = refusal.code
+    if isinstance(refusal, BadRequest):
+        code = OAuthRequestInvalid.code
+    elif isinstance(refusal, Unauthenticated):
+        code = ClientUnknown.code
     description = _NOT_IN_DESCRIPTION.sub("'", " ".join(str(refusal).split()))
     return json_answer(
         {"error": code, "error_description": description},

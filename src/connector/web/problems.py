@@ -74,6 +74,7 @@ PROBLEMS: Mapping[type[Refusal], Problem] = {
     clients.AccessTokenExpired: _UNKNOWN,
     clients.GrantTypeUnsupported: _INVALID,
     clients.ScopeRefused: _INVALID,
+    clients.AudienceRefused: _INVALID,
     clients.OAuthRequestInvalid: _INVALID,
     clients.AccessTokenOfAnother: _INVALID,
     administrators.SessionEnded: _UNKNOWN,

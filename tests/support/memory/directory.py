@@ -14,6 +14,7 @@ from connector.domain.clients import AccessToken, Client
 from connector.domain.crls import CRLRecord
 from connector.domain.directory import Entity, EntityKind, SystemAuth, Tenant, ascii_lower
 from connector.domain.formations import Assignment, Formation
+from connector.domain.identity_tokens import TokenKey
 from connector.domain.imports import AdoptedIssuer, Kind, Taken
 from connector.domain.issuers import IssuerRecord
 from connector.domain.labels import LabelFilter, terms
@@ -51,6 +52,7 @@ class Tables:
     services: dict[str, tuple[Service, Texts]] = field(default_factory=dict)
     permissions: dict[str, Permission] = field(default_factory=dict)
     sightings: dict[bytes, datetime] = field(default_factory=dict)
+    token_keys: dict[str, TokenKey] = field(default_factory=dict)
     crls: dict[bytes, tuple[CRLRecord, datetime | None, bytes | None]] = field(default_factory=dict)
 
     def copy(self) -> Self:

@@ -5,7 +5,7 @@ A transaction works on a copy of the tables, which then takes their place; an ex
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from secrets import token_bytes
 from threading import Lock
@@ -18,6 +18,7 @@ from tests.support.memory.clients import MemoryClients
 from tests.support.memory.crls import MemoryCRLs
 from tests.support.memory.directory import MemoryDirectory, MemoryTenants, Tables
 from tests.support.memory.formations import MemoryFormations
+from tests.support.memory.identity_tokens import MemoryTokenKeys
 from tests.support.memory.imports import MemoryImports
 from tests.support.memory.issuers import MemoryIssuers
 from tests.support.memory.ocsp import MemoryStatuses
@@ -46,7 +47,8 @@ from connector.domain.tokens import OneTimeToken
 from connector.ports.audit import CIRCUMSTANCES, EventFilter
 from connector.ports.certificates import CertificateFilter
 from connector.ports.tokens import TokenFilter
-from connector.ports.transaction import Transaction
+from connector.ports.transaction import Clock, Transaction
+from connector.storage.moments import now
 
 T = TypeVar("T")
 
@@ -54,7 +56,8 @@ T = TypeVar("T")
 class MemoryStore:
     """Runs functions in transactions on tables in memory; see :class:`connector.ports.transaction.Store`."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = now) -> None:
+        self._clock = clock
         self._tables = Tables()
         self._lock = Lock()
         self._closed = False
@@ -87,7 +90,7 @@ class MemoryStore:
         if self._closed:
             raise StorageUnavailable
         tables = self._tables.copy()
-        return function(_MemoryTransaction(tables)), tables
+        return function(_MemoryTransaction(tables, self._clock())), tables
 
 
 class _MemoryTokens:
@@ -343,13 +346,14 @@ class _MemoryTransaction:
     random = staticmethod(token_bytes)
     new_id = staticmethod(uuid4)
 
-    def __init__(self, tables: Tables) -> None:
-        self.now = datetime.now(UTC)
+    def __init__(self, tables: Tables, now: datetime) -> None:
+        self.now = now
         self.tenants = MemoryTenants(tables)
         self.tokens = _MemoryTokens(tables)
         self.inventory = _MemoryInventory(tables)
         self.subjects = MemorySubjects(tables)
         self.sightings = MemorySightings(tables)
+        self.token_keys = MemoryTokenKeys(tables)
         self.audit = _MemoryAudit(tables)
         self.keys = _MemoryApiKeys(tables)
         self.clients = MemoryClients(tables)

@@ -12,7 +12,7 @@
     │   ├── CertificateUnknown · CertificateRevoked · CertificateExpired
     │   └── ProofRefused          not signed with the certificate's key
     ├── InsufficientScopes        the caller is known and may not do this
-    ├── GrantTypeUnsupported · ScopeRefused · OAuthRequestInvalid · AccessTokenOfAnother
+    ├── GrantTypeUnsupported · ScopeRefused · AudienceRefused · OAuthRequestInvalid · AccessTokenOfAnother
     ├── FormRefused               a form of the console that did not come from its own page
     ├── BadCSR                    the request for a certificate cannot be granted
     │   ├── CSRTooLarge · CSRNotBase64 · CSRNotPEM · CSRMalformed

@@ -22,6 +22,12 @@ class ScopeRefused(Refusal):
     code = "invalid_scope"
 
 
+class AudienceRefused(Refusal):
+    """Systems of this tenant get no tokens for this audience. An administrator sets up who gets them for which."""
+
+    code = "invalid_target"  # RFC 8707 2
+
+
 class OAuthRequestInvalid(Refusal):
     """The OAuth request cannot be read. Send one POST with an application/x-www-form-urlencoded body."""
 

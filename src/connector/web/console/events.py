@@ -41,6 +41,8 @@ KINDS = {
         Action.SESSION_ENDED,
         Action.KEY_CREATED,
         Action.KEY_REVOKED,
+        Action.TOKEN_KEY_PUBLISHED,
+        Action.TOKEN_KEY_REMOVED,
         Action.TENANT_CREATED,
         Action.TENANT_RENAMED,
     ),

@@ -24,6 +24,8 @@ WORDS = {
     Action.SIGN_IN_REFUSED: "Sign-in refused",
     Action.KEY_CREATED: "API key created",
     Action.KEY_REVOKED: "API key revoked",
+    Action.TOKEN_KEY_PUBLISHED: "Key of identity tokens published",
+    Action.TOKEN_KEY_REMOVED: "Key of identity tokens removed",
     Action.ENTITY_REGISTERED: "Registered",
     Action.ENTITY_UPDATED: "Changed",
     Action.ENTITY_UNREGISTERED: "Unregistered",

@@ -1,0 +1,108 @@
+"""Identity tokens as JWTs signed with ES256 (RFC 7518 3.4), by keys that this process holds."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+from joserfc.util import urlsafe_b64decode
+
+from connector.domain.identity_tokens import TokenKey
+from connector.domain.strict_json import JSONError, read_object
+from connector.oidc.jwks import is_signed
+from connector.pki.signer import KeySigner
+
+ALGORITHM = "ES256"
+TYPE = "at+jwt"
+"""RFC 9068 2.1: not to be mistaken for an ID token."""
+
+MOST_CHARACTERS = 4096
+
+_PARTS = 3
+
+
+class JWTSigner:
+    """Signs with keys from files. Nothing else has them in its hands."""
+
+    def __init__(self) -> None:
+        """No key is held yet."""
+        self._keys: dict[str, ECKey] = {}
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the keys that are held."""
+        return frozenset(self._keys)
+
+    def hold(self, pem: bytes, passphrase: bytes | None) -> tuple[str, bytes]:
+        """Hold the key in a PKCS #8 file; its id (RFC 7638) and the DER of its public part.
+
+        Raises:
+            ValueError: it cannot be read, not with this passphrase, or is not a P-256 key.
+        """
+        try:
+            key = ECKey.import_key(pem, password=passphrase)
+        except (TypeError, ValueError, JoseError) as error:
+            raise ValueError("a key of identity tokens cannot be read: the passphrase is wrong, or the file") from error
+        if key.curve_name != "P-256":
+            raise ValueError("a key of identity tokens is not a P-256 key")
+        id_, spki = _public(key)
+        self._keys[id_] = key
+        return id_, spki
+
+    def drop(self, key_id: str) -> None:
+        """Hold this key no more."""
+        self._keys.pop(key_id, None)
+
+    def sign(self, key_id: str, claims: Mapping[str, object]) -> str:
+        """The JWT. Raises KeyError where the key is not held."""
+        header = {"alg": ALGORITHM, "kid": key_id, "typ": TYPE}
+        payload = json.dumps(claims, separators=(",", ":"), ensure_ascii=False).encode()
+        return jws.serialize_compact(header, payload, self._keys[key_id], algorithms=[ALGORITHM])
+
+    def key_id(self, text: str) -> str | None:
+        """The id of the key that a JWT of ours says it is signed with; None where it is none."""
+        header = _read(text, 0) if len(text) <= MOST_CHARACTERS else None
+        found = None if header is None or header.get("typ") != TYPE else header.get("kid")
+        return found if isinstance(found, str) else None
+
+    def verified(self, text: str, key: TokenKey) -> Mapping[str, object] | None:
+        """The claims, if the key has signed the JWT; its times are not looked at."""
+        if not is_signed(text, _imported(key), algorithms=(ALGORITHM,)):
+            return None
+        return _read(text, 1)
+
+
+def new_key(passphrase: bytes | None) -> bytes:
+    """A new key, as the PEM of its file."""
+    return KeySigner.generate("p256").encoded(passphrase)
+
+
+def jwks(keys: Sequence[TokenKey]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """The JWK Set (RFC 7517 5)."""
+    return {
+        "keys": [
+            {**_imported(key).as_dict(private=False), "kid": key.id, "use": "sig", "alg": ALGORITHM} for key in keys
+        ]
+    }
+
+
+def _imported(key: TokenKey) -> ECKey:
+    pem = load_der_public_key(key.spki).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return ECKey.import_key(pem)
+
+
+def _public(key: ECKey) -> tuple[str, bytes]:
+    return key.thumbprint(), key.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _read(text: str, part: int) -> Mapping[str, Any] | None:
+    parts = text.split(".")
+    if len(parts) != _PARTS:
+        return None
+    try:
+        return read_object(urlsafe_b64decode(parts[part].encode()))
+    except (JSONError, ValueError):
+        return None

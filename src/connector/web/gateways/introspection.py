@@ -1,0 +1,50 @@
+"""Introspection (RFC 7662): whether an identity token still holds, for those who must know of a revocation at once."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from connector.domain.refusals import Refusal
+from connector.domain.refusals.clients import OAuthRequestInvalid
+from connector.domain.refusals.requests import MethodNotAllowed
+from connector.usecases.identity_tokens import IdentityTokens
+from connector.web.answers import error_answer, json_answer
+from connector.web.gateways.proxies import Proxies
+from connector.web.notes import note
+from connector.web.oauth import read_parameters, refused
+from connector.web.requests import BodyLimits
+
+INACTIVE = {"active": False}
+
+
+@dataclass(frozen=True, slots=True)
+class IntrospectionEndpoint:
+    """The endpoint, as an ASGI application. It answers named gateways only."""
+
+    tokens: IdentityTokens
+    proxies: Proxies
+    limits: BodyLimits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["method"] != "POST":
+            await error_answer(MethodNotAllowed(), {"allow": "POST"})(scope, receive, send)
+            return
+        try:
+            self.proxies.check(scope)
+            answer = await self._judge(Request(scope, receive))
+        except Refusal as refusal:
+            answer = refused(refusal)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the gateway gets an answer, and we a report
+            note(error)
+            answer = error_answer(error)
+        await answer(scope, receive, send)
+
+    async def _judge(self, request: Request) -> Response:
+        parameters = await read_parameters(request, self.limits)
+        if "token" not in parameters:
+            raise OAuthRequestInvalid("The parameter token is missing. Send the token that is to be judged.")
+        claims = await self.tokens.introspect(parameters["token"])
+        return json_answer(INACTIVE if claims is None else {"active": True, **claims})
