@@ -60,6 +60,7 @@ def serve(
         StorageUnavailable: the database cannot be used.
         WorkersError: its workers cannot be kept running.
     """
+    serving.share_arenas()  # before there are threads
     # Before anything is made: a wrong setting leaves nothing behind.
     checked = check_settings(data_dir=data_dir, config=config, flags=flags)
     settings, origins = checked.settings, checked.origins

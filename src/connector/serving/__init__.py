@@ -12,7 +12,7 @@ memory is short.
 from connector.serving.certificates import Files, KeyPair, OwnCA, ServerCertificate, ServerCertificateError
 from connector.serving.listeners import BoundListener, Listener, ListenerError, bind
 from connector.serving.loads import Load, Loads
-from connector.serving.memory import Memory
+from connector.serving.memory import Memory, share_arenas
 from connector.serving.protocol import Limits
 from connector.serving.run import serve
 from connector.serving.tls import ServerContext
@@ -36,5 +36,6 @@ __all__ = [
     "WorkersError",
     "bind",
     "serve",
+    "share_arenas",
     "work",
 ]

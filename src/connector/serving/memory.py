@@ -23,6 +23,10 @@ FLOOD = 32 * MIB
 # Seconds between two times that memory is given back: it takes some milliseconds, in which nothing else is done.
 TRIM_SECONDS = 5.0
 
+# Threads have the interpreter one at a time, so that two arenas are enough.
+ARENAS = 2
+_M_ARENA_MAX = -8
+
 
 class Memory:
     """The memory of all connections of this process. ``limit`` is in octets."""
@@ -190,18 +194,25 @@ def nothing() -> None:
     """Nobody is counted."""
 
 
-def _trimmer() -> Callable[[int], object]:
-    """``malloc_trim`` of the GNU C library; elsewhere the allocator is left alone."""
+def _of_glibc(name: str) -> Callable[..., object]:
+    """A function of the GNU C library; elsewhere the allocator is left alone."""
     try:
-        found: Callable[[int], object] = ctypes.CDLL(None).malloc_trim
+        found: Callable[..., object] = getattr(ctypes.CDLL(None), name)
     except (OSError, AttributeError):
-        return lambda _: None
+        return lambda *_: None
     return found
 
 
-_malloc_trim = _trimmer()
+_malloc_trim, _mallopt = _of_glibc("malloc_trim"), _of_glibc("mallopt")
 
 
 def trim() -> None:
     """Give free memory back to the system."""
     _malloc_trim(0)
+
+
+def share_arenas() -> None:
+    """Let all threads that are started from now on allocate from the same few arenas (mallopt(3)). With an arena for
+    each, what one thread has free no other can use, and a flood leaves it in all of them.
+    """
+    _mallopt(_M_ARENA_MAX, ARENAS)

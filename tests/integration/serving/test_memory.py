@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from tests.support.serving import LARGE, connect, listener, read_all, read_answer, run, tell
 
 from connector.serving import Memory
-from connector.serving.memory import CLEAR, FLOOD, MIB, TRIM_SECONDS, Account, Addresses
+from connector.serving.memory import ARENAS, CLEAR, FLOOD, MIB, TRIM_SECONDS, Account, Addresses
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 SIGNED = GET.replace(b"/ ", b"/credential ", 1)
@@ -27,6 +29,36 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["path"] == "/credential":
         scope["extensions"]["credential"]["good"]()
     await tell(scope, receive, send)
+
+
+# What glibc says of its arenas, after sixteen threads have allocated at the same time.
+ARENAS_OF_THREADS = """
+import ctypes, sys, threading
+from connector.serving import share_arenas
+if sys.argv[1:] == ["few"]:
+    share_arenas()
+barrier = threading.Barrier(16)
+def allocate():
+    barrier.wait()
+    kept = [bytearray(50_000) for _ in range(50)]
+    barrier.wait()
+threads = [threading.Thread(target=allocate) for _ in range(16)]
+for each in threads: each.start()
+for each in threads: each.join()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+"""
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_threads_share_arenas(few: bool) -> None:  # noqa: FBT001 - what is compared
+    """However many threads allocate, there are two arenas; by itself glibc makes one for each."""
+    command = [sys.executable, "-c", ARENAS_OF_THREADS, *(["few"] if few else [])]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert (said.count("<heap nr=") <= ARENAS) is few, said
 
 
 def served(connection: socket.socket, request: bytes = GET) -> bool:
