@@ -4,7 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+)
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
@@ -13,7 +21,6 @@ from joserfc.util import urlsafe_b64decode
 from connector.domain.identity_tokens import TokenKey
 from connector.domain.strict_json import JSONError, read_object
 from connector.oidc.jwks import is_signed
-from connector.pki.signer import KeySigner
 
 ALGORITHM = "ES256"
 TYPE = "at+jwt"
@@ -77,7 +84,8 @@ class JWTSigner:
 
 def new_key(passphrase: bytes | None) -> bytes:
     """A new key, as the PEM of its file."""
-    return KeySigner.generate("p256").encoded(passphrase)
+    encryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
 
 
 def jwks(keys: Sequence[TokenKey]) -> Mapping[str, Sequence[Mapping[str, Any]]]:

@@ -85,7 +85,7 @@ class IdentityTokens:
     terms: TokenTerms
     random: Random
 
-    async def issue(self, fingerprint: bytes, audience: str | None, *, enter: Callable[[str], None]) -> IdentityToken:
+    async def grant(self, fingerprint: bytes, audience: str | None, *, enter: Callable[[str], None]) -> IdentityToken:
         """A token for the holder of the certificate with this fingerprint; ``enter`` is called with the tenant's id.
 
         Raises:

@@ -62,7 +62,7 @@ class IdentityTokenEndpoint:
         seat.take(PresentedCertificate(fingerprint))
         parameters = await read_parameters(request, self.limits)
         check_grant_type(parameters)
-        token = await self.tokens.issue(fingerprint, parameters.get("audience"), enter=seat.enter)
+        token = await self.tokens.grant(fingerprint, parameters.get("audience"), enter=seat.enter)
         vouch(request.scope)
         return token_answer(token.text, token.lifetime)
 
