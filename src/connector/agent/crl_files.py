@@ -37,6 +37,11 @@ class CRLFiles:
         """The file of the CRLs."""
         return self.path / CRLS
 
+    @property
+    def are_there(self) -> bool:
+        """Whether there are both files."""
+        return self.crls.exists() and (self.path / CAS).exists()
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Make the directory if need be, and hold it.

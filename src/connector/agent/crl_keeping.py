@@ -35,6 +35,7 @@ class CRLKeeper:
     hooks: Hooks
     event: Callable[..., None]
     _held: dict[str, CRL] | None = field(default=None, init=False, repr=False)
+    _shown: Sequence[CRL] = field(default=(), init=False, repr=False)
 
     def round(self) -> Round:
         """Ask the server once. A CRL that cannot be had, or is not taken, leaves the one that is held in its place
@@ -50,7 +51,9 @@ class CRLKeeper:
         crls = [each for each in held.values() if not each.is_over(now)]
         if not crls and failures:
             raise failures[0]
-        is_changed = self.files.publish(crls)
+        # A long list is not encoded again for nothing.
+        is_changed = (crls != self._shown or not self.files.are_there) and self.files.publish(crls)
+        self._shown = crls
         if self.files.is_reload_due:
             self.hooks.run(self.files.path, self.event)
             self.files.reloaded()

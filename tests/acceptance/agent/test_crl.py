@@ -191,6 +191,21 @@ def until_answered(other: Published, status: int) -> None:
         time.sleep(0.05)
 
 
+def test_a_file_that_was_removed_comes_back(other: Published, source: tuple[str, ...], tmp_path: Path) -> None:
+    """With the next round, although the server has nothing new."""
+    to = tmp_path / "crl"
+    other.offer(OURS, OURS.crl(number=5), OF_ROOT)
+    with keeping(to, *source):
+        until_answered(other, 304)
+        for name in ("crls.pem", "cas.pem"):
+            (to / name).unlink()
+            deadline = time.monotonic() + SECONDS
+            while not (to / name).exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    assert numbers(to) == [1, 5]
+
+
 def test_two_agents_do_not_share_files(other: Published, source: tuple[str, ...], tmp_path: Path) -> None:
     """The second is told of the first."""
     to = tmp_path / "crl"
