@@ -1,4 +1,4 @@
-"""Races and failing disks that `make torture` knows nothing of; what it knows is in tests/torture."""
+"""Races and failing disks that `make torture` knows nothing of; what it knows is in `torture/`."""
 
 import asyncio
 import resource

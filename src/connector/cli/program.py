@@ -19,10 +19,10 @@ from connector.cli import (
     databases,
     formations,
     gateways,
-    identity_keys,
     keys,
     moving,
     permissions,
+    token_keys,
 )
 from connector.cli.command import AsJSON, Place, command
 from connector.cli.exits import EXIT_FAILED, EXIT_SETTINGS, end
@@ -54,7 +54,7 @@ app.add_typer(formations.formation, name="formation")
 app.add_typer(administration.token, name="token")
 app.add_typer(certificates.certificate, name="certificate")
 app.add_typer(keys.key, name="key")
-app.add_typer(identity_keys.identity_key, name="identity-key")
+app.add_typer(token_keys.identity_key, name="identity-key")
 app.add_typer(administrators.admin, name="admin")
 app.add_typer(certificates.ca, name="ca")
 app.add_typer(configuring.config, name="config")

@@ -108,7 +108,8 @@ def normalized_serial(text: str) -> str:
 
 
 def check(certificate: Certificate | None, *, now: datetime) -> Certificate:
-    """The certificate, if its holder may act with it at ``now``.
+    """The certificate, if its holder may act with it at ``now``. For gateways the same rule is
+    :func:`connector.domain.subjects.check`.
 
     Raises:
         CertificateUnknown, CertificateRevoked, CertificateExpired: why not.

@@ -58,7 +58,8 @@ class Narrowing:
 
 
 def check(subject: Subject | None, *, issuers: Collection[bytes], now: datetime) -> Owner:
-    """The owner, if the certificate is good at ``now``. ``issuers`` are the fingerprints of those that are trusted.
+    """The owner, if the certificate is good at ``now``. ``issuers`` are the fingerprints of those that are trusted. The
+    rule is that of :func:`connector.domain.certificates.check`, for what a gateway shows.
 
     Raises:
         CertificateUnknown, CertificateRevoked, CertificateExpired: it is not.

@@ -1,4 +1,4 @@
-"""Administrators' tokens of an OpenID Connect issuer: JWTs (RFC 7519), checked by the keys that it publishes."""
+"""JWTs (RFC 7519): those of an administrators' issuer are checked by the keys that it publishes, our own are signed."""
 
 from connector.oidc.bearers import OIDC
 from connector.oidc.code_flow import CodeFlow

@@ -49,8 +49,8 @@ from connector.web.graphql.call import Call
 from connector.web.graphql.connector_api import RENEW_EXPIRED, ConnectorAPI
 from connector.web.graphql.director import Director, director_schema
 from connector.web.graphql.documents import Custody, Documents
-from connector.web.graphql.door import INTROSPECTION, Door
 from connector.web.graphql.endpoint import Authenticate, GraphQLEndpoint
+from connector.web.graphql.recognition import INTROSPECTION, Recognizer
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.graphql.standing import standing
 from connector.web.health import Readiness, healthz
@@ -93,7 +93,7 @@ class API:
 
     schema: GraphQLSchema
     documents: Documents
-    door: Door
+    recognizer: Recognizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +192,10 @@ class Web:
     def _connector(self, authenticate: Authenticate) -> GraphQLEndpoint:
         if "connector" not in self._apis:
             api = ConnectorAPI(self.store, self.enrollment, self.links, self.settings.key_algorithm)
-            door = Door(api.recognize, INTROSPECTION | {RENEW_EXPIRED})
+            recognizer = Recognizer(api.recognize, INTROSPECTION | {RENEW_EXPIRED})
             # One: a second `configuration` would meet the token that the first has spent, and lose the next one.
             limits = replace(self.settings.documents, root_fields=1)
-            self._add_api("connector", api.schema(), door, limits)
+            self._add_api("connector", api.schema(), recognizer, limits)
         return self._endpoint("connector", authenticate)
 
     def _director(self, authenticate: Authenticate) -> GraphQLEndpoint:
@@ -209,13 +209,15 @@ class Web:
                 self.bearers,
                 self.admin_certificates,
             )
-            self._add_api("director", director_schema(director), Door(director.recognize), self.settings.documents)
+            self._add_api(
+                "director", director_schema(director), Recognizer(director.recognize), self.settings.documents
+            )
         return self._endpoint("director", authenticate)
 
-    def _add_api(self, name: str, schema: GraphQLSchema, door: Door, limits: DocumentLimits) -> None:
+    def _add_api(self, name: str, schema: GraphQLSchema, recognizer: Recognizer, limits: DocumentLimits) -> None:
         introspection, custody = self.settings.introspection, self.custody
         documents = Documents(schema, limits, introspection=introspection, custody=custody, standing=standing(name))
-        self._apis[name] = API(schema, documents, door)
+        self._apis[name] = API(schema, documents, recognizer)
 
     def _identity_tokens(self) -> Mapping[str, ASGIApp]:
         if self.identity_tokens is None:
@@ -246,7 +248,7 @@ class Web:
             api.schema,
             api.documents,
             authenticate,
-            api.door,
+            api.recognizer,
             self.settings.body,
             self.throttle,
             self.shares,

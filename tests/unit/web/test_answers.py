@@ -22,10 +22,10 @@ from connector.web.graphql.call import Call
 from connector.web.graphql.cost import DEAR
 from connector.web.graphql.dear import DearAnswers
 from connector.web.graphql.documents import Documents
-from connector.web.graphql.door import Door
 from connector.web.graphql.encoding import AnswerMemory, EncodedList, Encoding
 from connector.web.graphql.endpoint import GraphQLEndpoint
 from connector.web.graphql.plain import AT_ONCE
+from connector.web.graphql.recognition import Recognizer
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.pieces import PIECE
 from connector.web.requests import SMALL, BodyLimits, Budget
@@ -109,7 +109,7 @@ def served(many: Resolve, *, limits: AnswerLimits | None = None) -> GraphQLEndpo
         SCHEMA,
         Documents(SCHEMA, DocumentLimits(), introspection=False),
         lambda scope: Call(scope["principal"]),
-        Door(recognize),
+        Recognizer(recognize),
         BodyLimits(MIB, 10.0),
         Throttle(0, monotonic),
         Shares(Quotas(), 1, monotonic),

@@ -19,8 +19,8 @@ from connector.domain.refusals import Refusal
 from connector.domain.refusals.requests import BadRequest, BodyTooLarge, Overloaded, RequestTimeout
 from connector.web.graphql.call import Call
 from connector.web.graphql.documents import Documents
-from connector.web.graphql.door import Door
 from connector.web.graphql.endpoint import GraphQLEndpoint
+from connector.web.graphql.recognition import Recognizer
 from connector.web.graphql.sizes import DocumentLimits
 from connector.web.requests import SMALL, BodyLimits, Budget, header, read_body
 from connector.web.shares import Shares
@@ -147,7 +147,13 @@ def served(client: Callable[[int], object], limits: BodyLimits) -> None:
 
     documents = Documents(schema, DOCUMENTS, introspection=False)
     endpoint = GraphQLEndpoint(
-        schema, documents, authenticate, Door(recognize), limits, Throttle(0, monotonic), Shares(Quotas(), 1, monotonic)
+        schema,
+        documents,
+        authenticate,
+        Recognizer(recognize),
+        limits,
+        Throttle(0, monotonic),
+        Shares(Quotas(), 1, monotonic),
     )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

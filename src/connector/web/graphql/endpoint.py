@@ -42,12 +42,12 @@ from connector.web.graphql.allowance import AnswerLimits
 from connector.web.graphql.call import Call
 from connector.web.graphql.cost import DEAR
 from connector.web.graphql.documents import Documents, Prepared
-from connector.web.graphql.door import Denied, Door
 from connector.web.graphql.encoding import AnswerMemory, Encoding
 from connector.web.graphql.execution import Execution
 from connector.web.graphql.faults import explain
 from connector.web.graphql.glance import Asked
 from connector.web.graphql.lane import Payer
+from connector.web.graphql.recognition import Denied, Recognizer
 from connector.web.graphql.text import Text, lift
 from connector.web.graphql.vouching import vouch_by
 from connector.web.notes import note
@@ -90,7 +90,7 @@ class GraphQLEndpoint:
     schema: GraphQLSchema
     documents: Documents
     authenticate: Authenticate
-    door: Door
+    recognizer: Recognizer
     limits: BodyLimits
     throttle: Throttle
     shares: Shares
@@ -177,11 +177,11 @@ class GraphQLEndpoint:
         except (DocumentInvalid, DocumentTooComplex) as refusal:
             asked = refusal
         source = network(call.source)
-        if isinstance(asked, Asked) and self.door.is_open(asked):
+        if isinstance(asked, Asked) and self.recognizer.is_open(asked):
             return Payer(source, None)
         try:
             return Payer(
-                source, await self.door.recognize(call, asked.roots[0].name if isinstance(asked, Asked) else None)
+                source, await self.recognizer.recognize(call, asked.roots[0].name if isinstance(asked, Asked) else None)
             )
         except Unauthenticated as refusal:
             if isinstance(asked, Refusal):

@@ -21,7 +21,7 @@ None is a field whose name is not known. The name that is returned is one for al
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Recognizer:
     """How callers of one schema are recognized, and the root fields that want no credential."""
 
     recognize: Recognize
