@@ -12,6 +12,9 @@ from tests.support.server import Server
 
 ATTACH_SECONDS = 10.0
 READ_ONLY_ATTEMPTS = 20
+# libfaketime looks at its file once a second. If it did at each call, of two threads that look at the same time one could
+# see the true time for a moment.
+SEEN_SECONDS = 2.1
 
 
 @contextmanager
@@ -99,10 +102,14 @@ class Clock:
     file: Path
 
     def __post_init__(self) -> None:
-        self.set(0)
+        self._write(0)
 
     def set(self, seconds: int) -> None:
-        """So far ahead, or behind."""
+        """So far ahead, or behind, once the server has seen it."""
+        self._write(seconds)
+        time.sleep(SEEN_SECONDS)
+
+    def _write(self, seconds: int) -> None:
         new = self.file.with_suffix(".new")
         new.write_text(f"{seconds:+d}\n")
         new.replace(self.file)
@@ -112,7 +119,7 @@ class Clock:
         return {
             "LD_PRELOAD": _libfaketime(),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "FAKETIME_DONT_RESET": "1",
         }
