@@ -12,8 +12,8 @@ from tests.support.server import Server
 
 ATTACH_SECONDS = 10.0
 READ_ONLY_ATTEMPTS = 20
-# libfaketime looks at its file once a second. If it did at each call, of two threads that look at the same time one could
-# see the true time for a moment.
+# libfaketime looks at its file once a second. If it did at each call, of two threads that look at the same time one
+# could see the true time for a moment.
 SEEN_SECONDS = 2.1
 
 
