@@ -288,7 +288,7 @@ def _greed() -> list[Check]:
     what = "one holder with four connections, as fast as he can"
 
     def bounded(site: Site, directory: Path) -> Any:
-        return holders.bounded(site, directory, settling=10, rest=PENDING_SECONDS, lasting=90)
+        return holders.bounded(site, directory, settling=10, before=PENDING_SECONDS, lasting=90)
 
     return [
         _on("SQLite", "R27", what, bounded),

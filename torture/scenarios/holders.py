@@ -35,11 +35,11 @@ Ask = Callable[[Connection], Coroutine[Any, Any, Answer]]
 
 
 async def bounded(
-    site: Site, directory: Path, *, settling: float, rest: float, lasting: float, most: float = 50.0
+    site: Site, directory: Path, *, settling: float, before: float, lasting: float, most: float = 50.0
 ) -> dict[str, int | float]:
     """One holder renews, has renewals refused, and asks for configurations, as fast as he can over four connections.
-    Once his limits are met, and after a rest, the database grows by so many megabytes a day at most, and another holder
-    is served as before.
+    Once his limits are met, and ``before`` seconds later, the database grows by so many megabytes a day at most, and
+    another holder is served as before.
     """
     key = make_key()
     his, subject = await enrolled(site, directory / "his.pem", key)
@@ -50,10 +50,10 @@ async def bounded(
     # Each limit is met on its own first: whoever is refused often has his renewals refused as well.
     for ask in asked:
         await _meet_the_limit(opened, ask, settling, answers)
-    # What the servers write once a minute they write for the first time: a table's first page is none of this flood.
-    await asyncio.sleep(rest)
+    # What the servers write once a minute they write for the first time: a table's first page is none of what he costs.
+    await flood(opened, asked, before, answers)
     await _be_still(site)
-    before, written, started = _octets(site), _written(site), time.monotonic()
+    octets, written, started = _octets(site), _written(site), time.monotonic()
     answers.clear()
     flooding = asyncio.create_task(flood(opened, asked, lasting, answers))
     served = 0
@@ -63,7 +63,7 @@ async def bounded(
     await flooding
     wire.close_all(opened)
     seconds = time.monotonic() - started
-    grown, written = _octets(site) - before, _written(site) - written
+    grown, written = _octets(site) - octets, _written(site) - written
     a_day = grown / seconds * DAY_SECONDS / MEGABYTE
     assert answers.keys() <= ALLOWED, answers
     assert written <= MOST_WRITTEN * seconds + FIRST_WRITTEN, (

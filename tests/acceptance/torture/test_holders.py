@@ -15,7 +15,7 @@ def test_a_holder_fills_no_disk(either: Site, tmp_path: Path, run: Run) -> None:
     holder is served (R27).
     """
     started = time.monotonic()
-    counts = run(holders.bounded(either, tmp_path, settling=1.5, rest=0, lasting=2, most=10_000))
+    counts = run(holders.bounded(either, tmp_path, settling=1.5, before=1, lasting=2, most=10_000))
 
     rows = dict(
         either.database.rows(
