@@ -44,7 +44,7 @@ class CRLFiles:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the directory if need be, and hold it.
+        """Make the directory if need be, in one that is there, and hold it.
 
         Raises:
             Locked: another agent holds it.
@@ -52,7 +52,7 @@ class CRLFiles:
         """
         with explained():
             if not self.path.exists():
-                self.path.mkdir(mode=0o700, parents=True)
+                self.path.mkdir(mode=0o700)  # not its parents, which would be closed to the gateway
                 self.path.chmod(PUBLIC_DIRECTORY)  # whatever the umask is
             exposure.refuse(exposure.directory(self.path, Trusted.within(self.path)))
         with locked(self.path / LOCK):

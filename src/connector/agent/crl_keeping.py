@@ -128,11 +128,7 @@ class CRLAgent:
         """
         self.stay.begin()
         with self.keeper.files.locked():
-            self.keeper.event("agent.started", directory=str(self.keeper.files.path))
-            while not self.stay.is_over:
-                self.stay.wait(self.cycle())
-            notify("STOPPING=1")
-            self.keeper.event("agent.stopped")
+            self.stay.run(self.cycle, self.keeper.event, self.keeper.files.path)
 
     def cycle(self) -> float:
         """One round; how many seconds until the next."""

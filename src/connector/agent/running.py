@@ -38,11 +38,7 @@ class Agent:
         """
         self.stay.begin()
         with self.renewing.directory.locked(RUN_LOCK):
-            self.renewing.event("agent.started", directory=str(self.renewing.directory.path))
-            while not self.stay.is_over:
-                self.stay.wait(self.cycle())
-            notify("STOPPING=1")
-            self.renewing.event("agent.stopped")
+            self.stay.run(self.cycle, self.renewing.event, self.renewing.directory.path)
 
     def cycle(self) -> float:
         """Do what is due; how many seconds until something may be due again."""

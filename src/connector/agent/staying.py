@@ -3,7 +3,9 @@
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from connector.agent.notify import notify, watchdog_seconds
 
@@ -17,13 +19,21 @@ class Stay:
     is_over: bool = False
     _wake: threading.Event = field(default_factory=threading.Event)
 
+    def run(self, cycle: Callable[[], float], event: Callable[..., None], directory: Path) -> None:
+        """Do the cycle again and again, each time after the seconds that it returns, until stopped."""
+        event("agent.started", directory=str(directory))
+        while not self.is_over:
+            self._wait(cycle())
+        notify("STOPPING=1")
+        event("agent.stopped")
+
     def begin(self) -> None:
         """Heed the signals from now on."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._end())
         signal.signal(signal.SIGHUP, lambda *_: self._wake.set())
 
-    def wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float) -> None:
         """Wait, and say meanwhile that we are alive."""
         end = time.monotonic() + max(seconds, SHORTEST_WAIT)
         beat = watchdog_seconds()

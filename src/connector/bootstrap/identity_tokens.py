@@ -114,7 +114,7 @@ def identity_tokens(settings: Settings, keys: TokenKeys, verdicts: Verdicts, iss
     audiences = [each.value() for each in given.audiences]
     spiffe = None if trust_domain is None else id_pattern(trust_domain)
     terms = TokenTerms(issuer, audiences, given.lifetime, spiffe)
-    return IdentityTokens(verdicts, keys.signer, keys.published, terms, token_bytes)
+    return IdentityTokens(verdicts, keys.signer, keys.published, terms, keys.clock, token_bytes)
 
 
 async def keep_keys(keys: TokenKeys) -> None:
@@ -126,7 +126,7 @@ async def keep_keys(keys: TokenKeys) -> None:
         except (Unavailable, KeystoreError, Exposed, OSError, ValueError) as error:
             log.warning("token_keys.failed", reason=str(error))
             pause = PAUSE_SECONDS
-        except Exception:
+        except Exception:  # without this task no key would ever be replaced
             log.exception("token_keys.failed")
             pause = PAUSE_SECONDS
         await asyncio.sleep(pause)

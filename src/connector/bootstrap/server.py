@@ -221,11 +221,10 @@ class _Server:
         pending = Pending()
         crls = PublishedCRLs(self.issuers, started=self.started)
         ocsp = responder(self.settings, self.issuers, store, self.database.clock)
-        keys = token_keys(self.settings, store, self.database.clock)
-        work = [*self._background_tasks(store, pending, crls, ocsp), *([] if keys is None else [keep_keys(keys)])]
-        background = [asyncio.create_task(each) for each in work]
+        served = _Served(pending, crls, ocsp, token_keys(self.settings, store, self.database.clock))
+        background = [asyncio.create_task(each) for each in self._background_tasks(store, served)]
         try:
-            listeners = list(self._listeners(store, loads or {}, _Served(pending, crls, ocsp, keys)))
+            listeners = list(self._listeners(store, loads or {}, served))
             _calm_collector()
             grace = self.settings.limits.grace.total_seconds()
             memory = serving.Memory(self.settings.limits.memory)
@@ -240,19 +239,19 @@ class _Server:
             await flush(pending, store)
             await store.close()
 
-    def _background_tasks(
-        self, store: Store, pending: Pending, crls: PublishedCRLs, ocsp: OCSP
-    ) -> Iterator[Coroutine[Any, Any, None]]:
+    def _background_tasks(self, store: Store, served: _Served) -> Iterator[Coroutine[Any, Any, None]]:
         """The background tasks of a process that serves."""
         self.certificate.refresh()  # a worker that is started late has the certificate of the parent's start
         yield self.certificate.keep_fresh()
         if self.outsiders.bearers is not None:
             yield self.outsiders.bearers.keep_fresh()
         yield follow_issuers(store, self.issuers, self._issuers_changed)
-        yield keep_published(publishing(self.settings, self.issuers, store, crls, self.started))
-        yield keep_answering(ocsp.responders)
+        yield keep_published(publishing(self.settings, self.issuers, store, served.crls, self.started))
+        yield keep_answering(served.ocsp.responders)
+        if served.token_keys is not None:
+            yield keep_keys(served.token_keys)
         yield compare_clocks(now, self.database.clock, self.settings.maintenance.interval)
-        yield record_pending(pending, store)
+        yield record_pending(served.pending, store)
         yield metrics.watch()
         yield keep_up(store, objects.chores(self.settings), self.settings.maintenance.interval)
 

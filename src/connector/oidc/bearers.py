@@ -7,19 +7,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from hmac import compare_digest
 
-from joserfc.util import urlsafe_b64decode
-
 from connector.domain.principals import Caller
 from connector.domain.refusals.callers import JWTRefused
-from connector.domain.strict_json import read_object
 from connector.oidc.claims import AGAIN, check_claims, read_caller
+from connector.oidc.compact import PARTS, json_part
 from connector.oidc.jwks import MAX_HEADER, VerificationKey, fits, is_signed
 from connector.oidc.policy import OIDCPolicy
 from connector.oidc.source import KeysUnavailable, Source
 from connector.ports.transaction import Clock
 
 MAX_TOKEN = 16 * 1024
-PARTS = 3
 # However many tokens with unknown keys come: the issuer is asked no more often than this.
 ASK_AGAIN = timedelta(seconds=10)
 # While the keys cannot be fetched, the loop asks this often.
@@ -201,15 +198,8 @@ def _read(text: str) -> tuple[dict[str, object], dict[str, object]]:
     if len(text) > MAX_TOKEN:
         raise JWTRefused(f"The bearer token is longer than {MAX_TOKEN // 1024} KiB. {COPY}")
     parts = text.split(".")
-    header = _object(parts[0]) if len(parts) == PARTS and len(parts[0]) <= MAX_HEADER else None
-    claims = _object(parts[1]) if header is not None else None
+    header = json_part(parts[0]) if len(parts) == PARTS and len(parts[0]) <= MAX_HEADER else None
+    claims = json_part(parts[1]) if header is not None else None
     if header is None or claims is None:
         raise JWTRefused(f"The bearer token is not a signed JWT. {COPY}")
     return header, claims
-
-
-def _object(part: str) -> dict[str, object] | None:
-    try:
-        return read_object(urlsafe_b64decode(part.encode("ascii")))
-    except ValueError:
-        return None

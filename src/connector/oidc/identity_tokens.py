@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
@@ -16,10 +16,9 @@ from cryptography.hazmat.primitives.serialization import (
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
-from joserfc.util import urlsafe_b64decode
 
 from connector.domain.identity_tokens import TokenKey
-from connector.domain.strict_json import JSONError, read_object
+from connector.oidc.compact import json_part
 from connector.oidc.jwks import is_signed
 
 ALGORITHM = "ES256"
@@ -27,8 +26,6 @@ TYPE = "at+jwt"
 """RFC 9068 2.1: not to be mistaken for an ID token."""
 
 MOST_CHARACTERS = 4096
-
-_PARTS = 3
 
 
 class JWTSigner:
@@ -71,7 +68,7 @@ class JWTSigner:
 
     def key_id(self, text: str) -> str | None:
         """The id of the key that a JWT of ours says it is signed with; None where it is none."""
-        header = _read(text, 0) if len(text) <= MOST_CHARACTERS else None
+        header = json_part(text.partition(".")[0]) if len(text) <= MOST_CHARACTERS else None
         found = None if header is None or header.get("typ") != TYPE else header.get("kid")
         return found if isinstance(found, str) else None
 
@@ -79,7 +76,7 @@ class JWTSigner:
         """The claims, if the key has signed the JWT; its times are not looked at."""
         if not is_signed(text, _imported(key), algorithms=(ALGORITHM,)):
             return None
-        return _read(text, 1)
+        return json_part(text.split(".")[1])
 
 
 def new_key(passphrase: bytes | None) -> bytes:
@@ -98,19 +95,8 @@ def jwks(keys: Sequence[TokenKey]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
 
 
 def _imported(key: TokenKey) -> ECKey:
-    pem = load_der_public_key(key.spki).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return ECKey.import_key(pem)
+    return ECKey.import_key(cast("ec.EllipticCurvePublicKey", load_der_public_key(key.spki)))
 
 
 def _public(key: ECKey) -> tuple[str, bytes]:
     return key.thumbprint(), key.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def _read(text: str, part: int) -> Mapping[str, Any] | None:
-    parts = text.split(".")
-    if len(parts) != _PARTS:
-        return None
-    try:
-        return read_object(urlsafe_b64decode(parts[part].encode()))
-    except (JSONError, ValueError):
-        return None

@@ -12,7 +12,7 @@ from connector.domain.refusals.issuers import SignerUnavailable
 from connector.domain.subjects import Narrowing, Owner
 from connector.pki.general_names import NamePattern
 from connector.ports.identity_tokens import TokenSigner
-from connector.ports.transaction import Random, Store
+from connector.ports.transaction import Clock, Random, Store
 from connector.usecases.verdicts import Verdicts
 
 ANYBODY = Narrowing()
@@ -83,7 +83,13 @@ class IdentityTokens:
     signer: TokenSigner
     keys: PublishedKeys
     terms: TokenTerms
+    clock: Clock
     random: Random
+
+    @property
+    def published(self) -> Sequence[TokenKey]:
+        """The keys by which tokens may be accepted now."""
+        return self.keys.listed(self.clock())
 
     async def grant(self, fingerprint: bytes, audience: str | None, *, enter: Callable[[str], None]) -> IdentityToken:
         """A token for the holder of the certificate with this fingerprint; ``enter`` is called with the tenant's id.
@@ -98,7 +104,7 @@ class IdentityTokens:
         verdict = await self.verdicts.of(fingerprint, ANYBODY)
         enter(verdict.owner.tenant_id)
         named = check_audience(audience, self.terms.audiences, verdict.owner.tenant)
-        now = self.verdicts.clock()
+        now = self.clock()
         key = signing_key(self.keys.of(self.signer.ids), now)
         if key is None:
             raise SignerUnavailable
@@ -121,7 +127,7 @@ class IdentityTokens:
         Raises:
             StorageUnavailable: the certificate cannot be looked up.
         """
-        now = self.verdicts.clock()
+        now = self.clock()
         key = self.keys.find(self.signer.key_id(text) or "", now)
         claims = None if key is None else self.signer.verified(text, key)
         if claims is None or not _is_in_time(claims, now) or claims.get("iss") != self.terms.issuer:

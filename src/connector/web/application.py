@@ -324,8 +324,9 @@ def _with_headers(app: ASGIApp, headers: Sequence[tuple[bytes, bytes]]) -> ASGIA
 
 def _token_bearer(scope: Scope) -> Call:
     text = header(scope, b"connector-token")
-    principal = PresentedToken(text, source(scope)) if text is not None else Anonymous()
-    return Call(principal, source(scope), step=step_key(scope))
+    address = source(scope)
+    principal = PresentedToken(text, address) if text is not None else Anonymous()
+    return Call(principal, address, step=step_key(scope))
 
 
 def _bearer(scope: Scope, suggestion_header: bytes) -> Call:

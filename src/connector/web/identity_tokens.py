@@ -13,15 +13,12 @@ from starlette.types import Receive, Scope, Send
 
 from connector.domain.pairing import DISCOVERY_PATH, JWKS_PATH, Links
 from connector.domain.principals import PresentedCertificate
-from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import CredentialMissing
-from connector.domain.refusals.requests import MethodNotAllowed
 from connector.oidc.identity_tokens import ALGORITHM, jwks
 from connector.usecases.identity_tokens import IdentityTokens
-from connector.web.answers import error_answer, json_answer
+from connector.web.answers import json_answer
 from connector.web.callers import certificate_fingerprint
-from connector.web.notes import note
-from connector.web.oauth import check_grant_type, read_parameters, refused, token_answer
+from connector.web.oauth import answer_form, check_grant_type, read_parameters, token_answer
 from connector.web.requests import BodyLimits, vouch
 from connector.web.shares import Seat, Shares
 
@@ -42,18 +39,8 @@ class IdentityTokenEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] != "POST":
-            await error_answer(MethodNotAllowed(), {"allow": "POST"})(scope, receive, send)
-            return
-        with self.shares.seat() as seat:
-            try:
-                answer = await self._grant(Request(scope, receive), seat)
-            except Refusal as refusal:
-                answer = refused(refusal)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
-                note(error)
-                answer = error_answer(error)
-            await answer(scope, receive, send)
+        with self.shares.seat() as seat:  # until the peer has taken its answer
+            await answer_form(scope, receive, send, lambda request: self._grant(request, seat))
 
     async def _grant(self, request: Request, seat: Seat) -> Response:
         fingerprint = certificate_fingerprint(request.scope)
@@ -103,5 +90,4 @@ class VerifierEndpoints:
 
     async def keys(self, _: Request) -> Response:
         """The JWK Set."""
-        listed = self.tokens.keys.listed(self.tokens.verdicts.clock())
-        return json_answer(jwks(listed), headers=_KEPT)
+        return json_answer(jwks(self.tokens.published), headers=_KEPT)

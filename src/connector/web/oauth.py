@@ -13,15 +13,16 @@ from urllib.parse import parse_qsl, unquote_plus
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
 from connector.domain.clients import SCOPES
 from connector.domain.pairing import METADATA_PATH, REVOCATION_PATH, TOKEN_PATH, Links
 from connector.domain.refusals import Refusal
 from connector.domain.refusals.callers import Unauthenticated
 from connector.domain.refusals.clients import ClientUnknown, GrantTypeUnsupported, OAuthRequestInvalid
-from connector.domain.refusals.requests import BadRequest
+from connector.domain.refusals.requests import BadRequest, MethodNotAllowed
 from connector.usecases.clients import Authorization, ClientCredentials
-from connector.web.answers import json_answer, retry_after
+from connector.web.answers import error_answer, json_answer, retry_after
 from connector.web.notes import note
 from connector.web.problems import problem
 from connector.web.requests import BodyLimits, header, read_body, vouch
@@ -112,6 +113,23 @@ class OAuthEndpoints:
         return answered
 
 
+async def answer_form(
+    scope: Scope, receive: Receive, send: Send, respond: Callable[[Request], Awaitable[Response]]
+) -> None:
+    """Answer one POST outside of Starlette's routes; whatever goes wrong, in the shape of RFC 6749 5.2."""
+    if scope["method"] != "POST":
+        await error_answer(MethodNotAllowed(), {"allow": "POST"})(scope, receive, send)
+        return
+    try:
+        answer = await respond(Request(scope, receive))
+    except Refusal as refusal:
+        answer = refused(refusal)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer, and we a report
+        note(error)
+        answer = error_answer(error)
+    await answer(scope, receive, send)
+
+
 async def read_parameters(request: Request, limits: BodyLimits) -> Parameters:
     """The parameters of the body; those without a value are left out (RFC 6749 3.2).
 
@@ -120,7 +138,9 @@ async def read_parameters(request: Request, limits: BodyLimits) -> Parameters:
         BadRequest: the body breaks a limit.
     """
     if request.scope["query_string"]:
-        raise OAuthRequestInvalid("Parameters in the URL are refused. Send them in the body, and renew the secret.")
+        raise OAuthRequestInvalid(
+            "Parameters in the URL are refused. Send them in the body, and renew a secret that was among them."
+        )
     media_type = (header(request.scope, b"content-type") or "").partition(";")[0].strip().lower()
     if media_type != "application/x-www-form-urlencoded":
         raise OAuthRequestInvalid

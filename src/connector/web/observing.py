@@ -6,7 +6,7 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connector.domain.pairing import CONNECTOR_PATH, DIRECTOR_PATH, METADATA_PATH
+from connector.domain.pairing import CONNECTOR_PATH, DIRECTOR_PATH, DISCOVERY_PATH, METADATA_PATH
 from connector.system.meters import Family, Kind, meters
 from connector.web.callers import set_circumstances
 from connector.web.problems import PROBLEMS
@@ -23,6 +23,7 @@ _DOORS = (
     ("/v1/", "legacy"),
     ("/oauth2/", "oauth"),
     (METADATA_PATH, "oauth"),
+    (DISCOVERY_PATH, "oauth"),
     ("/healthz", "health"),
     ("/readyz", "health"),
     ("/metrics", "health"),

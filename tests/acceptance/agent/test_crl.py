@@ -215,6 +215,15 @@ def test_two_agents_do_not_share_files(other: Published, source: tuple[str, ...]
         assert fetch(to, *source).returncode == LOCKED
 
 
+def test_a_directory_is_made_in_one_that_is_there(other: Published, source: tuple[str, ...], tmp_path: Path) -> None:
+    """Parents that the agent made would be closed to the gateway."""
+    other.offer(OURS, OURS.crl(), OF_ROOT)
+    done = fetch(tmp_path / "missing" / "crl", *source)
+    assert done.returncode == FILES
+    assert str(tmp_path / "missing" / "crl") in done.stderr
+    assert not (tmp_path / "missing").exists()
+
+
 def test_a_directory_that_others_can_write_is_refused(
     other: Published, source: tuple[str, ...], tmp_path: Path
 ) -> None:

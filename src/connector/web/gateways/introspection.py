@@ -6,14 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from connector.domain.refusals import Refusal
 from connector.domain.refusals.clients import OAuthRequestInvalid
-from connector.domain.refusals.requests import MethodNotAllowed
 from connector.usecases.identity_tokens import IdentityTokens
-from connector.web.answers import error_answer, json_answer
+from connector.web.answers import json_answer
 from connector.web.gateways.proxies import Proxies
-from connector.web.notes import note
-from connector.web.oauth import read_parameters, refused
+from connector.web.oauth import answer_form, read_parameters
 from connector.web.requests import BodyLimits
 
 INACTIVE = {"active": False}
@@ -29,20 +26,10 @@ class IntrospectionEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["method"] != "POST":
-            await error_answer(MethodNotAllowed(), {"allow": "POST"})(scope, receive, send)
-            return
-        try:
-            self.proxies.check(scope)
-            answer = await self._judge(Request(scope, receive))
-        except Refusal as refusal:
-            answer = refused(refusal)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the gateway gets an answer, and we a report
-            note(error)
-            answer = error_answer(error)
-        await answer(scope, receive, send)
+        await answer_form(scope, receive, send, self._judge)
 
     async def _judge(self, request: Request) -> Response:
+        self.proxies.check(request.scope)
         parameters = await read_parameters(request, self.limits)
         if "token" not in parameters:
             raise OAuthRequestInvalid("The parameter token is missing. Send the token that is to be judged.")
